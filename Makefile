@@ -1,0 +1,60 @@
+# The commands of the project; `make help` lists them. Needs Python 3.11 or later, and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+CODE := executor strategies impact risk sandbox config
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench campaign docs lock clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/.run ## work a sample order on a local exchange and print its cost report
+	@$(BIN)/executor demo
+
+test: $(VENV)/.dev ## run the whole test suite
+	$(BIN)/pytest -n 2
+
+check: $(VENV)/.dev ## format, lint, types, import contracts, house rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+	$(BIN)/pytest tests/house -n 2
+
+bench: $(VENV)/.dev ## measure the engine and the journal
+	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.startup
+
+campaign: $(VENV)/.dev ## the long campaigns: 20 000 histories of the engine, 200 kills of the daemon
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_histories.py --timeout 7200
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/process/test_kill.py --timeout 7200
+
+docs: $(VENV)/.dev ## generate the reference pages from the code
+	$(BIN)/python docs/generate.py
+
+lock: $(VENV)/.dev ## resolve the dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--upgrade pyproject.toml --extra build -o requirements/run.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--upgrade -c requirements/run.lock pyproject.toml --extra build --extra dev -o requirements/dev.lock
+
+clean: ## remove the environment and everything generated
+	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.run: requirements/run.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version)'
+	@echo "preparing the environment in $(VENV) (once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements/run.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.run
+	@echo "preparing the development environment in $(VENV) (once)"
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements/dev.lock
+	@touch $@

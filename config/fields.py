@@ -1,0 +1,135 @@
+"""How a written value becomes a typed one: the kinds of fields the schema is made of.
+
+Each kind is a pydantic validator that takes `Written` and either gives the value or raises with the code and
+the allowed form; the loader adds where it stood.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from config import forms
+from config.problems import printable
+from config.written import Form, Written
+
+NUMBER_NEXT = "write the number in plain digits, inside the range"
+PATH_CHARS_MAX = 1_024
+T = TypeVar("T")
+
+
+def refuse(code: str, allowed: str, next_step: str) -> NoReturn:
+    """Refuse the value under validation.
+
+    Raises
+    ------
+    PydanticCustomError
+        Always; the loader turns it into a `Problem`.
+    """
+    raise PydanticCustomError(code, "not allowed", {"allowed": allowed, "next": next_step})
+
+
+def number(low: str, high: str, code: str = "CONFIG_NUMBER") -> BeforeValidator:
+    """Decimal from `low` to `high`, both included; `code` is used when it is out of that range."""
+    least, most = Decimal(low), Decimal(high)
+
+    def read(written: Written) -> Decimal:
+        allowed = f"{forms.NUMBER_FORM}, from {low} to {high}"
+        value = _read(forms.read_number, written, allowed)
+        if not least <= value <= most:
+            refuse(code, allowed, NUMBER_NEXT)
+        return value
+
+    return BeforeValidator(read)
+
+
+def whole(low: int, high: int, code: str = "CONFIG_NUMBER") -> BeforeValidator:
+    """Whole number from `low` to `high`, both included."""
+
+    def read(written: Written) -> int:
+        allowed = f"{forms.WHOLE_FORM}, from {low} to {high}"
+        if written.form is Form.STRING:
+            refuse("CONFIG_NUMBER", f"{allowed}, without quotes", NUMBER_NEXT)
+        value = _read(forms.read_whole, written, allowed)
+        if not low <= value <= high:
+            refuse(code, allowed, NUMBER_NEXT)
+        return value
+
+    return BeforeValidator(read)
+
+
+def one_of_numbers(values: tuple[int, ...]) -> BeforeValidator:
+    """One of a few whole numbers."""
+
+    def read(written: Written) -> int:
+        allowed = f"one of {', '.join(str(value) for value in values)}, without quotes"
+        if written.form is Form.STRING or written.text not in {str(value) for value in values}:
+            refuse("CONFIG_NUMBER", allowed, "choose one of them")
+        return int(written.text)
+
+    return BeforeValidator(read)
+
+
+def choice(values: type[StrEnum]) -> BeforeValidator:
+    """One of the words of an enumeration."""
+    allowed = f"one of {', '.join(values)}"
+
+    def read(written: Written) -> StrEnum:
+        if written.form not in (Form.STRING, Form.ENV) or written.text not in list(values):
+            refuse("CONFIG_CHOICE", allowed, "write one of these words, in quotes")
+        return values(written.text)
+
+    return BeforeValidator(read)
+
+
+def duration_s(low_s: int, high_s: int) -> BeforeValidator:
+    """Duration with a unit, in seconds, from `low_s` to `high_s`, both included."""
+
+    def read(written: Written) -> int:
+        allowed = f"{forms.DURATION_FORM}, from {low_s}s to {high_s}s"
+        if written.form not in (Form.STRING, Form.ENV):
+            refuse("CONFIG_DURATION", f"{allowed}, in quotes", "write the unit")
+        try:
+            value = forms.read_duration_s(written.text)
+        except ValueError:
+            refuse("CONFIG_DURATION", allowed, "write digits and the unit without a blank")
+        if not low_s <= value <= high_s:
+            refuse("CONFIG_DURATION", allowed, "choose a duration inside the range")
+        return value
+
+    return BeforeValidator(read)
+
+
+def text(code: str, allowed: str, is_allowed: Callable[[str], bool]) -> BeforeValidator:
+    """Text that passes a test."""
+
+    def read(written: Written) -> str:
+        if written.form not in (Form.STRING, Form.ENV) or not is_allowed(written.text):
+            refuse(code, allowed, "write it in the allowed form, in quotes")
+        return written.text
+
+    return BeforeValidator(read)
+
+
+def path() -> BeforeValidator:
+    """A path of a file or directory; whether it exists is not asked here."""
+
+    def read(written: Written) -> Path:
+        is_usable = 0 < len(written.text) <= PATH_CHARS_MAX and printable(written.text) == written.text
+        if written.form not in (Form.STRING, Form.ENV) or not is_usable:
+            refuse("CONFIG_PATH", "a path in quotes, without control characters", "write the path")
+        return Path(written.text)
+
+    return BeforeValidator(read)
+
+
+def _read(reader: Callable[[str], T], written: Written, allowed: str) -> T:
+    """Read a number, also when it was written as text; tables, lists and booleans are refused by their form."""
+    try:
+        return reader(written.text)
+    except ValueError:
+        refuse("CONFIG_NUMBER", allowed, NUMBER_NEXT)

@@ -1,0 +1,142 @@
+"""From files and environment to `Settings`: layers, validation, and every problem at once.
+
+Layers, each over the one before: built-in defaults, the profile, the extra file, the environment.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from config.contradictions import contradictions
+from config.hosts import URLS, Mode, why_not_host, without_credentials
+from config.live import missing_limit, missing_money_limits, sign_problems
+from config.problems import ConfigProblems, Problem, quoted
+from config.reader import Reader
+from config.schema import (
+    ControlSection,
+    ExecutorSection,
+    LimitsSection,
+    LogSection,
+    MarketSection,
+    ShutdownSection,
+    TimingsSection,
+    VenueSection,
+)
+from config.secrets import known_secrets, read_credentials
+from config.settings import Settings
+
+
+def load_settings(
+    profile: str | Path, extra: Path | None, environ: Mapping[str, str], yes_live: bool
+) -> Settings:
+    """Read and check all settings.
+
+    Parameters
+    ----------
+    profile
+        Name of a profile that comes with the executor, or the path of another file in its place.
+    extra
+        One more file, over the profile.
+    yes_live
+        Whether the command line confirmed live trading.
+
+    Raises
+    ------
+    ConfigProblems
+        With every problem found; no value of a secret is in it.
+    """
+    reader = Reader(profile, extra, environ)
+    problems = reader.problems
+    executor = reader.section("executor", ExecutorSection)
+    venue = reader.section("venue", VenueSection)
+    limits = reader.section("limits", LimitsSection)
+    timings = reader.section("timings", TimingsSection)
+    control = reader.section("control", ControlSection)
+    shutdown = reader.section("shutdown", ShutdownSection)
+    market = reader.section("market", MarketSection)
+    log = reader.section("log", LogSection)
+    credentials = None
+    if executor is not None:
+        mode = executor.mode
+        if mode is Mode.LIVE:
+            problems += sign_problems(reader.mode_in_files, environ, yes_live=yes_live)
+            missing = missing_money_limits(reader.layer)
+            problems += [missing_limit(name) for name in missing]
+            limits = None if limits is None else limits.model_copy(update=dict.fromkeys(missing))
+        if venue is not None:
+            venue = _with_urls(venue, mode)
+            problems += _host_problems(venue, mode, reader.origins)
+            credentials, secret_problems = read_credentials(mode, venue.api_key_file, environ)
+            problems += secret_problems
+    problems += contradictions(limits, timings, reader.origins)
+    if (
+        problems
+        or executor is None
+        or venue is None
+        or limits is None
+        or timings is None
+        or control is None
+        or shutdown is None
+        or market is None
+        or log is None
+    ):
+        hidden = known_secrets(environ)
+        raise ConfigProblems(problem.without(hidden) for problem in problems)
+    return Settings(
+        profile=str(profile),
+        executor=executor,
+        venue=venue,
+        limits=limits.to_domain(),
+        timings=timings.to_domain(),
+        control=control,
+        shutdown=shutdown,
+        market=market,
+        log=log,
+        credentials=credentials,
+        origins=reader.origins,
+    )
+
+
+def locate_data_dir(profile: str | Path, extra: Path | None, environ: Mapping[str, str]) -> Path:
+    """Find the data directory alone, for commands that talk to a running daemon and trade nothing.
+
+    Raises
+    ------
+    ConfigProblems
+        If the files cannot be read or the directory is not usable; other settings are not judged.
+    """
+    reader = Reader(profile, extra, environ)
+    written = reader.layer.get("executor", {}).get("data_dir")
+    reader.layer = {"executor": {} if written is None else {"data_dir": written}}
+    section = reader.section("executor", ExecutorSection)
+    if section is None or reader.problems:
+        raise ConfigProblems(problem.without(known_secrets(environ)) for problem in reader.problems)
+    return section.data_dir
+
+
+def _with_urls(venue: VenueSection, mode: Mode) -> VenueSection:
+    """Fill the addresses that were not given with those of the mode."""
+    urls = URLS[mode]
+    return venue.model_copy(
+        update={
+            name: getattr(venue, name).rstrip("/") or getattr(urls, name)
+            for name in ("rest_url", "public_ws_url", "private_ws_url")
+        }
+    )
+
+
+def _host_problems(venue: VenueSection, mode: Mode, origins: Mapping[str, str]) -> list[Problem]:
+    problems = []
+    for name in ("rest_url", "public_ws_url", "private_ws_url"):
+        url = getattr(venue, name)
+        allowed = why_not_host(mode, name, url)
+        if allowed is not None:
+            problems.append(
+                Problem(
+                    code="CONFIG_HOST",
+                    where=origins.get(f"venue.{name}", "default"),
+                    got=f"venue.{name} = {quoted(without_credentials(url))} in mode {mode}",
+                    allowed=allowed,
+                    next_step="correct the address or the mode",
+                )
+            )
+    return problems

@@ -1,0 +1,132 @@
+"""The layers joined into one, and each section validated, with every problem on the way."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from config.hosts import without_credentials
+from config.problems import MASK, Problem, quoted
+from config.schema import SECTIONS, Section, setting_names
+from config.secrets import ENV_NAMES
+from config.written import Form, Layer, Written, nearest, read_environment, read_file
+
+PROFILE_DIR: Final = Path(__file__).parent
+PROFILES: Final = ("sandbox", "testnet", "demo", "live")
+
+_SECRET_NAME: Final = re.compile(r"secret|passw|passphrase|private_?key|api_?key\Z|token\Z", re.IGNORECASE)
+_S = TypeVar("_S", bound=Section)
+
+
+class Reader:
+    """The layers joined into one, and the problems found on the way."""
+
+    def __init__(self, profile: str | Path, extra: Path | None, environ: Mapping[str, str]) -> None:
+        self.layer: Layer = {}
+        self.problems: list[Problem] = []
+        for path in (_profile_path(profile), extra):
+            if isinstance(path, Problem):
+                self.problems.append(path)
+            elif path is not None:
+                self._add(*read_file(path))
+        self.mode_in_files = self.layer.get("executor", {}).get("mode")
+        self._add(*read_environment(environ, setting_names()))
+
+    def _add(self, layer: Layer, problems: list[Problem]) -> None:
+        self.problems += problems
+        for section, values in layer.items():
+            if section in SECTIONS:
+                self.layer.setdefault(section, {}).update(values)
+            else:
+                self.problems += _unknown_section(section, values)
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """Where each setting that was written was written last."""
+        return {
+            f"{section}.{key}": written.where
+            for section, values in self.layer.items()
+            for key, written in values.items()
+        }
+
+    def section(self, name: str, model: type[_S]) -> _S | None:
+        """Validate one section; None if anything is wrong with it."""
+        try:
+            return model.model_validate(self.layer.get(name, {}))
+        except ValidationError as error:
+            self.problems += [_problem(name, model, details) for details in error.errors()]
+            return None
+
+
+def _profile_path(profile: str | Path) -> Path | Problem:
+    if isinstance(profile, Path):
+        return profile
+    if profile in PROFILES:
+        return PROFILE_DIR / f"{profile}.toml"
+    return Problem(
+        code="CONFIG_READ",
+        where="profile",
+        got=quoted(profile),
+        allowed=f"one of {', '.join(PROFILES)}",
+        next_step="choose a profile, and put your own settings into a file for --config",
+    )
+
+
+def _unknown_section(section: str, values: Mapping[str, Written]) -> list[Problem]:
+    found = [
+        unknown_key(f"{section}.{key}", written)
+        for key, written in values.items()
+        if _SECRET_NAME.search(key)
+    ]
+    where = next(iter(values.values())).where if values else f"section {quoted(section)}"
+    problem = Problem(
+        code="CONFIG_UNKNOWN_KEY",
+        where=where,
+        got=f"section {quoted(section)}",
+        allowed=nearest(section, SECTIONS),
+        next_step="correct the name of the section",
+    )
+    return [problem, *found]
+
+
+def unknown_key(name: str, written: Written) -> Problem:
+    """Say that a setting does not exist; a secret in a file gets its own warning, without its value."""
+    if _SECRET_NAME.search(name.split(".")[1]):
+        pairs = ", ".join(f"{key}/{secret}" for key, secret in ENV_NAMES.values())
+        return Problem(
+            code="SECRET_INLINE",
+            where=written.where,
+            got=f"{quoted(name)} = {MASK}",
+            allowed=f"keys from the environment ({pairs}) or from venue.api_key_file",
+            next_step="remove it from the file and change the key at the venue if the file was shared",
+        )
+    return Problem(
+        code="CONFIG_UNKNOWN_KEY",
+        where=written.where,
+        got=quoted(name),
+        allowed=nearest(
+            name,
+            [known for known in setting_names() if known.split(".")[0] == name.split(".", maxsplit=1)[0]],
+        ),
+        next_step="correct the name or remove the line",
+    )
+
+
+def _problem(section: str, model: type[Section], details: ErrorDetails) -> Problem:
+    key = str(details["loc"][0])
+    written = details["input"]
+    assert isinstance(written, Written), "fields are validated from what was written"
+    if details["type"] == "extra_forbidden":
+        return unknown_key(f"{section}.{key}", written)
+    context = details.get("ctx", {})
+    shown = without_credentials(written.text)
+    return Problem(
+        code=details["type"],
+        where=written.where,
+        got=f"{section}.{key} = {quoted(shown) if written.form is not Form.BARE else quoted(shown)[1:-1]}",
+        allowed=str(context.get("allowed", f"a value of {model.__name__}")),
+        next_step=str(context.get("next", "correct the value")),
+    )

@@ -1,0 +1,96 @@
+"""The settings as the daemon takes them: typed, complete, and each with the place it came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+
+from config.schema import (
+    ControlSection,
+    ExecutorSection,
+    LogSection,
+    MarketSection,
+    ShutdownSection,
+    VenueSection,
+    setting_names,
+)
+from config.secrets import Credentials, require_credentials
+from executor.domain.limits import Limits, Timings
+from executor.domain.units import plain
+
+DEFAULT_ORIGIN = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the operator decided.
+
+    Parameters
+    ----------
+    credentials
+        None when none were given; `require` gives them or refuses.
+    origins
+        For each `section.key` that was written somewhere: `file:line` or `environment NAME`.
+    """
+
+    profile: str
+    executor: ExecutorSection
+    venue: VenueSection
+    limits: Limits
+    timings: Timings
+    control: ControlSection
+    shutdown: ShutdownSection
+    market: MarketSection
+    log: LogSection
+    credentials: Credentials | None
+    origins: Mapping[str, str]
+
+    def require(self) -> Credentials:
+        """Give the API key pair.
+
+        Raises
+        ------
+        ConfigProblems
+            SECRET_MISSING if the mode has none.
+        """
+        return require_credentials(self.executor.mode, self.credentials)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectiveRow:
+    """One setting in force, and who set it."""
+
+    key: str
+    value: str
+    origin: str
+
+
+def effective(settings: Settings) -> list[EffectiveRow]:
+    """List every setting in force with its origin; secrets are masked."""
+    rows = [
+        EffectiveRow(
+            key=name,
+            value=_shown(getattr(getattr(settings, name.split(".")[0]), name.split(".")[1])),
+            origin=settings.origins.get(name, DEFAULT_ORIGIN),
+        )
+        for name in setting_names()
+    ]
+    keys = settings.credentials
+    return rows + [
+        EffectiveRow(
+            key=f"credentials.{name}",
+            value="not given" if keys is None else str(getattr(keys, name)),
+            origin="none" if keys is None else keys.origin,
+        )
+        for name in ("api_key", "api_secret")
+    ]
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, Decimal):
+        return plain(value)
+    return str(value)

@@ -1,0 +1,260 @@
+"""The composition root: the only place that knows every part, and the only one that names a venue."""
+
+import asyncio
+import gc
+import os
+import secrets
+import signal
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from config.hosts import Mode
+from config.settings import Settings
+from executor.domain.commands import Reply
+from executor.domain.errors import ConfigError, JournalError, Overflow
+from executor.domain.events import EngineStarted, Event, ShutdownRequested
+from executor.domain.orders import base36
+from executor.domain.timeline import NS_PER_S
+from executor.domain.units import install_decimal_context
+from executor.engine.engine import Engine
+from executor.engine.state import EngineState
+from executor.interfaces.api import build_app, serve
+from executor.interfaces.control import ControlBusy, DaemonInfo
+from executor.interfaces.control_file import ControlFile, remove_control_file, write_control_file
+from executor.interfaces.exit_codes import ExitCode
+from executor.interfaces.token import ensure_token
+from executor.interfaces.version import version
+from executor.runtime.audit import audit
+from executor.runtime.clock import Clock
+from executor.runtime.journal import Journal
+from executor.runtime.live import LiveRuntime
+from executor.runtime.lock import ProcessLock, account_lock_path
+from executor.runtime.log import LineLog
+from executor.venues.bybit.access import Access
+from executor.venues.bybit.gateway import BybitVenue
+from risk.turnstile import Turnstile
+
+JOURNAL_NAME = "journal.db"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What an audit says to the command line."""
+
+    events: int
+    commands: int
+    identical: bool
+    first_difference: str | None
+    detail: str
+
+
+class Daemon:
+    """A running daemon as the interfaces see it."""
+
+    def __init__(self, runtime: LiveRuntime, clock: Clock, info: DaemonInfo) -> None:
+        self._runtime = runtime
+        self._clock = clock
+        self._info = info
+
+    @property
+    def state(self) -> EngineState:
+        """What the engine remembers; only to be read."""
+        return self._runtime.engine.state
+
+    @property
+    def info(self) -> DaemonInfo:
+        """Which daemon this is."""
+        return self._info
+
+    def now_ns(self) -> int:
+        """The present by the clock that stamps events."""
+        return self._clock.now_ns()
+
+    async def ask(self, event: Event) -> Reply:
+        """Hand an operator's request to the engine and wait for its reply."""
+        try:
+            return await self._runtime.ask(event, str(getattr(event, "request_id", "")))
+        except Overflow as error:
+            raise ControlBusy(str(error)) from error
+
+    def report(self, parent_id: str) -> Mapping[str, object] | None:
+        """The cost report of a parent."""
+        return self._runtime.report(parent_id)
+
+    def metrics_page(self) -> tuple[bytes, str]:
+        """The metrics in Prometheus' text form."""
+        return self._runtime.telemetry.page()
+
+    def ready(self) -> tuple[bool, tuple[str, ...]]:
+        """Whether new parents can be worked, and why not."""
+        reasons = standing_doubts(self.state)
+        return not reasons, reasons
+
+
+def standing_doubts(state: EngineState) -> tuple[str, ...]:
+    """Why nothing could be opened now, whatever the parent."""
+    checks = (
+        (state.latched, "HALTED"),
+        (state.draining, "DRAINING"),
+        (not state.private_live, "PRIVATE_STREAM_DOWN"),
+        (any(not done for done in state.reconciled.values()), "UNRECONCILED"),
+    )
+    return tuple(code for holds, code in checks if holds)
+
+
+def run_daemon(settings: Settings, profile: str, init: bool) -> int:
+    """Run the daemon until it is asked to end; returns the exit code.
+
+    Raises
+    ------
+    ConfigError, JournalError, AlreadyRunning
+        If it cannot start; nothing was sent.
+    """
+    if not __debug__:
+        raise ConfigError(
+            "the executor does not run under `python -O`: its assertions are part of its safety"
+        )
+    install_decimal_context()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings, profile, init=init))
+
+
+def run_audit(path: Path) -> AuditReport:
+    """Replay a journal through the core and compare every command, byte for byte."""
+    install_decimal_context()
+    result = audit(path)
+    return AuditReport(
+        events=result.events,
+        commands=result.commands,
+        identical=result.identical,
+        first_difference=result.first_difference,
+        detail=f"{result.checkpoints} checkpoints equal; head of the chain {result.head_sha256[:16]}",
+    )
+
+
+def access_of(settings: Settings) -> Access:
+    """Where the venue is and how we are let in."""
+    keys = settings.require()
+    return Access(
+        rest_url=settings.venue.rest_url,
+        public_ws_url=settings.venue.public_ws_url,
+        private_ws_url=settings.venue.private_ws_url,
+        api_key=keys.api_key.reveal(),
+        api_secret=keys.api_secret.reveal(),
+        request_timeout_s=float(settings.venue.request_timeout_s),
+        book_depth=settings.market.book_depth,
+        conflate_ms=settings.market.conflate_ms,
+    )
+
+
+async def _run(settings: Settings, profile: str, *, init: bool) -> int:
+    clock = Clock()
+    log = LineLog(clock.now_ns, settings.log.level.value, as_json=settings.log.format.value == "json")
+    data_dir = settings.executor.data_dir
+    access = access_of(settings)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(ProcessLock(data_dir / "executor.lock"))
+        stack.enter_context(ProcessLock(account_lock_path(access.rest_url, access.api_key)))
+        journal = stack.enter_context(
+            Journal.open(
+                data_dir / JOURNAL_NAME,
+                create=init or settings.executor.mode is Mode.SANDBOX,
+                instance=f"{settings.executor.instance}{base36(clock.now_ns() // NS_PER_S)}",
+            )
+        )
+        state = journal.recover()
+        turnstile = Turnstile()
+        venue = await stack.enter_async_context(
+            BybitVenue(
+                access=access,
+                instance=journal.instance,
+                recv_window_ms=settings.timings.recv_window_ms,
+                clock=clock,
+                turnstile=turnstile,
+                log=log,
+                seed=secrets.randbits(32),
+            )
+        )
+        runtime = LiveRuntime(
+            engine=Engine(state), journal=journal, venue=venue, clock=clock, turnstile=turnstile, log=log
+        )
+        info = DaemonInfo(
+            version=version(),
+            instance=journal.instance,
+            venue=f"bybit-{settings.executor.mode.value}",
+            profile=profile,
+            pid=os.getpid(),
+        )
+        token_file = settings.control.token_file or data_dir / "control.token"
+        token = ensure_token(token_file)
+        app = build_app(Daemon(runtime, clock, info), token)
+        port = await stack.enter_async_context(serve(app, settings.control.host, settings.control.port))
+        url = f"http://{settings.control.host}:{port}"
+        write_control_file(
+            data_dir,
+            ControlFile(url=url, pid=info.pid, version=info.version, token_file=str(token_file.absolute())),
+        )
+        stack.callback(remove_control_file, data_dir, info.pid)
+        log(
+            "executor started",
+            venue=info.venue,
+            instance=info.instance,
+            control=url,
+            metrics=f"{url}/metrics",
+        )
+        runtime.post(
+            EngineStarted(
+                at_ns=0,
+                version=info.version,
+                instance=journal.instance,
+                venue=info.venue,
+                limits=settings.limits,
+                timings=settings.timings,
+                seed=secrets.randbits(53),
+            )
+        )
+        gc.freeze()
+        return await _until_stopped(runtime, settings, log)
+
+
+async def _until_stopped(runtime: LiveRuntime, settings: Settings, log: LineLog) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(ExitCode.INTERRUPTED)
+        log("stopping", policy=settings.shutdown.policy.value)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        clean = await runtime.run(
+            stop, ShutdownRequested(at_ns=0, policy=settings.shutdown.policy), float(settings.shutdown.drain)
+        )
+    except BaseExceptionGroup as group:
+        first = first_error(group)
+        log("stopped by a failure", level="error", error=f"{type(first).__name__}: {first}")
+        _list_remaining(runtime, log)
+        return int(ExitCode.DURABILITY if isinstance(first, JournalError) else ExitCode.ORDERS_MAY_REMAIN)
+    _list_remaining(runtime, log)
+    log("stopped", clean=clean)
+    return int(ExitCode.OK if clean else ExitCode.ORDERS_MAY_REMAIN)
+
+
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error inside a group of groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _list_remaining(runtime: LiveRuntime, log: LineLog) -> None:
+    for name in runtime.remaining():
+        log("order may remain open", level="warning", id=name)

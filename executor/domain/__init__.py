@@ -1,0 +1,1 @@
+"""The shared vocabulary: pure records and tables, standard library only."""

@@ -1,0 +1,161 @@
+"""What the engine wants done. Imperative; the shell carries commands out in order and decides nothing."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from executor.domain.approval import Approved
+from executor.domain.orders import Category, NewOrder
+from executor.domain.parent_state import ParentStatus, Reason
+
+
+class Severity(StrEnum):
+    """How soon a person should look."""
+
+    INFO = "INFO"
+    WARNING = "WARNING"
+    CRITICAL = "CRITICAL"
+
+
+class AlertCode(StrEnum):
+    """What people are alerted about."""
+
+    HALT = "HALT"
+    OVER_FILL = "OVER_FILL"
+    ORPHAN_FILL = "ORPHAN_FILL"
+    FILL_CONFLICT = "FILL_CONFLICT"
+    ORDER_CONFLICT = "ORDER_CONFLICT"
+    OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+    CANCEL_UNPROVED = "CANCEL_UNPROVED"
+    ORDER_REJECTED = "ORDER_REJECTED"
+    SHORTFALL = "SHORTFALL"
+    VOLATILITY = "VOLATILITY"
+    REPEAT_THROTTLE = "REPEAT_THROTTLE"
+    POSITION_DIFFERS = "POSITION_DIFFERS"
+    RECONCILE_FAILED = "RECONCILE_FAILED"
+    FOREIGN_ORDERS = "FOREIGN_ORDERS"
+
+
+class Outcome(StrEnum):
+    """How a request of an operator ended; the API turns it into a status code."""
+
+    ACCEPTED = "ACCEPTED"
+    REPEATED = "REPEATED"
+    NOT_FOUND = "NOT_FOUND"
+    CONFLICT = "CONFLICT"
+    STATE = "STATE"
+    VERSION = "VERSION"
+    INVALID = "INVALID"
+    LOCKED = "LOCKED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrder:
+    """Send a create request for an approved order, once."""
+
+    approved: Approved[NewOrder]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder:
+    """Send a cancel request. Never gated, never budgeted: stopping is always allowed."""
+
+    category: Category
+    symbol: str
+    client_order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryOrder:
+    """Ask the venue everything it knows of one order: open, closed, history, executions."""
+
+    category: Category
+    symbol: str
+    client_order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconcile:
+    """Read all open orders, the executions since `since_ms`, and the positions of one category."""
+
+    category: Category
+    symbols: tuple[str, ...]
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribe:
+    """Keep the engine informed about one symbol: rules once, then conflated market snapshots."""
+
+    category: Category
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTimer:
+    """Send `TimerFired(key)` at the instant; replaces an earlier timer of the same key."""
+
+    key: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """Answer the operator who made the request."""
+
+    request_id: str
+    outcome: Outcome
+    parent_id: str
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefuseOrder:
+    """Record that the gate refused an order, with every reason. Nothing leaves."""
+
+    parent_id: str
+    client_order_id: str
+    codes: tuple[str, ...]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishMove:
+    """Record that a parent order changed its state."""
+
+    parent_id: str
+    source: ParentStatus
+    target: ParentStatus
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreReport:
+    """Make and keep the cost report of a finished parent (again, after a late fill)."""
+
+    parent_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaiseAlert:
+    """Tell people."""
+
+    severity: Severity
+    code: AlertCode
+    parent_id: str
+    detail: str
+
+
+Command = (
+    PlaceOrder
+    | CancelOrder
+    | QueryOrder
+    | Reconcile
+    | Subscribe
+    | SetTimer
+    | Reply
+    | RefuseOrder
+    | PublishMove
+    | StoreReport
+    | RaiseAlert
+)

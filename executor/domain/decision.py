@@ -1,0 +1,145 @@
+"""What a strategy is shown and what it answers.
+
+A strategy says what should be working now. It never sends anything, and it does not know how an order
+reaches the venue; the planner makes its wish so.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from executor.domain.instrument import Instrument
+from executor.domain.market import MarketSnapshot
+from executor.domain.orders import ParentOrder
+from executor.domain.units import ONE, ZERO, Price, Quantity
+
+
+class Style(StrEnum):
+    """How quantity should be working."""
+
+    REST = "REST"
+    CROSS = "CROSS"
+    WAIT = "WAIT"
+
+
+class Why(StrEnum):
+    """Reason of a decision; also the answer to "why does nothing happen?"."""
+
+    SLICE_RESTING = "SLICE_RESTING"
+    SLICE_CROSSING = "SLICE_CROSSING"
+    RESIDUAL_CROSSING = "RESIDUAL_CROSSING"
+    SPREAD_WIDE = "SPREAD_WIDE"
+    BEFORE_START = "BEFORE_START"
+    ON_SCHEDULE = "ON_SCHEDULE"
+    BELOW_MINIMUM = "BELOW_MINIMUM"
+    LIMIT_PRICE = "LIMIT_PRICE"
+    AFTER_END = "AFTER_END"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """One piece of a schedule.
+
+    Parameters
+    ----------
+    qty
+        What the slice is meant to do, base units.
+    target_qty
+        Filled quantity the parent should have at the slice's end, base units.
+    """
+
+    start_ns: int
+    end_ns: int
+    qty: Quantity
+    target_qty: Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A plan: slices in time order whose quantities sum exactly to what the plan covers.
+
+    Parameters
+    ----------
+    base_qty
+        Filled quantity of the parent when the plan was made; the plan covers the rest.
+    asked
+        Slices that the parameters asked for, before pieces below the venue's minimum were merged.
+    """
+
+    base_qty: Quantity
+    slices: tuple[Slice, ...]
+    asked: int
+
+    def slice_at(self, at_ns: int) -> int:
+        """Index of the slice in force; -1 before the first."""
+        return bisect_right(self.slices, at_ns, key=lambda piece: piece.start_ns) - 1
+
+    def pro_rata_qty(self, at_ns: int) -> Quantity:
+        """Filled quantity of a perfectly even execution at this instant, for progress and deviation."""
+        index = self.slice_at(at_ns)
+        if index < 0:
+            return self.base_qty
+        piece = self.slices[index]
+        if at_ns >= piece.end_ns:
+            return piece.target_qty
+        share = Decimal(at_ns - piece.start_ns) / (piece.end_ns - piece.start_ns)
+        return Quantity(piece.target_qty - piece.qty * (ONE - share))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Working:
+    """The child order at work for this parent, as far as a strategy may know it."""
+
+    style: Style
+    px: Price
+    leaves_qty: Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """All that a strategy may know when it decides.
+
+    Parameters
+    ----------
+    slice_base_qty
+        Filled quantity of the parent when the slice in force began.
+    cross_spread_bps_max
+        Spread above which crossing will be refused, basis points.
+    """
+
+    now_ns: int
+    order: ParentOrder
+    instrument: Instrument
+    market: MarketSnapshot
+    schedule: Schedule
+    cum_qty: Quantity
+    slice_base_qty: Quantity
+    working: Working | None
+    cross_spread_bps_max: Decimal
+
+    @property
+    def leaves_qty(self) -> Quantity:
+        """What is left of the parent."""
+        return Quantity(max(self.order.order_qty - self.cum_qty, ZERO))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What should be working from now on, and when to ask again.
+
+    Parameters
+    ----------
+    qty
+        Quantity that should be open at the venue now (not a total), base units; zero for WAIT.
+    px
+        Limit price; None for WAIT.
+    wake_ns
+        Latest instant at which the strategy wants to be asked again.
+    """
+
+    style: Style
+    qty: Quantity
+    px: Price | None
+    why: Why
+    wake_ns: int

@@ -1,0 +1,382 @@
+"""What can happen to the engine. Past tense; each carries `at_ns`, the instant at which the engine saw it.
+
+The shell builds events and stamps them; the engine alone decides what they mean.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from executor.domain.fills import Fill
+from executor.domain.instrument import Instrument
+from executor.domain.limits import Limits, Timings
+from executor.domain.market import MarketSnapshot
+from executor.domain.orders import Category, ResidualRule, Side, TwapParams, Urgency
+from executor.domain.units import Price, Quantity
+
+
+class Stream(StrEnum):
+    """The connections whose health the engine must know."""
+
+    PUBLIC = "PUBLIC"
+    PRIVATE = "PRIVATE"
+
+
+class VenueStatus(StrEnum):
+    """What the venue says of an order, in our words."""
+
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+
+
+class DrainPolicy(StrEnum):
+    """What a shutdown does with open child orders."""
+
+    CANCEL = "cancel"
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStarted:
+    """The daemon began an incarnation; nothing is reconciled yet."""
+
+    at_ns: int
+    version: str
+    instance: str
+    venue: str
+    limits: Limits
+    timings: Timings
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentLoaded:
+    """The venue's rules of one symbol were read, or read again."""
+
+    at_ns: int
+    instrument: Instrument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookUpdated:
+    """A conflated snapshot of a symbol's market."""
+
+    at_ns: int
+    market: MarketSnapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookLost:
+    """The book of a symbol cannot be trusted: gap, crossed, one-sided, or the feed ended."""
+
+    at_ns: int
+    category: Category
+    symbol: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamChanged:
+    """A connection became live (authenticated, subscribed, acknowledged) or was lost."""
+
+    at_ns: int
+    stream: Stream
+    live: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParentSubmitted:
+    """A client asks for a parent order. `request_id` names the waiting caller, `idempotency_key` the intent."""
+
+    at_ns: int
+    request_id: str
+    idempotency_key: str
+    body_sha256: str
+    category: Category
+    symbol: str
+    side: Side
+    order_qty: Quantity
+    duration_s: int
+    residual: ResidualRule
+    extend_s: int
+    limit_px: Price | None
+    urgency: Urgency
+    strategy: str
+    params: TwapParams
+    reduce_only: bool
+    position_idx: int
+    decision_px: Price | None
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRequested:
+    """An operator wants a parent to stop trading for now."""
+
+    at_ns: int
+    request_id: str
+    parent_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeRequested:
+    """An operator wants a paused parent to go on."""
+
+    at_ns: int
+    request_id: str
+    parent_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmendRequested:
+    """An operator changes a live parent; None leaves a field as it is.
+
+    `clear_limit_px` removes the limit price, since None cannot say so.
+    `expected_version` refuses the change if the parent has changed since the caller looked.
+    """
+
+    at_ns: int
+    request_id: str
+    parent_id: str
+    order_qty: Quantity | None
+    limit_px: Price | None
+    clear_limit_px: bool
+    deadline_ns: int | None
+    urgency: Urgency | None
+    strategy: str | None
+    params: TwapParams | None
+    expected_version: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested:
+    """An operator ends a parent."""
+
+    at_ns: int
+    request_id: str
+    parent_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaltRequested:
+    """Somebody, or something, pulled the stop."""
+
+    at_ns: int
+    request_id: str
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RearmRequested:
+    """A person clears the stop and says why."""
+
+    at_ns: int
+    request_id: str
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShutdownRequested:
+    """The process was asked to end: open nothing more and wind down by the policy."""
+
+    at_ns: int
+    policy: DrainPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAcked:
+    """The venue took a create request for processing. Not yet an order in the book."""
+
+    at_ns: int
+    client_order_id: str
+    venue_order_id: str
+    sent_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRejected:
+    """The venue definitively refused the create request. `fatal` marks a cause that no other order would survive."""
+
+    at_ns: int
+    client_order_id: str
+    code: int
+    text: str
+    fatal: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderOutcomeUnknown:
+    """A create request was sent, or may have been, and nothing is proved about it."""
+
+    at_ns: int
+    client_order_id: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderNotSent:
+    """A create command was dropped before its first byte: the stop was pulled, or the process is ending."""
+
+    at_ns: int
+    client_order_id: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderUpdated:
+    """The state of an order by stream or query.
+
+    Parameters
+    ----------
+    cum_qty
+        Executed quantity by the venue's count; it may run ahead of the fills we have booked.
+    updated_ms
+        The venue's version of the order, to drop what is older than what we know.
+    """
+
+    at_ns: int
+    category: Category
+    symbol: str
+    client_order_id: str
+    venue_order_id: str
+    status: VenueStatus
+    side: Side
+    qty: Quantity
+    px: Price
+    cum_qty: Quantity
+    updated_ms: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilled:
+    """An execution by stream or query; may repeat, may be late, may come before anything else."""
+
+    at_ns: int
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAbsent:
+    """One complete round of questions about an order was answered cleanly, and it was nowhere.
+
+    `asked_ns` is when the round began: answers to questions asked too early prove nothing.
+    """
+
+    at_ns: int
+    client_order_id: str
+    asked_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderQueryFailed:
+    """A question about an order could not be answered completely. Counts for nothing."""
+
+    at_ns: int
+    client_order_id: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAcked:
+    """The venue took a cancel request for processing."""
+
+    at_ns: int
+    client_order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelFoundNothing:
+    """The venue knows no open order to cancel. `asked_ns` is when the request was made."""
+
+    at_ns: int
+    client_order_id: str
+    asked_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOutcomeUnknown:
+    """A cancel request was not answered, or not clearly."""
+
+    at_ns: int
+    client_order_id: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionReport:
+    """The venue's position in one instrument; signed, base units."""
+
+    category: Category
+    symbol: str
+    position_idx: int
+    qty: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """A complete read of the venue ended: every page of open orders, executions and positions was seen.
+
+    The orders and executions themselves come before it as `OrderUpdated` and `OrderFilled`.
+    """
+
+    at_ns: int
+    category: Category
+    asked_ns: int
+    open_client_order_ids: tuple[str, ...]
+    foreign_open_orders: int
+    positions: tuple[PositionReport, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileFailed:
+    """A read of the venue was incomplete; nothing may be concluded from it."""
+
+    at_ns: int
+    category: Category
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerFired:
+    """A timer the engine set has come due."""
+
+    at_ns: int
+    key: str
+
+
+Event = (
+    EngineStarted
+    | InstrumentLoaded
+    | BookUpdated
+    | BookLost
+    | StreamChanged
+    | ParentSubmitted
+    | PauseRequested
+    | ResumeRequested
+    | AmendRequested
+    | CancelRequested
+    | HaltRequested
+    | RearmRequested
+    | ShutdownRequested
+    | OrderAcked
+    | OrderRejected
+    | OrderOutcomeUnknown
+    | OrderNotSent
+    | OrderUpdated
+    | OrderFilled
+    | OrderAbsent
+    | OrderQueryFailed
+    | CancelAcked
+    | CancelFoundNothing
+    | CancelOutcomeUnknown
+    | Reconciled
+    | ReconcileFailed
+    | TimerFired
+)

@@ -1,0 +1,44 @@
+"""One execution of one of our orders: the authority for quantity."""
+
+from dataclasses import dataclass
+
+from executor.domain.orders import Category, Liquidity, Side
+from executor.domain.units import Money, Price, Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """An execution as the venue reported it.
+
+    Parameters
+    ----------
+    client_order_id
+        Empty when the venue does not say (then `venue_order_id` identifies the order).
+    fee
+        In `fee_coin`; positive is a cost, negative a rebate.
+    ts_exchange_ns
+        Execution time by the venue's clock, UTC.
+    """
+
+    category: Category
+    symbol: str
+    exec_id: str
+    client_order_id: str
+    venue_order_id: str
+    side: Side
+    last_qty: Quantity
+    last_px: Price
+    fee: Money
+    fee_coin: str
+    liquidity: Liquidity
+    ts_exchange_ns: int
+
+    @property
+    def key(self) -> str:
+        """What makes an execution unique: category, symbol and the venue's id."""
+        return f"{self.category}:{self.symbol}:{self.exec_id}"
+
+    @property
+    def content(self) -> str:
+        """What must be equal in every copy of the same execution."""
+        return f"{self.side}:{self.last_qty}:{self.last_px}"

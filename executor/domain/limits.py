@@ -1,0 +1,117 @@
+"""Every safety limit of the executor, with its unit in its name. The gate (`risk.gate`) enforces them.
+
+None means "no limit was given". Outside live mode the configuration fills the money limits with defaults;
+in live mode a missing money limit refuses the start, so a None never reaches a live gate.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+MONEY_LIMITS = (
+    "child_notional_max",
+    "position_notional_max",
+    "open_notional_max",
+    "day_notional_max",
+    "day_loss_max",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The limits one incarnation of the engine runs under.
+
+    Parameters
+    ----------
+    participation_pct_max
+        Child quantity against the volume expected in one slice, per cent.
+    child_notional_max
+        Value of one child order, quote units.
+    order_gap_s_min
+        Time between two child orders of one parent, seconds.
+    cross_spread_bps_max
+        Widest spread at which an order may take liquidity, basis points.
+    price_collar_bps_max
+        Distance of a child's price from the current mid and from the five-minute mean of mids, basis points.
+    reference_age_s_max
+        Age of the book the collar is measured against, seconds.
+    shortfall_alert_bps
+        Running implementation shortfall at which people are alerted, basis points.
+    volatility_hourly_pct_max
+        Realised volatility per square root of an hour at which a parent is paused, per cent.
+    advice_timeout_s_max
+        Longest time one request for advice may take, seconds.
+    orders_per_s_max, orders_per_min_max, orders_per_day_max
+        Message budget of order creations over the account; cancels have their own lane.
+    position_notional_max
+        Absolute position of one instrument after the child, quote units.
+    open_notional_max
+        Value of all open and unproven child orders after the child, quote units.
+    day_notional_max
+        Value traded in the UTC day plus the child, quote units.
+    day_loss_max
+        Loss of the UTC day (fees included, positions marked at mid) at which opening stops, quote units.
+    children_per_parent_max, children_per_hour_max
+        Repeated automated executions before a person must re-arm.
+    amplification_max
+        Sum of all quantity ever ordered for a parent, as a multiple of its own quantity.
+    """
+
+    participation_pct_max: Decimal = Decimal(10)
+    child_notional_max: Decimal | None = Decimal(100_000)
+    order_gap_s_min: Decimal = Decimal(5)
+    cross_spread_bps_max: Decimal = Decimal(20)
+    price_collar_bps_max: Decimal = Decimal(100)
+    reference_age_s_max: Decimal = Decimal(2)
+    shortfall_alert_bps: Decimal = Decimal(50)
+    volatility_hourly_pct_max: Decimal = Decimal(5)
+    advice_timeout_s_max: Decimal = Decimal(10)
+    orders_per_s_max: int = 2
+    orders_per_min_max: int = 20
+    orders_per_day_max: int = 5_000
+    position_notional_max: Decimal | None = Decimal(5_000_000)
+    open_notional_max: Decimal | None = Decimal(500_000)
+    day_notional_max: Decimal | None = Decimal(10_000_000)
+    day_loss_max: Decimal | None = Decimal(50_000)
+    children_per_parent_max: int = 1_000
+    children_per_hour_max: int = 600
+    amplification_max: Decimal = Decimal(20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """How long the engine waits for the venue before it asks again, and before it believes in absence.
+
+    Parameters
+    ----------
+    recv_window_ms
+        Age at which the venue refuses a request; bounds how late an unanswered one can still be accepted.
+    absence_margin_s
+        Time added to the window before an empty answer counts as evidence, seconds.
+    absence_rounds
+        Complete empty answers needed.
+    query_gap_s
+        Time between two questions about one order, seconds.
+    confirm_s
+        Time after an acknowledgement within which the order stream must show the order, seconds.
+    recancel_s
+        Time after which an unproven cancel is sent again, seconds.
+    reconcile_s
+        Time between two complete reconciliations, seconds.
+    residual_window_s
+        Time after the deadline in which the residual rule CROSS may still trade, seconds.
+    refusal_wait_s
+        Time after a refusal of the gate before the planner asks again, seconds.
+    volatility_warmup_s
+        Observation time before the volatility and the volume estimate count as known, seconds.
+    """
+
+    recv_window_ms: int = 5_000
+    absence_margin_s: int = 15
+    absence_rounds: int = 3
+    query_gap_s: int = 2
+    confirm_s: int = 3
+    recancel_s: int = 3
+    reconcile_s: int = 30
+    residual_window_s: int = 30
+    refusal_wait_s: int = 1
+    volatility_warmup_s: int = 10

@@ -1,0 +1,50 @@
+"""The seams between the engine's shell and the outside. A venue takes approved orders only."""
+
+from typing import Protocol
+
+from executor.domain.approval import Approved
+from executor.domain.commands import CancelOrder, QueryOrder, Reconcile, Subscribe
+from executor.domain.events import Event
+from executor.domain.orders import NewOrder
+
+
+class Post(Protocol):
+    """Where a venue puts what it has to tell; never blocks.
+
+    Raises
+    ------
+    executor.domain.errors.Overflow
+        When the inbox is full: the caller must drop its connection and start over, not the event.
+    """
+
+    def __call__(self, event: Event) -> None:
+        """Hand an event to the engine."""
+
+
+class Log(Protocol):
+    """Where the shell says what it does; structured, without secrets."""
+
+    def __call__(self, message: str, **fields: object) -> None:
+        """Write one line."""
+
+
+class Venue(Protocol):
+    """A place where orders can be worked. Every method ends by itself and answers with events."""
+
+    async def place(self, approved: Approved[NewOrder]) -> Event:
+        """Send one create request, at most once, and say what is known of its outcome."""
+
+    async def cancel(self, command: CancelOrder) -> Event:
+        """Send one cancel request and say what is known of its outcome."""
+
+    async def query(self, command: QueryOrder) -> list[Event]:
+        """Ask everything about one order."""
+
+    async def reconcile(self, command: Reconcile) -> list[Event]:
+        """Read everything of one category; the last event says whether it was complete."""
+
+    def subscribe(self, command: Subscribe) -> None:
+        """Keep the engine informed about one symbol from now on."""
+
+    async def run(self, post: Post) -> None:
+        """Keep the connections up and post what they bring, until cancelled."""

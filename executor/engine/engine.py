@@ -1,0 +1,226 @@
+"""The engine: one match from an event to its consequences.
+
+`on_event` is synchronous and deterministic: the same events in the same order give the same commands, live
+and in any replay. It never waits, reads no clock, draws no randomness of its own and logs nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from executor.domain import events as ev
+from executor.domain.commands import Command, Subscribe
+from executor.domain.fills import Fill
+from executor.domain.order_state import ChildStatus
+from executor.domain.orders import Category
+from executor.engine import booking, child, markets, recovery, verbs
+from executor.engine.desk import Desk
+from executor.engine.parent import step
+from executor.engine.state import EngineState, ParentState
+
+RareEvent = (
+    ev.EngineStarted
+    | ev.InstrumentLoaded
+    | ev.BookLost
+    | ev.StreamChanged
+    | ev.ParentSubmitted
+    | ev.PauseRequested
+    | ev.ResumeRequested
+    | ev.AmendRequested
+    | ev.CancelRequested
+    | ev.HaltRequested
+    | ev.RearmRequested
+    | ev.ShutdownRequested
+    | ev.Reconciled
+    | ev.ReconcileFailed
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What the last call changed, in order, for tables kept beside the journal."""
+
+    parents: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
+    fills: tuple[Fill, ...] = ()
+
+
+class Engine:
+    """Holds the state and works one event at a time.
+
+    Parameters
+    ----------
+    state
+        A state read back from the journal; a fresh one when absent.
+    """
+
+    def __init__(self, state: EngineState | None = None) -> None:
+        self.state = state or EngineState()
+        self.touched = Touched()
+
+    def on_event(self, event: ev.Event) -> tuple[Command, ...]:
+        """Take in one event and return what to do, in order.
+
+        Raises
+        ------
+        InvariantViolation
+            If something happened that must never happen; the caller stops opening and cancels.
+        """
+        state = self.state
+        state.now_ns = max(state.now_ns, event.at_ns)
+        desk = Desk(state)
+        for parent in _consider(desk, event):
+            step(desk, parent)
+        self.touched = Touched(tuple(desk.parents), tuple(desk.children), tuple(desk.fills))
+        return tuple(desk.out)
+
+
+def _consider(desk: Desk, event: ev.Event) -> Iterable[ParentState]:
+    """Change the state by the event; returns the parents that must be looked at again."""
+    match event:
+        case ev.BookUpdated():
+            return markets.on_book(desk, event)
+        case ev.TimerFired():
+            return _on_timer(desk, event)
+        case ev.OrderFilled():
+            return _one(booking.on_fill(desk, event))
+        case ev.OrderUpdated():
+            return _one(child.on_updated(desk, event))
+        case ev.OrderAcked():
+            return _one(child.on_acked(desk, event))
+        case ev.CancelAcked():
+            return _one(child.on_cancel_acked(desk, event))
+        case ev.OrderRejected():
+            return _one(child.on_rejected(desk, event))
+        case ev.OrderNotSent():
+            return _one(child.on_not_sent(desk, event))
+        case ev.OrderOutcomeUnknown():
+            return _one(child.on_outcome_unknown(desk, event))
+        case ev.CancelFoundNothing():
+            return _one(child.on_cancel_found_nothing(desk, event))
+        case ev.CancelOutcomeUnknown():
+            return _one(child.on_cancel_unknown(desk, event))
+        case ev.OrderAbsent():
+            return _one(recovery.on_absent(desk, event))
+        case ev.OrderQueryFailed():
+            return _one(recovery.on_query_failed(desk, event))
+        case _:
+            return _consider_rare(desk, event)
+
+
+def _consider_rare(desk: Desk, event: RareEvent) -> Iterable[ParentState]:
+    match event:
+        case ev.EngineStarted():
+            return _on_started(desk, event)
+        case ev.InstrumentLoaded():
+            return markets.on_instrument(desk, event)
+        case ev.BookLost():
+            return markets.on_book_lost(desk, event)
+        case ev.StreamChanged():
+            return _on_stream(desk, event)
+        case ev.ParentSubmitted():
+            return _one(verbs.on_submit(desk, event))
+        case ev.PauseRequested():
+            return _one(verbs.on_pause(desk, event))
+        case ev.ResumeRequested():
+            return _one(verbs.on_resume(desk, event))
+        case ev.AmendRequested():
+            return _one(verbs.on_amend(desk, event))
+        case ev.CancelRequested():
+            return _one(verbs.on_cancel(desk, event))
+        case ev.HaltRequested():
+            verbs.on_halt(desk, event)
+            return _open(desk.state)
+        case ev.RearmRequested():
+            verbs.on_rearm(desk, event)
+            return _open(desk.state)
+        case ev.ShutdownRequested():
+            desk.state.draining = True
+            desk.state.leave_orders = event.policy is ev.DrainPolicy.LEAVE
+            return _open(desk.state)
+        case ev.Reconciled():
+            return recovery.on_reconciled(desk, event)
+        case ev.ReconcileFailed():
+            return recovery.on_reconcile_failed(desk, event)
+
+
+def _one(parent: ParentState | None) -> tuple[ParentState, ...]:
+    return () if parent is None else (parent,)
+
+
+def _open(state: EngineState) -> list[ParentState]:
+    return [state.parents[name] for name in state.open_parents]
+
+
+def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
+    """Begin an incarnation: nothing that the last one believed about the outside is taken for granted."""
+    state = desk.state
+    state.instance = event.instance
+    state.venue = event.venue
+    state.limits = event.limits
+    state.timings = event.timings
+    state.seed = event.seed
+    state.started_ns = desk.now_ns
+    state.draining = state.leave_orders = False
+    state.private_live = state.public_live = False
+    state.reconciled.clear()
+    state.reconciling.clear()
+    state.timers.clear()
+    for market in state.markets.values():
+        market.book_ns = None
+    for parent in _open(state):
+        for name in parent.live:
+            _doubt_after_restart(desk, name)
+    desk.out.extend(
+        Subscribe(category=Category(name.partition(":")[0]), symbol=name.partition(":")[2])
+        for name in state.markets
+    )
+    return _open(state)
+
+
+def _doubt_after_restart(desk: Desk, name: str) -> None:
+    """A create that was committed but not answered may or may not have left: unknown until proved."""
+    order = desk.state.children[name]
+    order.sent_ns = desk.now_ns
+    order.cancel_sent_ns = 0
+    order.absent_rounds = 0
+    order.cancel_found_nothing = False
+    unanswered = not order.acked_ns and not order.venue_order_id
+    if order.status is ChildStatus.PENDING_NEW or (order.status is ChildStatus.PENDING_CANCEL and unanswered):
+        child.doubt(desk, order, "the process restarted before the answer")
+    else:
+        desk.query(order)
+
+
+def _on_stream(desk: Desk, event: ev.StreamChanged) -> Iterable[ParentState]:
+    """A live private stream is followed by a complete read; until that ends nothing is opened."""
+    state = desk.state
+    if event.stream is ev.Stream.PUBLIC:
+        state.public_live = event.live
+        return _open(state)
+    state.private_live = event.live
+    state.reconciled.clear()
+    state.reconciling.clear()
+    if event.live:
+        for category in sorted({name.partition(":")[0] for name in state.markets}):
+            recovery.request_reconcile(desk, Category(category))
+    return _open(state)
+
+
+def _on_timer(desk: Desk, event: ev.TimerFired) -> Iterable[ParentState]:
+    state = desk.state
+    state.timers.pop(event.key, None)
+    kind, _, name = event.key.partition(":")
+    match kind:
+        case "parent":
+            return _one(state.parents.get(name))
+        case "child":
+            watched = state.children.get(name)
+            if watched is None:
+                return ()
+            recovery.look_after(desk, watched)
+            return _one(state.parents.get(watched.order.parent_id))
+        case "reconcile":
+            recovery.request_reconcile(desk, Category(name))
+            return ()
+        case _:
+            return ()

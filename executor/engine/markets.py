@@ -1,0 +1,105 @@
+"""What market data does to the engine: the latest book, the running estimates, the benchmarks of open parents."""
+
+from decimal import Decimal
+
+from executor.domain.events import BookLost, BookUpdated, InstrumentLoaded
+from executor.domain.market import MarketSnapshot
+from executor.domain.timeline import NS_PER_S
+from executor.domain.units import ZERO
+from executor.engine.desk import Desk
+from executor.engine.state import Benchmarks, EngineState, MarketState, ParentState, market_key
+from risk.circuit import observe, to_decimal, volatility_hourly_pct
+
+
+def on_instrument(desk: Desk, event: InstrumentLoaded) -> list[ParentState]:
+    """Take in the venue's rules of a symbol."""
+    rules = event.instrument
+    market = desk.state.markets.setdefault(market_key(rules.category, rules.symbol), MarketState())
+    market.instrument = rules
+    return parents_of(desk.state, rules.category, rules.symbol)
+
+
+def on_book(desk: Desk, event: BookUpdated) -> list[ParentState]:
+    """Take in a snapshot; a crossed or empty one counts as a lost book."""
+    snapshot = event.market
+    market = desk.state.markets.setdefault(market_key(snapshot.category, snapshot.symbol), MarketState())
+    if not ZERO < snapshot.best_bid < snapshot.best_ask:
+        market.book_ns = None
+        return parents_of(desk.state, snapshot.category, snapshot.symbol)
+    traded_qty, traded_notional = _new_trades(market, snapshot)
+    market.snapshot = snapshot
+    market.book_ns = desk.now_ns
+    market.estimates = observe(
+        market.estimates, desk.now_ns, float(snapshot.mid_px), float(market.traded_qty)
+    )
+    parents = parents_of(desk.state, snapshot.category, snapshot.symbol)
+    for parent in parents:
+        if parent.started_ns:
+            parent.benchmarks.market_qty += traded_qty
+            parent.benchmarks.market_notional += traded_notional
+            _advance(parent.benchmarks, snapshot.mid_px, desk.now_ns)
+    return parents
+
+
+def on_book_lost(desk: Desk, event: BookLost) -> list[ParentState]:
+    """The book can not be trusted until the next sound snapshot."""
+    market = desk.state.markets.setdefault(market_key(event.category, event.symbol), MarketState())
+    market.book_ns = None
+    parents = parents_of(desk.state, event.category, event.symbol)
+    for parent in parents:
+        sums = parent.benchmarks
+        if sums.last_mid_px is not None:
+            _advance(sums, sums.last_mid_px, desk.now_ns)
+            sums.last_mid_ns = 0  # no mid is in force until the book is back
+    return parents
+
+
+def parents_of(state: EngineState, category: str, symbol: str) -> list[ParentState]:
+    """Open parents of one symbol, in the order of their acceptance."""
+    return [
+        parent
+        for parent in (state.parents[name] for name in state.open_parents)
+        if parent.order.symbol == symbol and parent.order.category == category
+    ]
+
+
+def volatility_pct(state: EngineState, market: MarketState) -> Decimal | None:
+    """Realised volatility per square root of an hour, per cent; None until it was observed long enough."""
+    if market.estimates.observed_ns < state.timings.volatility_warmup_s * NS_PER_S:
+        return None
+    return to_decimal(volatility_hourly_pct(market.estimates))
+
+
+def expected_volume_qty(state: EngineState, market: MarketState, horizon_s: int) -> Decimal | None:
+    """Market volume expected over the horizon at the recent speed, base units; None until observed long enough."""
+    if market.estimates.observed_ns < state.timings.volatility_warmup_s * NS_PER_S:
+        return None
+    return to_decimal(market.estimates.volume_per_s * horizon_s)
+
+
+def mean_mid_px(state: EngineState, market: MarketState) -> Decimal | None:
+    """Five-minute mean of mids; None until observed long enough."""
+    if market.estimates.observed_ns < state.timings.volatility_warmup_s * NS_PER_S:
+        return None
+    return to_decimal(market.estimates.mean_mid_px)
+
+
+def _new_trades(market: MarketState, snapshot: MarketSnapshot) -> tuple[Decimal, Decimal]:
+    """Quantity and value traded since the last snapshot; the feed's totals begin at zero with each process."""
+    if snapshot.traded_qty < market.feed_traded_qty:
+        market.feed_traded_qty = market.feed_traded_notional = ZERO
+    qty = snapshot.traded_qty - market.feed_traded_qty
+    notional = snapshot.traded_notional - market.feed_traded_notional
+    market.traded_qty += qty
+    market.feed_traded_qty = snapshot.traded_qty
+    market.feed_traded_notional = snapshot.traded_notional
+    return qty, notional
+
+
+def _advance(sums: Benchmarks, mid_px: Decimal, at_ns: int) -> None:
+    if sums.last_mid_px is not None and sums.last_mid_ns:
+        elapsed_ns = at_ns - sums.last_mid_ns
+        sums.mid_integral += sums.last_mid_px * elapsed_ns
+        sums.mid_time_ns += elapsed_ns
+    sums.last_mid_px = mid_px
+    sums.last_mid_ns = at_ns

@@ -1,0 +1,323 @@
+"""The life of one parent order: `step` is called after anything that may concern it, and decides what is next.
+
+One function holds the control flow; the rest are its leaves.
+"""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from executor.domain.commands import AlertCode, Severity, StoreReport
+from executor.domain.decision import Decision, View, Why
+from executor.domain.orders import ResidualRule
+from executor.domain.parent_state import ParentStatus, Reason
+from executor.domain.timeline import NS_PER_S
+from executor.domain.units import ZERO, Price, Quantity
+from executor.engine.desk import Desk
+from executor.engine.markets import volatility_pct
+from executor.engine.planner import realise, working_of
+from executor.engine.state import MarketState, ParentState, market_key
+from risk.refusals import RefusalCode
+from strategies.base import STRATEGIES
+from strategies.placement import cross, wait
+
+_DOUBT_REASONS = (Reason.BOOK_LOST, Reason.STREAM_LOST)
+_S = ParentStatus
+
+
+def step(desk: Desk, parent: ParentState) -> None:
+    """Move a parent on as far as the present facts allow."""
+    _drop_released(desk, parent)
+    if parent.is_final:
+        return
+    if _settle(desk, parent):
+        return
+    _watch_deadline(desk, parent)
+    if _finish(desk, parent):
+        return
+    if parent.goal is not None or desk.state.draining:
+        _withdraw(desk, parent, "ending")
+        return
+    if parent.pending is not None and not parent.live:
+        _apply_amendment(desk, parent)
+        if _finish(desk, parent):
+            return
+    match parent.status:
+        case _S.INITIALIZED:
+            _try_start(desk, parent)
+        case _S.PAUSED:
+            _withdraw(desk, parent, "paused")
+            _try_recover(desk, parent)
+        case _S.ADJUSTING:
+            _withdraw(desk, parent, "amended")
+        case _:
+            pass
+    if parent.status in {_S.ACTIVE, _S.EXECUTING} and not _pause_in_doubt(desk, parent):
+        _work(desk, parent)
+
+
+def market_of(desk: Desk, parent: ParentState) -> MarketState:
+    """What is known of the parent's symbol."""
+    return desk.state.markets.setdefault(
+        market_key(parent.order.category, parent.order.symbol), MarketState()
+    )
+
+
+def doubts(desk: Desk, parent: ParentState) -> tuple[RefusalCode, ...]:
+    """Why the venue or the market cannot be trusted right now."""
+    state = desk.state
+    market = market_of(desk, parent)
+    found = []
+    if not state.private_live:
+        found.append(RefusalCode.PRIVATE_STREAM_DOWN)
+    if not state.public_live:
+        found.append(RefusalCode.PUBLIC_STREAM_DOWN)
+    if not state.reconciled.get(parent.order.category.value, False):
+        found.append(RefusalCode.UNRECONCILED)
+    if market.book_ns is None:
+        found.append(RefusalCode.BOOK_MISSING)
+    elif desk.now_ns - market.book_ns > state.limits.reference_age_s_max * NS_PER_S:
+        found.append(RefusalCode.BOOK_STALE)
+    return tuple(found)
+
+
+def finish(desk: Desk, parent: ParentState, target: ParentStatus, reason: Reason) -> None:
+    """End a parent of which nothing is left at the venue."""
+    desk.move_parent(parent, target, reason)
+    parent.finished_ns = desk.now_ns
+    parent.waiting = ()
+    desk.state.open_parents.remove(parent.order.parent_id)
+    desk.out.append(StoreReport(parent_id=parent.order.parent_id))
+
+
+def _settle(desk: Desk, parent: ParentState) -> bool:
+    """Bring the status in line with whether a child is at work; True if the parent is complete."""
+    if parent.status is _S.FILLED:
+        done = _is_done(desk, parent)
+        if done is not None:
+            finish(desk, parent, _S.COMPLETE, done)
+            return True
+        if parent.live:
+            desk.move_parent(parent, _S.EXECUTING, Reason.FILL_BOOKED)
+        else:
+            desk.move_parent(parent, _S.ACTIVE, Reason.CHILD_DONE)
+    elif parent.status is _S.EXECUTING and not parent.live:
+        desk.move_parent(parent, _S.ACTIVE, Reason.CHILD_DONE)
+    return False
+
+
+def _end_ns(desk: Desk, parent: ParentState) -> int:
+    """Next instant at which the end of the parent must be looked at; always in the future."""
+    order = parent.order
+    last_ns = order.deadline_ns + desk.state.timings.residual_window_s * NS_PER_S
+    later = [at_ns for at_ns in (order.deadline_ns, last_ns) if at_ns > desk.now_ns]
+    return later[0] if later else desk.now_ns + NS_PER_S
+
+
+def _drop_released(desk: Desk, parent: ParentState) -> None:
+    if any(desk.state.children[name].is_released for name in parent.live):
+        parent.live = [name for name in parent.live if not desk.state.children[name].is_released]
+        desk.parents[parent.order.parent_id] = None
+
+
+def _withdraw(desk: Desk, parent: ParentState, detail: str) -> None:
+    """Cancel what is at work; while shutting down by the policy LEAVE nothing is cancelled."""
+    if desk.state.draining and desk.state.leave_orders:
+        return
+    for name in parent.live:
+        desk.cancel(desk.state.children[name], detail)
+
+
+def _is_done(desk: Desk, parent: ParentState) -> Reason | None:
+    """Whether nothing more can be traded for the parent, and why."""
+    if parent.live:
+        return None
+    if parent.leaves_qty == ZERO:
+        return Reason.ALL_FILLED
+    market = market_of(desk, parent)
+    px = market.snapshot.mid_px if market.snapshot else parent.arrival_px
+    if parent.cum_qty > ZERO and market.instrument is not None and px is not None:
+        return Reason.DUST_LEFT if market.instrument.is_dust(parent.leaves_qty, px) else None
+    return None
+
+
+def _finish(desk: Desk, parent: ParentState) -> bool:
+    """End the parent if it is done, or if its goal is reached with nothing left at the venue."""
+    done = _is_done(desk, parent)
+    if done is not None and not (done is Reason.DUST_LEFT and parent.goal is _S.CANCELED):
+        finish(desk, parent, _S.COMPLETE, done)
+        return True
+    if parent.goal is not None and not parent.live:
+        finish(desk, parent, parent.goal, parent.goal_reason or parent.reason)
+        return True
+    return False
+
+
+def _watch_deadline(desk: Desk, parent: ParentState) -> None:
+    """Apply the residual rule when the time is up."""
+    order = parent.order
+    if parent.goal is not None or desk.now_ns < order.deadline_ns:
+        return
+    if order.residual is ResidualRule.EXTEND and not parent.extended and parent.started_ns:
+        parent.extended = True
+        parent.replan = True
+        parent.order = replace(order, deadline_ns=order.deadline_ns + order.extend_s * NS_PER_S)
+        desk.parents[order.parent_id] = None
+    elif order.residual is ResidualRule.CROSS and parent.started_ns:
+        if desk.now_ns >= order.deadline_ns + desk.state.timings.residual_window_s * NS_PER_S:
+            _head_for(desk, parent, _S.EXPIRED, Reason.DEADLINE)
+    else:
+        _head_for(desk, parent, _S.EXPIRED, Reason.DEADLINE)
+
+
+def _head_for(desk: Desk, parent: ParentState, goal: ParentStatus, reason: Reason) -> None:
+    parent.goal = goal
+    parent.goal_reason = reason
+    desk.parents[parent.order.parent_id] = None
+
+
+def _try_start(desk: Desk, parent: ParentState) -> None:
+    """Leave INITIALIZED once the rules, a fresh book and a reconciliation are there."""
+    market = market_of(desk, parent)
+    found = doubts(desk, parent)
+    if market.instrument is None:
+        found = (*found, RefusalCode.INSTRUMENT_UNKNOWN)
+    elif not market.instrument.trading:
+        finish(desk, parent, _S.FAILED, Reason.INSTRUMENT_UNUSABLE)
+        return
+    if volatility_pct(desk.state, market) is None:
+        found = (*found, RefusalCode.VOLATILITY_UNKNOWN)
+    parent.waiting = tuple(code.value for code in found)
+    desk.set_timer(f"parent:{parent.order.parent_id}", _end_ns(desk, parent))
+    if found or market.instrument is None or market.snapshot is None:
+        return
+    mid = market.snapshot.mid_px
+    if market.instrument.is_dust(parent.order.order_qty, mid):
+        finish(desk, parent, _S.FAILED, Reason.BELOW_MINIMUM)
+        return
+    parent.started_ns = desk.now_ns
+    parent.arrival_px = mid
+    parent.decision_px = parent.decision_px or mid
+    parent.benchmarks.last_mid_px = mid
+    parent.benchmarks.last_mid_ns = desk.now_ns
+    parent.replan = True
+    desk.move_parent(parent, _S.ACTIVE, Reason.STARTED)
+
+
+def _try_recover(desk: Desk, parent: ParentState) -> None:
+    """Go on by itself after a doubt that has gone; every other pause is for a person to end."""
+    desk.set_timer(f"parent:{parent.order.parent_id}", _end_ns(desk, parent))
+    found = doubts(desk, parent)
+    parent.waiting = (f"PAUSED_{parent.reason}", *(code.value for code in found))
+    if parent.reason in _DOUBT_REASONS and not found and not desk.state.latched and parent.pending is None:
+        desk.move_parent(parent, _S.ACTIVE, Reason.RECOVERED)
+        if parent.live:
+            desk.move_parent(parent, _S.EXECUTING, Reason.RECOVERED)
+
+
+def _pause_in_doubt(desk: Desk, parent: ParentState) -> bool:
+    found = doubts(desk, parent)
+    market = market_of(desk, parent)
+    volatility = volatility_pct(desk.state, market)
+    reason = None
+    if found:
+        streams = {RefusalCode.PRIVATE_STREAM_DOWN, RefusalCode.PUBLIC_STREAM_DOWN, RefusalCode.UNRECONCILED}
+        reason = Reason.STREAM_LOST if streams & set(found) else Reason.BOOK_LOST
+    elif volatility is not None and volatility > desk.state.limits.volatility_hourly_pct_max:
+        reason = Reason.VOLATILITY
+        detail = f"volatility is {volatility:.2f} % an hour, the limit is {desk.state.limits.volatility_hourly_pct_max}"
+        desk.alert(Severity.CRITICAL, AlertCode.VOLATILITY, parent.order.parent_id, detail)
+    if reason is None:
+        return False
+    desk.move_parent(parent, _S.PAUSED, reason)
+    parent.waiting = (f"PAUSED_{reason}", *(code.value for code in found))
+    desk.set_timer(f"parent:{parent.order.parent_id}", _end_ns(desk, parent))
+    _withdraw(desk, parent, reason.value)
+    return True
+
+
+def _apply_amendment(desk: Desk, parent: ParentState) -> None:
+    """Put accepted new parameters into force; possible only when nothing of the old ones is at work."""
+    amend = parent.pending
+    assert amend is not None
+    order = parent.order
+    limit_px = None if amend.clear_limit_px else (amend.limit_px or order.limit_px)
+    parent.order = replace(
+        order,
+        order_qty=Quantity(max(amend.order_qty or order.order_qty, parent.cum_qty)),
+        limit_px=limit_px,
+        deadline_ns=amend.deadline_ns or order.deadline_ns,
+        urgency=amend.urgency or order.urgency,
+        strategy=amend.strategy or order.strategy,
+        params=amend.params or order.params,
+    )
+    parent.pending = None
+    parent.replan = True
+    parent.version += 1
+    desk.parents[order.parent_id] = None
+    if parent.status is _S.ADJUSTING:
+        desk.move_parent(parent, _S.ACTIVE, Reason.AMENDED)
+
+
+def _replan(desk: Desk, parent: ParentState, mid: Price) -> None:
+    market = market_of(desk, parent)
+    assert market.instrument is not None
+    start_ns = max(desk.now_ns, parent.order.start_ns)
+    parent.schedule = STRATEGIES[parent.order.strategy].plan(
+        order=parent.order,
+        instrument=market.instrument,
+        reference_px=mid,
+        start_ns=start_ns,
+        end_ns=max(parent.order.deadline_ns, start_ns),
+        cum_qty=Quantity(parent.cum_qty),
+    )
+    parent.slice_no = -1
+    parent.replan = False
+    desk.parents[parent.order.parent_id] = None
+
+
+def _work(desk: Desk, parent: ParentState) -> None:
+    """Ask the strategy, or the residual rule once the time is up, and make it so."""
+    market = market_of(desk, parent)
+    assert market.snapshot is not None
+    assert market.instrument is not None
+    if parent.replan or parent.schedule is None:
+        _replan(desk, parent, market.snapshot.mid_px)
+    assert parent.schedule is not None
+    index = parent.schedule.slice_at(desk.now_ns)
+    if index != parent.slice_no:
+        parent.slice_no = index
+        parent.slice_base_qty = parent.cum_qty
+    view = View(
+        now_ns=desk.now_ns,
+        order=parent.order,
+        instrument=market.instrument,
+        market=market.snapshot,
+        schedule=parent.schedule,
+        cum_qty=Quantity(parent.cum_qty),
+        slice_base_qty=Quantity(parent.slice_base_qty),
+        working=working_of(desk.state, parent),
+        cross_spread_bps_max=desk.state.limits.cross_spread_bps_max,
+    )
+    decision = _residual(view) if desk.now_ns >= parent.order.deadline_ns else _scheduled(view)
+    realise(desk, parent, view, decision)
+    _watch_clock(desk, parent, market)
+
+
+def _scheduled(view: View) -> Decision:
+    decision = STRATEGIES[view.order.strategy].decide(view)
+    return replace(decision, wake_ns=min(decision.wake_ns, view.order.deadline_ns))
+
+
+def _residual(view: View) -> Decision:
+    """After the deadline only the rule CROSS still works: take what is left, as far as the limits allow."""
+    leaves = view.instrument.round_qty(view.leaves_qty)
+    if leaves == ZERO:
+        return wait(Why.AFTER_END, view.now_ns + NS_PER_S)
+    return cross(view, leaves, Why.RESIDUAL_CROSSING)
+
+
+def _watch_clock(desk: Desk, parent: ParentState, market: MarketState) -> None:
+    """Wake up when the book would turn stale; each new book moves that instant on."""
+    assert market.book_ns is not None
+    stale_ns: Decimal = market.book_ns + desk.state.limits.reference_age_s_max * NS_PER_S
+    desk.set_timer(f"parent:{parent.order.parent_id}", int(stale_ns) + 1)

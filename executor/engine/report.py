@@ -1,0 +1,126 @@
+"""From what the engine remembers to the facts of a cost report, and how a parent stands right now.
+
+The arithmetic of cost is in `impact.shortfall`; this module only knows where the engine keeps each number.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+
+from executor.domain.order_state import ChildStatus
+from executor.domain.units import BPS_PER_UNIT, ZERO, Bps
+from executor.engine.state import ChildState, EngineState, ParentState, market_key
+from impact.shortfall import ParentFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a parent stands against its schedule; shares of the ordered quantity, 0-1.
+
+    Parameters
+    ----------
+    scheduled_ratio, deviation_ratio
+        An even execution of the plan at this instant, and done minus scheduled (negative is late); None
+        before there is a plan.
+    """
+
+    done_ratio: Decimal
+    scheduled_ratio: Decimal | None
+    deviation_ratio: Decimal | None
+
+
+def parent_facts(state: EngineState, parent: ParentState) -> ParentFacts:
+    """Collect the facts of a parent for its cost report; for a live one, as of the engine's last event."""
+    children = [state.children[name] for name in parent.children]
+    end_ns = parent.finished_ns or state.now_ns
+    end_px = parent.benchmarks.last_mid_px
+    return ParentFacts(
+        parent_id=parent.order.parent_id,
+        venue=state.venue,
+        category=parent.order.category,
+        symbol=parent.order.symbol,
+        strategy=parent.order.strategy,
+        side=parent.order.side,
+        status=parent.status,
+        reason=parent.reason,
+        order_qty=parent.order.order_qty,
+        cum_qty=parent.cum_qty,
+        cum_notional=parent.cum_notional,
+        fees=sum((child.fees for child in children), ZERO),
+        decision_px=parent.decision_px,
+        arrival_px=parent.arrival_px,
+        end_px=end_px,
+        started_ns=parent.started_ns,
+        finished_ns=end_ns,
+        market_qty=parent.benchmarks.market_qty,
+        market_notional=parent.benchmarks.market_notional,
+        mid_twap_px=_mid_twap_px(parent, end_ns),
+        children_by_status=_children_by_status(children),
+        filled_by_status=_filled_by_status(children),
+        orders_sent=sum(1 for child in children if child.sent_ns),
+        maker_qty=sum((child.maker_qty for child in children), ZERO),
+        spread_captured=sum((child.spread_captured for child in children), ZERO),
+        leaves_is_dust=_leaves_is_dust(state, parent, end_px),
+    )
+
+
+def running_shortfall_bps(parent: ParentState, mid_px: Decimal) -> Bps | None:
+    """Cost of a parent so far against its arrival price: fills at their prices, the rest at the mid; without fees.
+
+    b (N + (S - s) M - S P0) / (S P0) x 10,000 with S the ordered and s the filled quantity (base units), N the
+    filled notional (quote), M the mid and P0 the arrival price (quote per base), b = +1 for a buy, -1 for a sell.
+    It is Perold's shortfall (J. Portfolio Management 14(3), 1988) with "now" as the end.
+
+    Parameters
+    ----------
+    mid_px
+        Mid now, quote per base.
+
+    Returns
+    -------
+    Bps or None
+        Positive is a cost; None before the parent has an arrival price.
+    """
+    if parent.arrival_px is None or parent.arrival_px <= ZERO:
+        return None
+    paper = parent.order.order_qty * parent.arrival_px
+    spent = parent.cum_notional + (parent.order.order_qty - parent.cum_qty) * mid_px
+    return Bps(parent.order.side.sign * (spent - paper) * BPS_PER_UNIT / paper)
+
+
+def schedule_progress(parent: ParentState, now_ns: int) -> Progress:
+    """Compare what is filled with an even execution of the plan at an instant (UTC nanoseconds)."""
+    done = parent.cum_qty / parent.order.order_qty
+    if parent.schedule is None:
+        return Progress(done_ratio=done, scheduled_ratio=None, deviation_ratio=None)
+    scheduled = parent.schedule.pro_rata_qty(now_ns) / parent.order.order_qty
+    return Progress(done_ratio=done, scheduled_ratio=scheduled, deviation_ratio=done - scheduled)
+
+
+def _mid_twap_px(parent: ParentState, end_ns: int) -> Decimal | None:
+    sums = parent.benchmarks
+    integral, time_ns = sums.mid_integral, sums.mid_time_ns
+    if sums.last_mid_px is not None and end_ns > sums.last_mid_ns:
+        integral += sums.last_mid_px * (end_ns - sums.last_mid_ns)
+        time_ns += end_ns - sums.last_mid_ns
+    return integral / time_ns if time_ns else None
+
+
+def _leaves_is_dust(state: EngineState, parent: ParentState, px: Decimal | None) -> bool:
+    market = state.markets.get(market_key(parent.order.category, parent.order.symbol))
+    if market is None or market.instrument is None or px is None or not parent.leaves_qty:
+        return False
+    return market.instrument.is_dust(parent.leaves_qty, px)
+
+
+def _children_by_status(children: list[ChildState]) -> tuple[tuple[ChildStatus, int], ...]:
+    counts = Counter(child.status for child in children)
+    return tuple((status, counts[status]) for status in ChildStatus if counts[status])
+
+
+def _filled_by_status(children: list[ChildState]) -> tuple[tuple[ChildStatus, Decimal], ...]:
+    sums = {
+        status: sum((child.cum_qty for child in children if child.status is status), ZERO)
+        for status in ChildStatus
+    }
+    return tuple((status, qty) for status, qty in sums.items() if qty)

@@ -1,0 +1,308 @@
+"""All that the engine remembers, as plain records that can be written down and read back.
+
+Nothing outside the engine changes these; the shell may read them. What can be derived is derived: the open
+quantity of a child and the exposure of a parent are functions here, not fields.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from executor.domain.decision import Schedule, Style
+from executor.domain.events import AmendRequested, VenueStatus
+from executor.domain.instrument import Instrument
+from executor.domain.limits import Limits, Timings
+from executor.domain.market import MarketSnapshot
+from executor.domain.order_state import CHILD_FINAL, ChildStatus
+from executor.domain.orders import NewOrder, ParentOrder
+from executor.domain.parent_state import PARENT_FINAL, ParentStatus, Reason
+from executor.domain.units import ZERO, Quantity
+from risk.circuit import Estimates
+
+
+@dataclass(slots=True, kw_only=True)
+class ChildState:
+    """One child order: what we sent and what is proved about it.
+
+    Parameters
+    ----------
+    cum_qty
+        Sum of the booked fills.
+    final_qty
+        The venue's own executed quantity once a final status is proved; None before.
+    sent_ns
+        Latest instant at which its create request may have left; restarts with the process; 0 if it never left.
+    absent_rounds, cancel_found_nothing
+        Evidence gathered so far that an unanswered order never existed.
+    """
+
+    order: NewOrder
+    style: Style
+    status: ChildStatus
+    created_ns: int
+    sent_ns: int
+    arrival_mid_px: Decimal
+    venue_order_id: str = ""
+    cum_qty: Decimal = ZERO
+    cum_notional: Decimal = ZERO
+    maker_qty: Decimal = ZERO
+    fees: Decimal = ZERO
+    spread_captured: Decimal = ZERO
+    final_qty: Decimal | None = None
+    venue_cum_qty: Decimal = ZERO
+    updated_ms: int = 0
+    acked_ns: int = 0
+    done_ns: int = 0
+    absent_rounds: int = 0
+    absent_round_ns: int = 0
+    cancel_found_nothing: bool = False
+    cancel_sent_ns: int = 0
+    detail: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the order can no longer be open at the venue."""
+        return self.status in CHILD_FINAL
+
+    @property
+    def open_qty(self) -> Quantity:
+        """Quantity that must stay reserved: everything not proved finished or booked."""
+        bound = self.order.qty if self.final_qty is None else self.final_qty
+        return Quantity(max(bound - self.cum_qty, ZERO))
+
+    @property
+    def is_released(self) -> bool:
+        """Whether nothing of it can ever fill again, as far as the venue has proved."""
+        return self.is_final and self.final_qty is not None and self.cum_qty >= self.final_qty
+
+
+@dataclass(slots=True, kw_only=True)
+class Benchmarks:
+    """Sums over the life of a parent from which its report is made.
+
+    Parameters
+    ----------
+    market_qty, market_notional
+        Public trades during the life, own trades included; base and quote units.
+    mid_integral, mid_time_ns
+        Integral of the mid over time and the time it covers; price times nanoseconds, nanoseconds.
+    last_mid_px
+        Mid in force since `last_mid_ns`; the instant is 0 while the book is lost.
+    """
+
+    market_qty: Decimal = ZERO
+    market_notional: Decimal = ZERO
+    mid_integral: Decimal = ZERO
+    mid_time_ns: int = 0
+    last_mid_px: Decimal | None = None
+    last_mid_ns: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class ParentState:
+    """One parent order at work.
+
+    Parameters
+    ----------
+    goal
+        Final state it is heading for while children are still being proved finished; None while it works.
+    resume_to_start
+        Whether a resume leads back to INITIALIZED because it was paused before it began.
+    waiting
+        Why nothing is being sent right now: codes for people and machines.
+    version
+        Counts changes by operators.
+    pending
+        An accepted amendment that waits until no child is at work.
+    replan
+        Whether the schedule must be made anew before work goes on.
+    retry_ns
+        No order is tried before this instant.
+    live
+        Numbers of the children that are not released.
+    """
+
+    order: ParentOrder
+    status: ParentStatus
+    reason: Reason
+    created_ns: int
+    idempotency_key: str
+    body_sha256: str
+    decision_px: Decimal | None
+    arrival_px: Decimal | None = None
+    started_ns: int = 0
+    finished_ns: int = 0
+    schedule: Schedule | None = None
+    slice_no: int = -1
+    slice_base_qty: Decimal = ZERO
+    extended: bool = False
+    replan: bool = False
+    goal: ParentStatus | None = None
+    goal_reason: Reason | None = None
+    resume_to_start: bool = False
+    pending: AmendRequested | None = None
+    waiting: tuple[str, ...] = ()
+    version: int = 1
+    cum_qty: Decimal = ZERO
+    cum_notional: Decimal = ZERO
+    ordered_qty: Decimal = ZERO
+    children: list[str] = field(default_factory=list)
+    live: list[str] = field(default_factory=list)
+    children_at_rearm: int = 0
+    last_order_ns: int = 0
+    retry_ns: int = 0
+    refusals_in_row: int = 0
+    rejects_in_row: int = 0
+    shortfall_alerted: bool = False
+    benchmarks: Benchmarks = field(default_factory=Benchmarks)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the parent has ended."""
+        return self.status in PARENT_FINAL
+
+    @property
+    def leaves_qty(self) -> Quantity:
+        """What is left to fill."""
+        return Quantity(max(self.order.order_qty - self.cum_qty, ZERO))
+
+
+@dataclass(slots=True, kw_only=True)
+class MarketState:
+    """What is known of one symbol.
+
+    Parameters
+    ----------
+    book_ns
+        When the engine last saw a sound book; None while the book is lost.
+    feed_traded_qty, feed_traded_notional
+        Running totals of the feed at the last snapshot; they start again at zero with the process.
+    traded_qty
+        The same quantity since the first snapshot ever, never falling; base units.
+    blocked
+        Why nothing may be opened here; empty when nothing is unexplained.
+    """
+
+    instrument: Instrument | None = None
+    snapshot: MarketSnapshot | None = None
+    book_ns: int | None = None
+    estimates: Estimates = field(default_factory=Estimates)
+    feed_traded_qty: Decimal = ZERO
+    feed_traded_notional: Decimal = ZERO
+    traded_qty: Decimal = ZERO
+    blocked: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Ledger:
+    """Position and money of one instrument (one position index).
+
+    Parameters
+    ----------
+    opening_qty
+        Signed position found at the venue before our first fill; None until it was read.
+    net_qty, cash
+        Signed sum of our fills and of the money they moved (fees apart), since the beginning.
+    day, day_cash, day_qty, day_fees, day_notional
+        The same within one UTC day.
+    difference_qty, differs_since_ns
+        Unexplained difference between the venue's position and ours, and since when it is the same.
+    """
+
+    opening_qty: Decimal | None = None
+    net_qty: Decimal = ZERO
+    day: int = 0
+    day_cash: Decimal = ZERO
+    day_qty: Decimal = ZERO
+    day_fees: Decimal = ZERO
+    day_notional: Decimal = ZERO
+    difference_qty: Decimal = ZERO
+    differs_since_ns: int = 0
+
+    @property
+    def position_qty(self) -> Decimal | None:
+        """Signed position, or None while the venue's opening position is unknown."""
+        return None if self.opening_qty is None else self.opening_qty + self.net_qty
+
+
+@dataclass(slots=True, kw_only=True)
+class OrphanFill:
+    """A fill that belongs to no order of ours that we know."""
+
+    key: str
+    client_order_id: str
+    venue_order_id: str
+    symbol: str
+    last_qty: Decimal
+
+
+@dataclass(slots=True, kw_only=True)
+class EngineState:
+    """Everything. Serialisable as it is."""
+
+    instance: str = ""
+    venue: str = ""
+    limits: Limits = field(default_factory=Limits)
+    timings: Timings = field(default_factory=Timings)
+    seed: int = 0
+    now_ns: int = 0
+    started_ns: int = 0
+    latched: bool = False
+    latch_reason: str = ""
+    halt_epoch: int = 0
+    tickets: int = 0
+    draining: bool = False
+    leave_orders: bool = False
+    private_live: bool = False
+    public_live: bool = False
+    reconciled: dict[str, bool] = field(default_factory=dict)
+    reconciling: list[str] = field(default_factory=list)
+    exec_cursor_ms: dict[str, int] = field(default_factory=dict)
+    next_parent_no: int = 1
+    parents: dict[str, ParentState] = field(default_factory=dict)
+    open_parents: list[str] = field(default_factory=list)
+    children: dict[str, ChildState] = field(default_factory=dict)
+    venue_ids: dict[str, str] = field(default_factory=dict)
+    executions: dict[str, str] = field(default_factory=dict)
+    orphans: list[OrphanFill] = field(default_factory=list)
+    markets: dict[str, MarketState] = field(default_factory=dict)
+    ledgers: dict[str, Ledger] = field(default_factory=dict)
+    idempotency: dict[str, str] = field(default_factory=dict)
+    timers: dict[str, int] = field(default_factory=dict)
+    order_times_ns: list[int] = field(default_factory=list)
+    day: int = 0
+    orders_day: int = 0
+
+
+VENUE_TO_CHILD = {
+    VenueStatus.NEW: ChildStatus.NEW,
+    VenueStatus.PARTIALLY_FILLED: ChildStatus.PARTIALLY_FILLED,
+    VenueStatus.FILLED: ChildStatus.FILLED,
+    VenueStatus.CANCELED: ChildStatus.CANCELED,
+    VenueStatus.REJECTED: ChildStatus.REJECTED,
+}
+
+
+def market_key(category: str, symbol: str) -> str:
+    """Name a market; a symbol alone is ambiguous between spot and linear."""
+    return f"{category}:{symbol}"
+
+
+def ledger_key(category: str, symbol: str, position_idx: int) -> str:
+    """Name a position."""
+    return f"{category}:{symbol}:{position_idx}"
+
+
+def reserved_qty(state: EngineState, parent: ParentState) -> Decimal:
+    """Quantity of a parent that is open at the venue or not proved to be otherwise."""
+    return sum((state.children[name].open_qty for name in parent.live), ZERO)
+
+
+def worst_case_qty(state: EngineState, parent: ParentState) -> Decimal:
+    """Quantity the parent could end with if everything not proved finished fills: its exposure."""
+    return parent.cum_qty + reserved_qty(state, parent)
+
+
+def maker_share(child_states: list[ChildState]) -> Decimal:
+    """Share of the filled quantity that waited in the book, 0-1; zero when nothing filled."""
+    filled = sum((child.cum_qty for child in child_states), ZERO)
+    return sum((child.maker_qty for child in child_states), ZERO) / filled if filled else ZERO

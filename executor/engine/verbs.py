@@ -1,0 +1,279 @@
+"""What operators may ask of the engine: submit, pause, resume, amend, cancel, halt, re-arm.
+
+Each request gets exactly one reply. What the transport could check (form, ranges) was checked there; what
+depends on the state is decided here.
+"""
+
+from dataclasses import replace
+
+from executor.domain.commands import Outcome, Reply, Subscribe
+from executor.domain.events import (
+    AmendRequested,
+    CancelRequested,
+    HaltRequested,
+    ParentSubmitted,
+    PauseRequested,
+    RearmRequested,
+    ResumeRequested,
+)
+from executor.domain.orders import Category, ParentOrder
+from executor.domain.parent_state import ParentStatus, Reason
+from executor.domain.timeline import NS_PER_S
+from executor.engine.desk import Desk
+from executor.engine.halt import halt
+from executor.engine.recovery import request_reconcile
+from executor.engine.state import MarketState, ParentState, market_key
+from strategies.base import STRATEGIES
+
+_S = ParentStatus
+
+
+def on_submit(desk: Desk, event: ParentSubmitted) -> ParentState | None:
+    """Accept a parent order, or say why not. The same key with the same body names the first one again."""
+    state = desk.state
+    earlier = state.idempotency.get(event.idempotency_key)
+    if earlier is not None:
+        same = state.parents[earlier].body_sha256 == event.body_sha256
+        outcome = Outcome.REPEATED if same else Outcome.CONFLICT
+        text = "this key was accepted before" if same else "this key was used with another body"
+        _reply(desk, event.request_id, outcome, earlier, "IDEMPOTENCY_KEY", text)
+        return None
+    refusal = _why_not(desk, event)
+    if refusal is not None:
+        outcome, code, text = refusal
+        _reply(desk, event.request_id, outcome, "", code, text)
+        return None
+    parent = _accept(desk, event)
+    _reply(desk, event.request_id, Outcome.ACCEPTED, parent.order.parent_id, "ACCEPTED", "accepted")
+    return parent
+
+
+def on_pause(desk: Desk, event: PauseRequested) -> ParentState | None:
+    """Stop trading a parent until an operator resumes it."""
+    parent = _find_open(desk, event.request_id, event.parent_id)
+    if parent is None:
+        return None
+    if parent.goal is not None:
+        _reply(
+            desk, event.request_id, Outcome.STATE, event.parent_id, "ENDING", f"it is ending: {parent.goal}"
+        )
+        return None
+    if parent.status is _S.PAUSED:
+        parent.reason = Reason.OPERATOR
+    else:
+        parent.resume_to_start = parent.status is _S.INITIALIZED
+        desk.move_parent(parent, _S.PAUSED, Reason.OPERATOR)
+    parent.version += 1
+    _reply(desk, event.request_id, Outcome.ACCEPTED, event.parent_id, "PAUSED", "paused")
+    return parent
+
+
+def on_resume(desk: Desk, event: ResumeRequested) -> ParentState | None:
+    """Let a paused parent go on; what is left is spread over the time that is left."""
+    parent = _find_open(desk, event.request_id, event.parent_id)
+    if parent is None:
+        return None
+    if desk.state.latched:
+        text = f"halted: {desk.state.latch_reason}; re-arm first"
+        _reply(desk, event.request_id, Outcome.LOCKED, event.parent_id, "HALTED", text)
+        return None
+    if parent.status is not _S.PAUSED or parent.goal is not None:
+        _reply(desk, event.request_id, Outcome.STATE, event.parent_id, "NOT_PAUSED", f"it is {parent.status}")
+        return None
+    parent.replan = True
+    parent.rejects_in_row = 0
+    parent.version += 1
+    desk.move_parent(parent, _S.INITIALIZED if parent.resume_to_start else _S.ACTIVE, Reason.OPERATOR)
+    if parent.live:
+        desk.move_parent(parent, _S.EXECUTING, Reason.OPERATOR)
+    parent.resume_to_start = False
+    _reply(desk, event.request_id, Outcome.ACCEPTED, event.parent_id, "RESUMED", "resumed")
+    return parent
+
+
+def on_amend(desk: Desk, event: AmendRequested) -> ParentState | None:
+    """Change a live parent; in force as soon as nothing of the old parameters is at work."""
+    parent = _find_open(desk, event.request_id, event.parent_id)
+    if parent is None:
+        return None
+    refusal = _why_not_amend(desk, parent, event)
+    if refusal is not None:
+        outcome, code, text = refusal
+        _reply(desk, event.request_id, outcome, event.parent_id, code, text)
+        return None
+    parent.pending = replace(event, at_ns=0, request_id="")
+    if parent.status in {_S.ACTIVE, _S.EXECUTING}:
+        desk.move_parent(parent, _S.ADJUSTING, Reason.AMENDED)
+    desk.parents[event.parent_id] = None
+    _reply(desk, event.request_id, Outcome.ACCEPTED, event.parent_id, "AMENDED", "accepted")
+    return parent
+
+
+def on_cancel(desk: Desk, event: CancelRequested) -> ParentState | None:
+    """End a parent: CANCELED once every child is proved finished."""
+    parent = _find_open(desk, event.request_id, event.parent_id)
+    if parent is None:
+        return None
+    parent.goal = _S.CANCELED
+    parent.goal_reason = Reason.OPERATOR
+    parent.version += 1
+    desk.parents[event.parent_id] = None
+    _reply(desk, event.request_id, Outcome.ACCEPTED, event.parent_id, "CANCELING", "cancelling")
+    return parent
+
+
+def on_halt(desk: Desk, event: HaltRequested) -> None:
+    """Latch the stop."""
+    text = f"{event.operator}: {event.reason}"
+    halt(desk, Reason.HALTED, text)
+    _reply(desk, event.request_id, Outcome.ACCEPTED, "", "HALTED", "halted; nothing is opened until re-armed")
+
+
+def on_rearm(desk: Desk, event: RearmRequested) -> None:
+    """Clear the stop, the blocks on symbols and the repeat counts. Parents stay paused until resumed."""
+    state = desk.state
+    if not event.reason.strip() or not event.operator.strip():
+        _reply(desk, event.request_id, Outcome.INVALID, "", "REASON", "an operator and a reason are needed")
+        return
+    state.latched = False
+    state.latch_reason = ""
+    state.orphans.clear()
+    for market in state.markets.values():
+        market.blocked = ""
+    for ledger in state.ledgers.values():
+        if ledger.differs_since_ns and ledger.opening_qty is not None:
+            ledger.opening_qty += ledger.difference_qty
+            ledger.difference_qty, ledger.differs_since_ns = ledger.difference_qty * 0, 0
+    for parent_id in state.open_parents:
+        parent = state.parents[parent_id]
+        parent.children_at_rearm = len(parent.children)
+    del state.order_times_ns[: max(len(state.order_times_ns) - state.limits.orders_per_min_max, 0)]
+    _reply(desk, event.request_id, Outcome.ACCEPTED, "", "REARMED", "re-armed; resume parents one by one")
+
+
+def _reply(desk: Desk, request_id: str, outcome: Outcome, parent_id: str, code: str, text: str) -> None:
+    desk.out.append(Reply(request_id=request_id, outcome=outcome, parent_id=parent_id, code=code, text=text))
+
+
+def _find_open(desk: Desk, request_id: str, parent_id: str) -> ParentState | None:
+    parent = desk.state.parents.get(parent_id)
+    if parent is None:
+        _reply(desk, request_id, Outcome.NOT_FOUND, parent_id, "PARENT", "no such parent order")
+        return None
+    if parent.is_final:
+        _reply(desk, request_id, Outcome.STATE, parent_id, "ENDED", f"it has ended: {parent.status}")
+        return None
+    return parent
+
+
+def _why_not(desk: Desk, event: ParentSubmitted) -> tuple[Outcome, str, str] | None:
+    state = desk.state
+    if state.latched:
+        return Outcome.LOCKED, "HALTED", f"halted: {state.latch_reason}; re-arm first"
+    if state.draining:
+        return Outcome.LOCKED, "DRAINING", "the daemon is shutting down"
+    if event.strategy not in STRATEGIES:
+        return (
+            Outcome.INVALID,
+            "STRATEGY",
+            f"no strategy {event.strategy!r}; there is {', '.join(STRATEGIES)}",
+        )
+    if event.category is Category.INVERSE:
+        return (
+            Outcome.INVALID,
+            "CATEGORY",
+            "inverse contracts are not worked: their value is not in quote units",
+        )
+    if event.category is Category.SPOT and (event.reduce_only or event.position_idx):
+        return Outcome.INVALID, "CATEGORY", "spot has no positions: reduce_only and position_idx do not apply"
+    for parent_id in state.open_parents:
+        order = state.parents[parent_id].order
+        opposite = (order.category, order.symbol, order.position_idx) == (
+            event.category,
+            event.symbol,
+            event.position_idx,
+        ) and order.side is not event.side
+        if opposite:
+            return Outcome.CONFLICT, "OPPOSITE", f"{parent_id} works the other side of {event.symbol}"
+    market = state.markets.get(market_key(event.category, event.symbol))
+    rules = market.instrument if market else None
+    if rules is None:
+        return None
+    if rules.round_qty(event.order_qty) < rules.min_order_qty:
+        return Outcome.INVALID, "QTY_MIN", f"quantity below the venue's minimum {rules.min_order_qty}"
+    if (
+        market is not None
+        and market.snapshot is not None
+        and rules.is_dust(event.order_qty, market.snapshot.mid_px)
+    ):
+        return Outcome.INVALID, "QTY_VALUE", f"value below the venue's minimum {rules.min_notional}"
+    return None
+
+
+def _accept(desk: Desk, event: ParentSubmitted) -> ParentState:
+    state = desk.state
+    number = state.next_parent_no
+    state.next_parent_no += 1
+    parent_id = f"P{number}"
+    order = ParentOrder(
+        parent_id=parent_id,
+        parent_no=number,
+        category=event.category,
+        symbol=event.symbol,
+        side=event.side,
+        order_qty=event.order_qty,
+        limit_px=event.limit_px,
+        start_ns=desk.now_ns,
+        deadline_ns=desk.now_ns + event.duration_s * NS_PER_S,
+        residual=event.residual,
+        extend_s=event.extend_s,
+        urgency=event.urgency,
+        strategy=event.strategy,
+        params=event.params,
+        reduce_only=event.reduce_only,
+        position_idx=event.position_idx,
+        decision_px=event.decision_px,
+        seed=event.seed,
+    )
+    market = state.markets.setdefault(market_key(event.category, event.symbol), MarketState())
+    fresh = market.snapshot if market.book_ns is not None else None
+    parent = ParentState(
+        order=order,
+        status=_S.INITIALIZED,
+        reason=Reason.ACCEPTED,
+        created_ns=desk.now_ns,
+        idempotency_key=event.idempotency_key,
+        body_sha256=event.body_sha256,
+        decision_px=event.decision_px or (fresh.mid_px if fresh else None),
+    )
+    state.parents[parent_id] = parent
+    state.open_parents.append(parent_id)
+    state.idempotency[event.idempotency_key] = parent_id
+    desk.parents[parent_id] = None
+    desk.out.append(Subscribe(category=event.category, symbol=event.symbol))
+    if not state.reconciled.get(event.category.value, False):
+        request_reconcile(desk, event.category)
+    return parent
+
+
+def _why_not_amend(desk: Desk, parent: ParentState, event: AmendRequested) -> tuple[Outcome, str, str] | None:
+    if event.expected_version is not None and event.expected_version != parent.version:
+        return Outcome.VERSION, "VERSION", f"the parent is at version {parent.version}"
+    if parent.goal is not None:
+        return Outcome.STATE, "ENDING", f"it is ending: {parent.goal}"
+    if parent.pending is not None:
+        return Outcome.STATE, "ADJUSTING", "an earlier amendment is still being applied"
+    if event.strategy is not None and event.strategy not in STRATEGIES:
+        return (
+            Outcome.INVALID,
+            "STRATEGY",
+            f"no strategy {event.strategy!r}; there is {', '.join(STRATEGIES)}",
+        )
+    if event.deadline_ns is not None and event.deadline_ns <= desk.now_ns:
+        return Outcome.INVALID, "TIME", "the deadline is in the past"
+    if event.order_qty is not None and event.order_qty < parent.cum_qty:
+        return Outcome.INVALID, "QTY", f"{parent.cum_qty} is filled already"
+    fields = (event.order_qty, event.limit_px, event.deadline_ns, event.urgency, event.strategy, event.params)
+    if all(field is None for field in fields) and not event.clear_limit_px:
+        return Outcome.INVALID, "NOTHING", "the amendment changes nothing"
+    return None

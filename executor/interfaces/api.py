@@ -1,0 +1,289 @@
+"""The HTTP control interface: its routes, and the server they run on."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from config.problems import ConfigProblems, Problem, quoted
+from config.secrets import Secret
+from executor.domain.commands import Outcome, Reply
+from executor.domain.events import CancelRequested, Event, PauseRequested, ResumeRequested
+from executor.engine.state import ParentState
+from executor.interfaces import intents, views
+from executor.interfaces.answers import check_reply, refusal, reply_view
+from executor.interfaces.control import Control, ControlBusy
+from executor.interfaces.guard import BODY, BODY_BYTES_MAX, GuardLimits, guard, plain_headers
+from executor.interfaces.kinds import PARENT_ID
+from executor.interfaces.models import AmendBody, EmptyBody, StopBody, SubmitBody, read_body
+
+IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
+_KEY: Final = re.compile(r"\A[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
+_USUAL: Final = GuardLimits()
+
+
+class Routes:
+    """The handlers, each a few lines: read, ask the engine, show."""
+
+    def __init__(self, control: Control, limits: GuardLimits) -> None:
+        self._control = control
+        self._limits = limits
+
+    def table(self) -> list[web.RouteDef]:
+        """Give all routes."""
+        one = "/v1/parents/{parent_id}"
+        return [
+            web.get("/health", self.health),
+            web.get("/ready", self.ready),
+            web.get("/metrics", self.metrics),
+            web.get("/v1/status", self.status),
+            web.post("/v1/parents", self.submit),
+            web.get("/v1/parents", self.parents),
+            web.get(one, self.parent),
+            web.get(f"{one}/children", self.children),
+            web.get(f"{one}/report", self.report),
+            web.post(f"{one}/pause", self.pause),
+            web.post(f"{one}/resume", self.resume),
+            web.post(f"{one}/amend", self.amend),
+            web.post(f"{one}/cancel", self.cancel),
+            web.post("/v1/halt", self.halt),
+            web.post("/v1/rearm", self.rearm),
+        ]
+
+    async def health(self, _request: web.Request) -> web.Response:
+        """Tell that the process answers."""
+        return web.json_response({"alive": True, "version": self._control.info.version})
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        """Tell whether new parents can be worked."""
+        is_ready, why_not = self._control.ready()
+        return web.json_response(
+            {"ready": is_ready, "why_not": list(why_not)}, status=200 if is_ready else 503
+        )
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """Give the metrics page."""
+        page, kind = self._control.metrics_page()
+        return web.Response(body=page, headers={"Content-Type": kind})
+
+    async def status(self, _request: web.Request) -> web.Response:
+        """Show the daemon."""
+        return web.json_response(views.status_view(self._control))
+
+    async def parents(self, _request: web.Request) -> web.Response:
+        """Show all parent orders."""
+        return web.json_response(views.parents_view(self._control.state, self._control.now_ns()))
+
+    async def parent(self, request: web.Request) -> web.Response:
+        """Show one parent order with its plan."""
+        return web.json_response(self._view(self._known(request)))
+
+    async def children(self, request: web.Request) -> web.Response:
+        """Show the child orders of a parent."""
+        return web.json_response(views.children_view(self._control.state, self._known(request)))
+
+    async def report(self, request: web.Request) -> web.Response:
+        """Give the cost report of a parent."""
+        parent = self._known(request)
+        report = self._control.report(parent.order.parent_id)
+        if report is None:
+            raise refusal(
+                404,
+                "REPORT",
+                request.path,
+                f"no report yet, status {parent.status.value}",
+                "a parent with an arrival price",
+                "ask again when it has begun",
+            )
+        return web.json_response(views.report_view(report))
+
+    async def submit(self, request: web.Request) -> web.Response:
+        """Take a new parent order."""
+        key = _idempotency_key(request)
+        event = intents.submitted(
+            read_body(SubmitBody, request[BODY]),
+            request_id=_request_id(),
+            idempotency_key=key,
+            now_ns=self._control.now_ns(),
+            is_repeat=key in self._control.state.idempotency,
+        )
+        reply = check_reply(await self._ask(event), "/v1/parents")
+        parent = self._control.state.parents.get(reply.parent_id)
+        answer = reply_view(reply) | {"parent": None if parent is None else self._view(parent)}
+        return web.json_response(answer, status=201 if reply.outcome is Outcome.ACCEPTED else 200)
+
+    async def pause(self, request: web.Request) -> web.Response:
+        """Stop a parent from trading for now."""
+        read_body(EmptyBody, request[BODY])
+        name = _parent_id(request)
+        return await self._verb(
+            request, PauseRequested(at_ns=intents.UNSTAMPED, request_id=_request_id(), parent_id=name)
+        )
+
+    async def resume(self, request: web.Request) -> web.Response:
+        """Let a paused parent go on."""
+        read_body(EmptyBody, request[BODY])
+        name = _parent_id(request)
+        return await self._verb(
+            request, ResumeRequested(at_ns=intents.UNSTAMPED, request_id=_request_id(), parent_id=name)
+        )
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        """End a parent."""
+        read_body(EmptyBody, request[BODY])
+        name = _parent_id(request)
+        return await self._verb(
+            request, CancelRequested(at_ns=intents.UNSTAMPED, request_id=_request_id(), parent_id=name)
+        )
+
+    async def amend(self, request: web.Request) -> web.Response:
+        """Change a live parent."""
+        event = intents.amended(
+            read_body(AmendBody, request[BODY]),
+            request_id=_request_id(),
+            parent_id=_parent_id(request),
+            state=self._control.state,
+            now_ns=self._control.now_ns(),
+        )
+        return await self._verb(request, event)
+
+    async def halt(self, request: web.Request) -> web.Response:
+        """Pull the stop."""
+        return await self._verb(request, intents.halted(read_body(StopBody, request[BODY]), _request_id()))
+
+    async def rearm(self, request: web.Request) -> web.Response:
+        """Clear the stop."""
+        return await self._verb(request, intents.rearmed(read_body(StopBody, request[BODY]), _request_id()))
+
+    async def _verb(self, request: web.Request, event: Event) -> web.Response:
+        reply = check_reply(await self._ask(event), request.path)
+        parent = self._control.state.parents.get(reply.parent_id)
+        return web.json_response(
+            reply_view(reply) | {"parent": None if parent is None else self._view(parent)}
+        )
+
+    async def _ask(self, event: Event) -> Reply:
+        """Hand an event to the engine; a full inbox and a late answer are answers of their own."""
+        try:
+            async with asyncio.timeout(self._limits.answer_s_max):
+                return await self._control.ask(event)
+        except ControlBusy:
+            raise refusal(
+                429,
+                "BUSY",
+                "daemon",
+                "a full inbox",
+                "nothing was done",
+                "wait a second and ask again",
+                {"Retry-After": "1"},
+            ) from None
+        except TimeoutError:
+            raise refusal(
+                504,
+                "TIMEOUT",
+                "daemon",
+                f"no answer within {self._limits.answer_s_max:g} s",
+                "it is not known whether the request was accepted",
+                "read the state; repeat only with the same Idempotency-Key",
+            ) from None
+
+    def _view(self, parent: ParentState) -> views.Json:
+        return views.parent_view(self._control.state, parent, self._control.now_ns())
+
+    def _known(self, request: web.Request) -> ParentState:
+        name = _parent_id(request)
+        parent = self._control.state.parents.get(name)
+        if parent is None:
+            raise _unknown_parent(name)
+        return parent
+
+
+def build_app(control: Control, token: Secret, limits: GuardLimits = _USUAL) -> web.Application:
+    """Put routes and guard together.
+
+    Parameters
+    ----------
+    token
+        The bearer token that every route but /health and /metrics asks for.
+    """
+    app = web.Application(middlewares=[guard(token, limits)], client_max_size=BODY_BYTES_MAX)
+    app.add_routes(Routes(control, limits).table())
+    app.on_response_prepare.append(plain_headers)
+    return app
+
+
+@asynccontextmanager
+async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+    """Run the interface while the block runs; gives the bound port (`port` 0 takes any free one).
+
+    Raises
+    ------
+    ConfigProblems
+        API_BIND if the address is in use or not ours.
+    """
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        keepalive_timeout=15.0,
+        lingering_time=0.5,
+        shutdown_timeout=2.0,
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigProblems([_bind_problem(host, port, error)]) from None
+        yield site.port
+    finally:
+        await runner.cleanup()
+
+
+def _bind_problem(host: str, port: int, error: OSError) -> Problem:
+    return Problem(
+        code="API_BIND",
+        where="control.host and control.port",
+        got=f"{host} port {port}: {error.strerror or 'cannot listen'}",
+        allowed="a free port on loopback, or 0 for any",
+        next_step="end the program that holds the port, or choose another in [control]",
+    )
+
+
+def _request_id() -> str:
+    return secrets.token_hex(8)
+
+
+def _idempotency_key(request: web.Request) -> str:
+    given = request.headers.getall(IDEMPOTENCY_HEADER, [])
+    form = "1 to 64 characters A-Z a-z 0-9 _ -"
+    where = f"header {IDEMPOTENCY_HEADER}"
+    if len(given) != 1:
+        got = "nothing" if not given else f"{len(given)} of them"
+        raise refusal(400, "IDEMPOTENCY", where, got, form, "send a new key with every new order")
+    if not _KEY.match(given[0]):
+        raise refusal(422, "IDEMPOTENCY", where, quoted(given[0]), form, "choose a key of that form")
+    return given[0]
+
+
+def _parent_id(request: web.Request) -> str:
+    name = request.match_info["parent_id"]
+    if not PARENT_ID.match(name):
+        raise _unknown_parent(name)
+    return name
+
+
+def _unknown_parent(name: str) -> Exception:
+    return refusal(
+        404,
+        "PARENT",
+        "path",
+        quoted(name),
+        "the id of a known parent",
+        "list the parents with GET /v1/parents",
+    )

@@ -1,0 +1,129 @@
+"""The command line: its commands, and the one place where a failure becomes a line and an exit code."""
+
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from config.problems import ConfigProblems, Problem, quoted
+from executor.domain.errors import ExecutorError
+from executor.interfaces import cli_config, cli_daemon, cli_orders, cli_watch
+from executor.interfaces.exit_codes import ExitCode, exit_code_of
+from executor.interfaces.failure import CommandFailed
+from executor.interfaces.output import prepare_streams, say, tell_problems
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Works large orders on Bybit as many small safe ones, and accounts for every fill.",
+)
+config_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check and show the settings.")
+config_app.command("check")(cli_config.check)
+config_app.command("show")(cli_config.show_settings)
+
+app.command()(cli_daemon.run)
+app.command()(cli_orders.submit)
+app.command()(cli_watch.status)
+app.command()(cli_orders.pause)
+app.command()(cli_orders.resume)
+app.command()(cli_orders.amend)
+app.command()(cli_orders.cancel)
+app.command()(cli_watch.halt)
+app.command()(cli_watch.rearm)
+app.command()(cli_watch.report)
+app.command()(cli_daemon.audit)
+app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
+)(cli_daemon.sandbox)
+app.add_typer(config_app, name="config")
+app.command()(cli_daemon.demo)
+app.command()(cli_daemon.version)
+
+
+@app.callback()
+def _root(
+    traceback: Annotated[
+        bool, typer.Option("--traceback", help="Show where an unforeseen error came from.")
+    ] = False,
+) -> None:
+    if not traceback:
+        sys.excepthook = _one_line
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit code (see `executor.interfaces.exit_codes`)."""
+    prepare_streams()
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(args=words, prog_name="executor", standalone_mode=False)
+    except TyperException as error:
+        return _usage(error, as_json=as_json)
+    except typer.Abort:
+        return _interrupted(as_json=as_json)
+    except CommandFailed as error:
+        tell_problems(error.problems, as_json=as_json)
+        return error.exit_code
+    except ConfigProblems as error:
+        tell_problems(error.problems, as_json=as_json)
+        return ExitCode.USAGE
+    except ExecutorError as error:
+        tell_problems([_of_error(error)], as_json=as_json)
+        return exit_code_of(error)
+    return int(result) if isinstance(result, int) else ExitCode.OK
+
+
+def _usage(error: TyperException, *, as_json: bool) -> int:
+    """Tell what is wrong with the command line; the parser names the nearest command or flag."""
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "executor"
+    if not message or type(error).__name__ == "NoArgsIsHelpError":
+        say(message)
+        return ExitCode.USAGE
+    problem = Problem(
+        code="USAGE",
+        where=path,
+        got=quoted(message),
+        allowed="the commands and options that --help lists",
+        next_step=f"{path} --help",
+    )
+    tell_problems([problem], as_json=as_json)
+    return ExitCode.USAGE
+
+
+def _interrupted(*, as_json: bool) -> int:
+    problem = Problem(
+        code="INTERRUPTED",
+        where="command",
+        got="Ctrl-C",
+        allowed="patience",
+        next_step="`executor status` shows what was accepted",
+    )
+    tell_problems([problem], as_json=as_json)
+    return ExitCode.INTERRUPTED
+
+
+def _of_error(error: ExecutorError) -> Problem:
+    return Problem(
+        code=type(error).__name__.upper(),
+        where="command",
+        got=quoted(str(error)),
+        allowed="see the documentation of the exit codes",
+        next_step="correct the cause and run the command again",
+    )
+
+
+def _one_line(kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    """Replace the traceback of an unforeseen error by one line."""
+    say(f"INTERNAL: {kind.__name__}: {quoted(str(error))}; next: run again with `executor --traceback …`")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Commands that run something in this process: the daemon, the demonstration, an audit, the sandbox."""
+
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.load import load_settings
+from config.problems import quoted
+from executor.interfaces.exit_codes import ExitCode
+from executor.interfaces.failure import failed
+from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile
+from executor.interfaces.output import emit_json, show
+from executor.interfaces.version import version as own_version
+
+
+def run(
+    profile: Profile = USUAL_PROFILE,
+    config: ConfigFile = None,
+    yes_live: Annotated[bool, typer.Option("--yes-live", help="Second sign of live trading.")] = False,
+    init: Annotated[bool, typer.Option("--init", help="Create the database of a new account.")] = False,
+) -> None:
+    """Run the daemon until it is asked to end."""
+    settings = load_settings(profile, config, os.environ, yes_live)
+    settings.require()
+    from executor.app import run_daemon  # noqa: PLC0415 - brings the whole daemon with it
+
+    raise typer.Exit(run_daemon(settings, profile, init))
+
+
+def demo(
+    seconds: Annotated[int, typer.Option(min=1, max=86_400, help="Length of the sample order.")] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Work a sample order on the sandbox and print its cost report."""
+    from executor.interfaces.demo import run_demo  # noqa: PLC0415 - needed here only
+
+    raise typer.Exit(run_demo(json_output=as_json, seconds=seconds, seed=seed))
+
+
+def audit(
+    database: Annotated[Path, typer.Argument(metavar="DB", help="Database of a daemon that has stopped.")],
+    as_json: AsJson = False,
+) -> None:
+    """Replay a journal and compare every command with what was recorded."""
+    if not database.is_file():
+        raise failed(
+            ExitCode.DURABILITY,
+            "DB_READ",
+            quoted(str(database)),
+            "a directory" if database.is_dir() else "no such file",
+            "the database of a daemon",
+            "look into the data directory (`executor config show`)",
+        )
+    from executor.app import run_audit  # noqa: PLC0415 - brings the whole daemon with it
+
+    result = run_audit(database)
+    if as_json:
+        emit_json(asdict(result))
+    else:
+        verdict = "identical" if result.identical else f"DIFFERS at {result.first_difference}"
+        show(f"{result.events} events, {result.commands} commands: {verdict}. {result.detail}".rstrip())
+    raise typer.Exit(ExitCode.OK if result.identical else ExitCode.AUDIT_DIFFERS)
+
+
+def sandbox(context: typer.Context) -> None:
+    """Run the local stand-in exchange; its own options follow (see `executor sandbox --help`)."""
+    command = [sys.executable, "-m", "sandbox", *context.args]
+    raise typer.Exit(subprocess.call(command))  # noqa: S603 - our own interpreter and module
+
+
+def version(as_json: AsJson = False) -> None:
+    """Print the version."""
+    if as_json:
+        emit_json({"version": own_version()})
+    else:
+        show(own_version())

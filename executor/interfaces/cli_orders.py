@@ -1,0 +1,334 @@
+"""Commands about parent orders: submit, pause, resume, amend, cancel."""
+
+import re
+import secrets
+from typing import Annotated, Final
+
+import typer
+
+from config.problems import quoted
+from executor.interfaces.client import Client, Json
+from executor.interfaces.confirm import confirm_live
+from executor.interfaces.exit_codes import ExitCode
+from executor.interfaces.failure import CommandFailed, failed
+from executor.interfaces.follow import follow, progress_line, progress_table
+from executor.interfaces.kinds import PARENT_ID
+from executor.interfaces.models import AmendBody, SubmitBody, read_body
+from executor.interfaces.options import (
+    USUAL_PROFILE,
+    AsJson,
+    ConfigFile,
+    ParentName,
+    Profile,
+    TokenFile,
+    Url,
+    connect,
+)
+from executor.interfaces.output import emit_json, say, show, show_rich
+
+KEY_FORM: Final = "1 to 64 characters A-Z a-z 0-9 _ -"
+_KEY: Final = re.compile(r"\A[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
+
+Qty = Annotated[str | None, typer.Option("--qty", help="Total to trade, base units.")]
+Duration = Annotated[str | None, typer.Option("--duration", help="How long: 30s, 5m, 4h.")]
+Deadline = Annotated[str | None, typer.Option("--deadline", help="Until when: 2026-11-20T12:00:00Z.")]
+LimitPrice = Annotated[str | None, typer.Option("--limit-price", help="Worst price ever paid or taken.")]
+Urgency = Annotated[str | None, typer.Option("--urgency", help="LOW, MEDIUM or HIGH.")]
+Strategy = Annotated[str | None, typer.Option("--strategy", help="How the order is worked; twap.")]
+Interval = Annotated[str | None, typer.Option("--interval", help="Length of one slice: 60s.")]
+Passiveness = Annotated[
+    str | None, typer.Option("--passiveness", help="Share of a slice spent resting, 0 to 1.")
+]
+RandomizeSize = Annotated[int | None, typer.Option("--randomize-size", help="Per cent, 0 to 50.")]
+RandomizeTiming = Annotated[int | None, typer.Option("--randomize-timing", help="Per cent, 0 to 50.")]
+CatchUp = Annotated[bool | None, typer.Option("--catch-up/--no-catch-up", help="Work what was missed later.")]
+MaxCatchUp = Annotated[
+    str | None, typer.Option("--max-catch-up", help="Cap of a slice, multiple of its size.")
+]
+RepriceTicks = Annotated[int | None, typer.Option("--reprice-ticks", help="Ticks the touch may move away.")]
+
+
+def submit(
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Instrument, such as BTCUSDT.")] = None,
+    side: Annotated[str | None, typer.Option("--side", help="buy or sell.")] = None,
+    qty: Qty = None,
+    residual: Annotated[
+        str | None, typer.Option("--residual", help="The rest at the deadline: cross, leave or extend.")
+    ] = None,
+    duration: Duration = None,
+    deadline: Deadline = None,
+    extend: Annotated[str | None, typer.Option("--extend", help="Longest extension, with extend.")] = None,
+    category: Annotated[str | None, typer.Option("--category", help="linear, inverse or spot.")] = None,
+    limit_price: LimitPrice = None,
+    decision_price: Annotated[
+        str | None, typer.Option("--decision-price", help="Price at which you decided, for the report.")
+    ] = None,
+    urgency: Urgency = None,
+    strategy: Strategy = None,
+    interval: Interval = None,
+    passiveness: Passiveness = None,
+    randomize_size: RandomizeSize = None,
+    randomize_timing: RandomizeTiming = None,
+    catch_up: CatchUp = None,
+    max_catch_up: MaxCatchUp = None,
+    reprice_ticks: RepriceTicks = None,
+    reduce_only: Annotated[
+        bool, typer.Option("--reduce-only", help="Never open or turn a position.")
+    ] = False,
+    position_idx: Annotated[
+        int | None, typer.Option("--position-idx", help="0 one-way, 1 or 2 hedge.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the randomised plan.")] = None,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option("--idempotency-key", help="Name of this intent; a repeat makes no second order."),
+    ] = None,
+    yes_live: Annotated[
+        str | None,
+        typer.Option("--yes-live", help="Confirms an order with real money: 'SYMBOL QTY' once more."),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Follow it to its end, then print its report.")
+    ] = False,
+    profile: Profile = USUAL_PROFILE,
+    config: ConfigFile = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Submit a parent order."""
+    body = _given(
+        symbol=symbol,
+        side=side,
+        qty=qty,
+        residual=residual,
+        duration=duration,
+        deadline=deadline,
+        extend=extend,
+        category=category,
+        limit_price=limit_price,
+        decision_price=decision_price,
+        urgency=urgency,
+        strategy=strategy,
+        interval=interval,
+        passiveness=passiveness,
+        randomize_size=randomize_size,
+        randomize_timing=randomize_timing,
+        catch_up=catch_up,
+        max_catch_up=max_catch_up,
+        reprice_ticks=reprice_ticks,
+        reduce_only=reduce_only or None,
+        position_idx=position_idx,
+        seed=seed,
+    )
+    read_body(SubmitBody, body, flag)
+    key = _key(idempotency_key)
+    client = connect(profile, config, url, token_file)
+    confirm_live(client, f"{symbol} {qty}", yes_live)
+    answer = _submit(client, body, key)
+    if not wait:
+        _print(answer, as_json=as_json, remark=f"idempotency key {key}")
+        return
+    parent_id = str(answer["parent_id"])
+    say(f"accepted as {parent_id} (idempotency key {key})")
+    _wait(client, parent_id, as_json=as_json)
+
+
+def pause(
+    parent: ParentName,
+    profile: Profile = USUAL_PROFILE,
+    config: ConfigFile = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop a parent order from trading for now."""
+    _verb(connect(profile, config, url, token_file), parent, "pause", {}, as_json=as_json)
+
+
+def resume(
+    parent: ParentName,
+    profile: Profile = USUAL_PROFILE,
+    config: ConfigFile = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a paused parent order go on."""
+    _verb(connect(profile, config, url, token_file), parent, "resume", {}, as_json=as_json)
+
+
+def cancel(
+    parent: ParentName,
+    profile: Profile = USUAL_PROFILE,
+    config: ConfigFile = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a parent order; what is filled stays filled."""
+    _verb(connect(profile, config, url, token_file), parent, "cancel", {}, as_json=as_json)
+
+
+def amend(
+    parent: ParentName,
+    qty: Qty = None,
+    limit_price: LimitPrice = None,
+    clear_limit_price: Annotated[
+        bool, typer.Option("--clear-limit-price", help="Trade at any price.")
+    ] = False,
+    duration: Duration = None,
+    deadline: Deadline = None,
+    urgency: Urgency = None,
+    strategy: Strategy = None,
+    interval: Interval = None,
+    passiveness: Passiveness = None,
+    randomize_size: RandomizeSize = None,
+    randomize_timing: RandomizeTiming = None,
+    catch_up: CatchUp = None,
+    max_catch_up: MaxCatchUp = None,
+    reprice_ticks: RepriceTicks = None,
+    expected: Annotated[
+        int | None, typer.Option("--version", help="Refuse if the parent is at another version.")
+    ] = None,
+    profile: Profile = USUAL_PROFILE,
+    config: ConfigFile = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change a live parent order; what is not named stays as it is. A duration counts from now."""
+    body = _given(
+        qty=qty,
+        limit_price=limit_price,
+        clear_limit_price=clear_limit_price or None,
+        duration=duration,
+        deadline=deadline,
+        urgency=urgency,
+        strategy=strategy,
+        interval=interval,
+        passiveness=passiveness,
+        randomize_size=randomize_size,
+        randomize_timing=randomize_timing,
+        catch_up=catch_up,
+        max_catch_up=max_catch_up,
+        reprice_ticks=reprice_ticks,
+        version=expected,
+    )
+    read_body(AmendBody, body, flag)
+    _verb(connect(profile, config, url, token_file), parent, "amend", body, as_json=as_json)
+
+
+def flag(field: str) -> str:
+    """Name a field the way the command line spells it."""
+    return f"--{field.replace('_', '-')}"
+
+
+def parent_path(parent: str) -> str:
+    """Give the path of a parent order.
+
+    Raises
+    ------
+    CommandFailed
+        USAGE if it is not an id.
+    """
+    if not PARENT_ID.match(parent):
+        form = "the id that `executor status` shows"
+        raise failed(ExitCode.USAGE, "PARENT", "PARENT", quoted(parent), form, "copy the id")
+    return f"/v1/parents/{parent}"
+
+
+def _given(**values: object) -> Json:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _key(given: str | None) -> str:
+    if given is None:
+        return secrets.token_hex(16)
+    if not _KEY.match(given):
+        raise failed(
+            ExitCode.USAGE, "IDEMPOTENCY", "--idempotency-key", quoted(given), KEY_FORM, "choose another key"
+        )
+    return given
+
+
+def _submit(client: Client, body: Json, key: str) -> Json:
+    """Send the order once; if the answer does not arrive, find out what became of it."""
+    try:
+        return client.post("/v1/parents", body, {"Idempotency-Key": key})
+    except KeyboardInterrupt:
+        raise _fate(client, key, ExitCode.INTERRUPTED, "INTERRUPTED") from None
+    except CommandFailed as error:
+        if error.problems[0].code not in ("CONNECTION_LOST", "TIMEOUT", "INTERNAL"):
+            raise
+        raise _fate(client, key, error.exit_code, error.problems[0].code) from None
+
+
+def _fate(client: Client, key: str, exit_code: ExitCode, code: str) -> CommandFailed:
+    """Say whether an order whose answer is missing was accepted."""
+    found = "it is not known whether the order was accepted"
+    try:
+        parents = client.get("/v1/parents")["parents"]
+    except CommandFailed:
+        parents = None
+    if isinstance(parents, list):
+        ids = [str(parent["id"]) for parent in parents if parent.get("idempotency_key") == key]
+        found = f"the order WAS accepted as {ids[0]}" if ids else "the order was not accepted so far"
+    return failed(
+        exit_code,
+        code,
+        "submit",
+        found,
+        "an answer of the daemon",
+        f"repeat the same command with --idempotency-key {key}: that never makes a second order",
+    )
+
+
+def _verb(client: Client, parent: str, verb: str, body: Json, *, as_json: bool) -> None:
+    _print(client.post(f"{parent_path(parent)}/{verb}", body), as_json=as_json)
+
+
+def _print(answer: Json, *, as_json: bool, remark: str = "") -> None:
+    if as_json:
+        emit_json(answer)
+    else:
+        parent = answer.get("parent")
+        show(f"{answer['outcome']} {answer['parent_id']}: {answer['text']}")
+        if isinstance(parent, dict):
+            show_rich(progress_table(parent))
+    if remark:
+        say(remark)
+
+
+def _wait(client: Client, parent_id: str, *, as_json: bool) -> None:
+    """Follow a parent, print its report, and end with an exit code that says whether it was filled."""
+    try:
+        view = follow(client, parent_id)
+    except KeyboardInterrupt:
+        raise failed(
+            ExitCode.INTERRUPTED,
+            "INTERRUPTED",
+            parent_id,
+            "Ctrl-C while watching; the order WAS accepted and goes on",
+            "patience",
+            f"`executor status {parent_id}`, `executor cancel {parent_id}`",
+        ) from None
+    report = _report(client, parent_id)
+    if as_json:
+        emit_json({"parent": view, "report": report})
+    elif report is None:
+        show(progress_line(view))
+    else:
+        from executor.interfaces.terminal import report_table  # noqa: PLC0415 - brings rich
+
+        show_rich(report_table(report))
+    raise typer.Exit(ExitCode.OK if view["status"] == "COMPLETE" else ExitCode.REFUSED)
+
+
+def _report(client: Client, parent_id: str) -> Json | None:
+    try:
+        return client.get(f"{parent_path(parent_id)}/report")
+    except CommandFailed as error:
+        if error.problems[0].code != "REPORT":
+            raise
+        return None

@@ -1,0 +1,196 @@
+"""The command line's side of the HTTP interface: finds the daemon, asks, and says plainly when it cannot."""
+
+import http.client
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from config.problems import Problem, quoted
+from config.secrets import Secret
+from executor.interfaces.control_file import NAME, read_control_file
+from executor.interfaces.exit_codes import ExitCode
+from executor.interfaces.failure import CommandFailed, failed
+from executor.interfaces.strict_json import JsonProblem, read_json_object
+from executor.interfaces.token import FILE_NAME, read_token
+
+ANSWER_S_MAX: Final = 15.0
+ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+STATUS_OK: Final = (200, 201)
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where the daemon listens and the token it asks for; `found_in` says how we know."""
+
+    url: str
+    token: Secret
+    found_in: str
+    version: str = ""
+
+
+def locate(data_dir: Path, url: str | None, token_file: Path | None) -> Endpoint:
+    """Find the daemon of a data directory, or the one that was named.
+
+    Raises
+    ------
+    CommandFailed
+        UNREACHABLE if no daemon has left its address there; USAGE if the address is not on this machine.
+    ConfigProblems
+        If the token file cannot be trusted.
+    """
+    left = read_control_file(data_dir)
+    path = data_dir / NAME
+    if url is None and left is None:
+        raise failed(
+            ExitCode.UNREACHABLE,
+            "DAEMON_NOT_RUNNING",
+            quoted(str(path)),
+            "no control file",
+            "a running daemon with this data directory",
+            "start it with `executor run`, or name it with --profile, --config or --url",
+        )
+    address = url if url is not None else (left.url if left is not None else "")
+    _check_address(address)
+    token_path = token_file
+    if token_path is None:
+        token_path = Path(left.token_file) if left is not None else data_dir / FILE_NAME
+    return Endpoint(
+        url=address,
+        token=read_token(token_path),
+        found_in=str(path) if url is None else "--url",
+        version=left.version if left is not None and url is None else "",
+    )
+
+
+class Client:
+    """Asks one daemon; one connection for each request."""
+
+    def __init__(self, endpoint: Endpoint, answer_s_max: float = ANSWER_S_MAX) -> None:
+        self._endpoint = endpoint
+        self._answer_s_max = answer_s_max
+
+    def get(self, path: str) -> Json:
+        """Read something.
+
+        Raises
+        ------
+        CommandFailed
+            If the daemon cannot be reached or refuses.
+        """
+        return self._exchange("GET", path, None, {})
+
+    def post(self, path: str, body: Json, headers: Mapping[str, str] | None = None) -> Json:
+        """Ask for a change.
+
+        Raises
+        ------
+        CommandFailed
+            If the daemon cannot be reached or refuses. With code CONNECTION_LOST it is not known whether
+            the request was accepted.
+        """
+        return self._exchange("POST", path, json.dumps(body).encode(), dict(headers or {}))
+
+    def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Json:
+        parts = urlsplit(self._endpoint.url)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=self._answer_s_max)
+        sent = {"Authorization": f"Bearer {self._endpoint.token.reveal()}", **headers}
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        try:
+            connection.connect()
+        except OSError as error:
+            raise self._not_running(error) from None
+        try:
+            connection.request(method, path, body=body, headers=sent)
+            response = connection.getresponse()
+            raw = response.read(ANSWER_BYTES_MAX)
+        except (OSError, http.client.HTTPException) as error:
+            raise failed(
+                ExitCode.UNREACHABLE,
+                "CONNECTION_LOST",
+                f"{self._endpoint.url}{path}",
+                quoted(str(error) or type(error).__name__),
+                f"an answer within {self._answer_s_max:g} s",
+                "read the state with `executor status`; repeat an order only with the same --idempotency-key",
+            ) from None
+        finally:
+            connection.close()
+        return self._understood(response.status, raw, path)
+
+    def _not_running(self, error: OSError) -> CommandFailed:
+        return failed(
+            ExitCode.UNREACHABLE,
+            "DAEMON_NOT_RUNNING",
+            f"{self._endpoint.url} (from {self._endpoint.found_in})",
+            quoted(error.strerror or str(error) or type(error).__name__),
+            "a daemon that listens there",
+            "start it with `executor run`",
+        )
+
+    def _understood(self, status: int, raw: bytes, path: str) -> Json:
+        try:
+            answer = read_json_object(raw)
+        except JsonProblem as problem:
+            raise failed(
+                ExitCode.UNREACHABLE,
+                "ANSWER",
+                f"{self._endpoint.url}{path}",
+                f"status {status} and {problem.reason}",
+                "an answer of the executor in JSON",
+                "check that this address is the daemon's",
+            ) from None
+        if status in STATUS_OK:
+            return answer
+        raise CommandFailed(_exit_code(status, answer), _problems(answer, path))
+
+
+def _check_address(address: str) -> None:
+    """Refuse to send the token anywhere but to this machine."""
+    try:
+        parts = urlsplit(address)
+        is_ours = parts.scheme == "http" and parts.hostname in LOOPBACK and parts.port is not None
+    except ValueError:
+        is_ours = False
+    if not is_ours or "@" in address:
+        raise failed(
+            ExitCode.USAGE,
+            "CONTROL_URL",
+            "--url or EXECUTOR_CONTROL_URL",
+            quoted(address.rpartition("@")[2]),
+            "http:// with a loopback host and a port, such as http://127.0.0.1:8720",
+            "name the daemon on this machine; reach another through a tunnel",
+        )
+
+
+def _exit_code(status: int, answer: Json) -> ExitCode:
+    if status == http.HTTPStatus.UNAUTHORIZED:
+        return ExitCode.UNREACHABLE
+    codes = {problem.code for problem in _problems(answer, "")}
+    if status == http.HTTPStatus.LOCKED and "HALTED" in codes:
+        return ExitCode.HALTED
+    return ExitCode.REFUSED
+
+
+def _problems(answer: Json, path: str) -> list[Problem]:
+    """Read the daemon's problems back."""
+    error = answer.get("error")
+    records = error if isinstance(error, list) else [error]
+    return [
+        Problem(
+            code=str(record.get("code", "REFUSED")),
+            where=str(record.get("where", path)),
+            got=str(record.get("got", "")),
+            allowed=str(record.get("allowed", "")),
+            next_step=str(record.get("next", "")),
+        )
+        for record in records
+        if isinstance(record, dict)
+    ] or [
+        Problem(code="REFUSED", where=path, got="no reason", allowed="-", next_step="read the daemon's log")
+    ]

@@ -1,0 +1,58 @@
+"""What the interfaces need of a running daemon: the one thing that the daemon implements for them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from executor.domain.commands import Reply
+from executor.domain.errors import ExecutorError
+from executor.domain.events import Event
+from executor.engine.state import EngineState
+
+
+class ControlBusy(ExecutorError):  # noqa: N818 - reads as the sentence an operator sees
+    """The inbox of the engine is full; the event was not taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonInfo:
+    """Which daemon this is."""
+
+    version: str
+    instance: str
+    venue: str
+    profile: str
+    pid: int
+
+
+class Control(Protocol):
+    """A running daemon, as seen by the people who operate it."""
+
+    @property
+    def state(self) -> EngineState:
+        """What the engine remembers; only to be read."""
+
+    @property
+    def info(self) -> DaemonInfo:
+        """Which daemon this is."""
+
+    def now_ns(self) -> int:
+        """The present instant by the clock that stamps events, UTC nanoseconds."""
+
+    async def ask(self, event: Event) -> Reply:
+        """Stamp the event, hand it to the engine, and wait for its answer to `event.request_id`.
+
+        Raises
+        ------
+        ControlBusy
+            If the inbox is full: nothing was done.
+        """
+
+    def report(self, parent_id: str) -> Mapping[str, object] | None:
+        """Give the cost report of a parent, final or as of now; None if there is none."""
+
+    def metrics_page(self) -> tuple[bytes, str]:
+        """Give the metrics in Prometheus' text form, and their content type."""
+
+    def ready(self) -> tuple[bool, tuple[str, ...]]:
+        """Tell whether new parents can be worked, and if not, why: codes."""

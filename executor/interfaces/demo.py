@@ -1,0 +1,136 @@
+"""The demonstration: a local exchange, a daemon against it, one sample order, and everything ended again.
+
+It does what a newcomer would do by hand, with the same commands, in processes of their own.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from executor.interfaces.control_file import ControlFile, read_control_file
+from executor.interfaces.exit_codes import ExitCode
+from executor.interfaces.failure import failed
+from executor.interfaces.output import say
+
+HOME: Final = Path("var/demo")
+_START_S_MAX: Final = 30.0
+_STOP_S_MAX: Final = 25.0
+_CLI: Final = "executor.interfaces.cli"
+_SYMBOL, _QTY, _SLICES = "BTCUSDT", "1.2", 6
+
+
+def run_demo(*, json_output: bool, seconds: int, seed: int) -> int:
+    """Work a sample order on a fresh local exchange; returns the exit code of the submission.
+
+    Parameters
+    ----------
+    seconds
+        Length of the sample order.
+    seed
+        Seed of the exchange's order flow.
+    """
+    shutil.rmtree(HOME, ignore_errors=True)
+    HOME.mkdir(parents=True, mode=0o700)
+    children: list[subprocess.Popen[bytes]] = []
+    try:
+        venue = _start_exchange(children, seed)
+        settings = _settings(venue)
+        control = _start_daemon(children, settings)
+        say(f"exchange {venue['rest']}  (a local stand-in: no network, no money)")
+        say(f"daemon   {control.url}  metrics {control.url}/metrics  log {HOME / 'daemon.log'}")
+        return _submit(settings, seconds, seed, json_output=json_output)
+    finally:
+        for child in reversed(children):
+            _end(child)
+        say(f"the journal stays in {HOME / 'journal.db'}: try `executor audit {HOME / 'journal.db'}`")
+
+
+def _start_exchange(children: list[subprocess.Popen[bytes]], seed: int) -> Mapping[str, str]:
+    ready = HOME / "exchange.json"
+    words = ["--port", "0", "--control-port", "0", "--seed", str(seed), "--ready-file", str(ready)]
+    child = _spawn(["-m", "sandbox", *words], os.environ, HOME / "exchange.log")
+    children.append(child)
+    _wait_for(child, ready.is_file, "the exchange", HOME / "exchange.log")
+    addresses: Mapping[str, str] = json.loads(ready.read_text(encoding="utf-8"))
+    return addresses
+
+
+def _start_daemon(children: list[subprocess.Popen[bytes]], settings: Mapping[str, str]) -> ControlFile:
+    child = _spawn(["-m", _CLI, "run", "--profile", "sandbox"], settings, HOME / "daemon.log")
+    children.append(child)
+    _wait_for(child, lambda: read_control_file(HOME) is not None, "the daemon", HOME / "daemon.log")
+    control = read_control_file(HOME)
+    assert control is not None
+    return control
+
+
+def _settings(venue: Mapping[str, str]) -> dict[str, str]:
+    return {
+        **os.environ,
+        "EXECUTOR_EXECUTOR__DATA_DIR": str(HOME),
+        "EXECUTOR_VENUE__REST_URL": venue["rest"],
+        "EXECUTOR_VENUE__PUBLIC_WS_URL": venue["ws"],
+        "EXECUTOR_VENUE__PRIVATE_WS_URL": venue["ws"],
+        "EXECUTOR_CONTROL__PORT": "0",
+    }
+
+
+def _submit(settings: Mapping[str, str], seconds: int, seed: int, *, json_output: bool) -> int:
+    words = ["submit", "--symbol", _SYMBOL, "--side", "buy", "--qty", _QTY, "--duration", f"{seconds}s"]
+    words += [
+        "--interval",
+        f"{max(seconds // _SLICES, 1)}s",
+        "--residual",
+        "cross",
+        "--seed",
+        str(seed),
+        "--wait",
+    ]
+    say(f"$ executor {' '.join(words)}")
+    command = [sys.executable, "-m", _CLI, *words, *(["--json"] if json_output else [])]
+    return subprocess.run(command, env=dict(settings), check=False).returncode  # noqa: S603 - our own interpreter
+
+
+def _spawn(words: list[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and modules
+            [sys.executable, *words],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _wait_for(child: subprocess.Popen[bytes], is_there: Callable[[], bool], who: str, log: Path) -> None:
+    end_s = time.monotonic() + _START_S_MAX
+    while not is_there():
+        if child.poll() is not None or time.monotonic() > end_s:
+            tail = log.read_text(encoding="utf-8", errors="replace")[-2_000:]
+            raise failed(
+                ExitCode.UNREACHABLE,
+                "DEMO_START",
+                str(log),
+                tail or "nothing was written",
+                f"{who} running within {_START_S_MAX:g} s",
+                "mend what the log says and try again",
+            )
+        time.sleep(0.05)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        child.send_signal(signal.SIGTERM)
+        try:
+            child.wait(_STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()

@@ -1,0 +1,160 @@
+"""From a valid request to the event the engine will decide about. The instant is left to whoever stamps it."""
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Final
+
+from config.problems import ConfigProblems, Problem
+from executor.domain.events import (
+    AmendRequested,
+    HaltRequested,
+    ParentSubmitted,
+    RearmRequested,
+)
+from executor.domain.orders import TwapParams
+from executor.domain.timeline import NS_PER_S, iso_utc
+from executor.domain.units import Price, Quantity
+from executor.engine.state import EngineState
+from executor.interfaces.kinds import DURATION_S_MAX
+from executor.interfaces.models import AmendBody, StopBody, SubmitBody
+
+UNSTAMPED: Final = 0
+
+
+def submitted(
+    body: SubmitBody, *, request_id: str, idempotency_key: str, now_ns: int, is_repeat: bool
+) -> ParentSubmitted:
+    """Make the event of a new parent order.
+
+    Parameters
+    ----------
+    is_repeat
+        Whether the key was seen before; then a deadline may have passed meanwhile, since nothing new starts.
+
+    Raises
+    ------
+    ConfigProblems
+        TIME if the deadline is in the past or more than 30 days ahead.
+    """
+    return ParentSubmitted(
+        at_ns=UNSTAMPED,
+        request_id=request_id,
+        idempotency_key=idempotency_key,
+        body_sha256=hashlib.sha256(_canonical(body)).hexdigest(),
+        category=body.category,
+        symbol=body.symbol,
+        side=body.side,
+        order_qty=Quantity(body.qty),
+        duration_s=_duration_s(body, now_ns, is_repeat=is_repeat),
+        residual=body.residual,
+        extend_s=body.extend or 0,
+        limit_px=None if body.limit_price is None else Price(body.limit_price),
+        urgency=body.urgency,
+        strategy=body.strategy,
+        params=TwapParams(
+            interval_s=body.interval,
+            randomize_size_pct=body.randomize_size,
+            randomize_timing_pct=body.randomize_timing,
+            catch_up=body.catch_up,
+            catch_up_max=body.max_catch_up,
+            passiveness=body.passiveness,
+            reprice_ticks=body.reprice_ticks,
+        ),
+        reduce_only=body.reduce_only,
+        position_idx=body.position_idx,
+        decision_px=None if body.decision_price is None else Price(body.decision_price),
+        seed=_seed(idempotency_key) if body.seed is None else body.seed,
+    )
+
+
+def amended(
+    body: AmendBody, *, request_id: str, parent_id: str, state: EngineState, now_ns: int
+) -> AmendRequested:
+    """Make the event of an amendment; a duration counts from now, unnamed parameters keep their values.
+
+    Raises
+    ------
+    ConfigProblems
+        TIME if the new deadline is in the past or more than 30 days ahead.
+    """
+    deadline_ns = body.deadline
+    if deadline_ns is not None:
+        _check_deadline(deadline_ns, now_ns)
+    elif body.duration is not None:
+        deadline_ns = now_ns + body.duration * NS_PER_S
+    parent = state.parents.get(parent_id)
+    return AmendRequested(
+        at_ns=UNSTAMPED,
+        request_id=request_id,
+        parent_id=parent_id,
+        order_qty=None if body.qty is None else Quantity(body.qty),
+        limit_px=None if body.limit_price is None else Price(body.limit_price),
+        clear_limit_px=body.clear_limit_price,
+        deadline_ns=deadline_ns,
+        urgency=body.urgency,
+        strategy=body.strategy,
+        params=_changed(TwapParams() if parent is None else parent.order.params, body),
+        expected_version=body.version,
+    )
+
+
+def halted(body: StopBody, request_id: str) -> HaltRequested:
+    """Make the event of a stop."""
+    return HaltRequested(at_ns=UNSTAMPED, request_id=request_id, operator=body.operator, reason=body.reason)
+
+
+def rearmed(body: StopBody, request_id: str) -> RearmRequested:
+    """Make the event of clearing a stop."""
+    return RearmRequested(at_ns=UNSTAMPED, request_id=request_id, operator=body.operator, reason=body.reason)
+
+
+def _canonical(body: SubmitBody) -> bytes:
+    """Write what was asked in one form, so that blanks and the order of keys do not make another request."""
+    return json.dumps(body.model_dump(mode="json"), sort_keys=True, separators=(",", ":")).encode()
+
+
+def _seed(idempotency_key: str) -> int:
+    """Draw the seed from the key: the same request gets the same randomness."""
+    return int.from_bytes(hashlib.sha256(idempotency_key.encode()).digest()[:7], "big")
+
+
+def _duration_s(body: SubmitBody, now_ns: int, *, is_repeat: bool) -> int:
+    if body.duration is not None:
+        return body.duration
+    assert body.deadline is not None, "one of the two was checked to be there"
+    if not is_repeat:
+        _check_deadline(body.deadline, now_ns)
+    return max((body.deadline - now_ns) // NS_PER_S, 1)
+
+
+def _check_deadline(deadline_ns: int, now_ns: int) -> None:
+    ahead_s = (deadline_ns - now_ns) // NS_PER_S
+    if 1 <= ahead_s <= DURATION_S_MAX:
+        return
+    raise ConfigProblems(
+        [
+            Problem(
+                code="TIME",
+                where="/deadline",
+                got=iso_utc(deadline_ns),
+                allowed=f"an instant 1 second to 30 days after now ({iso_utc(now_ns)})",
+                next_step="choose a later deadline" if ahead_s < 1 else "choose an earlier deadline",
+            )
+        ]
+    )
+
+
+def _changed(params: TwapParams, body: AmendBody) -> TwapParams | None:
+    """Apply the named parameters to those in force; None if none was named."""
+    names = {
+        "interval": "interval_s",
+        "passiveness": "passiveness",
+        "randomize_size": "randomize_size_pct",
+        "randomize_timing": "randomize_timing_pct",
+        "catch_up": "catch_up",
+        "max_catch_up": "catch_up_max",
+        "reprice_ticks": "reprice_ticks",
+    }
+    changes = {names[field]: getattr(body, field) for field in names if field in body.model_fields_set}
+    return replace(params, **changes) if changes else None

@@ -1,0 +1,202 @@
+"""What a request may say: its fields, their forms, and nothing else. Every problem is reported at once."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated, Final, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from config.problems import ConfigProblems, Problem, printable, quoted
+from config.written import nearest
+from executor.domain.orders import Category, ResidualRule, Side, TwapParams, Urgency
+from executor.interfaces.kinds import (
+    CATCH_UP_MAX,
+    CATEGORY,
+    DURATION,
+    FLAG,
+    INSTANT,
+    PASSIVENESS,
+    PCT,
+    PX,
+    QTY,
+    RESIDUAL,
+    SEED_MAX,
+    SIDE,
+    SYMBOL,
+    URGENCY,
+    refuse,
+    whole,
+)
+from strategies.base import STRATEGIES
+
+REASON_CHARS_MAX: Final = 200
+USUAL: Final = TwapParams()
+USUAL_STRATEGY: Final = "twap"
+_M = TypeVar("_M", bound="Body")
+
+
+def _read_line(value: object) -> str:
+    """Read a short text of a person: one line, not blank."""
+    allowed = f"one line of text, 1 to {REASON_CHARS_MAX} characters"
+    if not isinstance(value, str) or not value.strip() or len(value) > REASON_CHARS_MAX:
+        refuse("REASON", allowed, "say in a few words why")
+    if printable(value) != value:
+        refuse("REASON", f"{allowed}, without control characters", "write plain text")
+    return value.strip()
+
+
+def _read_strategy(value: object) -> str:
+    if not isinstance(value, str) or value not in STRATEGIES:
+        refuse("ENUM", f"one of {', '.join(STRATEGIES)}", "write one of these words exactly so")
+    return value
+
+
+_LINE: Final = BeforeValidator(_read_line)
+_STRATEGY: Final = BeforeValidator(_read_strategy)
+_VERSION: Final = whole(1, 1_000_000_000)
+
+
+class Body(BaseModel):
+    """What all requests share: no unknown fields, no change afterwards."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class SubmitBody(Body):
+    """A new parent order."""
+
+    symbol: Annotated[str, SYMBOL]
+    side: Annotated[Side, SIDE]
+    qty: Annotated[Decimal, QTY]
+    residual: Annotated[ResidualRule, RESIDUAL]
+    category: Annotated[Category, CATEGORY] = Category.LINEAR
+    duration: Annotated[int | None, DURATION] = None
+    deadline: Annotated[int | None, INSTANT] = None
+    extend: Annotated[int | None, DURATION] = None
+    limit_price: Annotated[Decimal | None, PX] = None
+    decision_price: Annotated[Decimal | None, PX] = None
+    urgency: Annotated[Urgency, URGENCY] = Urgency.MEDIUM
+    strategy: Annotated[str, _STRATEGY] = USUAL_STRATEGY
+    interval: Annotated[int, DURATION] = USUAL.interval_s
+    passiveness: Annotated[Decimal | None, PASSIVENESS] = USUAL.passiveness
+    randomize_size: Annotated[int, PCT] = USUAL.randomize_size_pct
+    randomize_timing: Annotated[int, PCT] = USUAL.randomize_timing_pct
+    catch_up: Annotated[bool, FLAG] = USUAL.catch_up
+    max_catch_up: Annotated[Decimal, CATCH_UP_MAX] = USUAL.catch_up_max
+    reprice_ticks: Annotated[int, whole(1, 1_000)] = USUAL.reprice_ticks
+    reduce_only: Annotated[bool, FLAG] = False
+    position_idx: Annotated[int, whole(0, 2)] = 0
+    seed: Annotated[int | None, whole(0, SEED_MAX)] = None
+
+
+class AmendBody(Body):
+    """A change of a live parent; what is absent stays as it is."""
+
+    qty: Annotated[Decimal | None, QTY] = None
+    limit_price: Annotated[Decimal | None, PX] = None
+    clear_limit_price: Annotated[bool, FLAG] = False
+    duration: Annotated[int | None, DURATION] = None
+    deadline: Annotated[int | None, INSTANT] = None
+    urgency: Annotated[Urgency | None, URGENCY] = None
+    strategy: Annotated[str | None, _STRATEGY] = None
+    interval: Annotated[int | None, DURATION] = None
+    passiveness: Annotated[Decimal | None, PASSIVENESS] = None
+    randomize_size: Annotated[int | None, PCT] = None
+    randomize_timing: Annotated[int | None, PCT] = None
+    catch_up: Annotated[bool | None, FLAG] = None
+    max_catch_up: Annotated[Decimal | None, CATCH_UP_MAX] = None
+    reprice_ticks: Annotated[int | None, whole(1, 1_000)] = None
+    version: Annotated[int | None, _VERSION] = None
+
+
+class EmptyBody(Body):
+    """Pause, resume and cancel need no more than the name in the path."""
+
+
+class StopBody(Body):
+    """A halt or a re-arm: who does it and why."""
+
+    reason: Annotated[str, _LINE]
+    operator: Annotated[str, _LINE] = "operator"
+
+
+def json_path(field: str) -> str:
+    """Name a field the way an API client wrote it."""
+    return f"/{field}"
+
+
+def read_body(model: type[_M], values: dict[str, object], name: Callable[[str], str] = json_path) -> _M:
+    """Read a request.
+
+    Parameters
+    ----------
+    name
+        How the reader calls a field: a JSON path, or a flag.
+
+    Raises
+    ------
+    ConfigProblems
+        With every problem found.
+    """
+    try:
+        body = model.model_validate(values)
+    except ValidationError as error:
+        raise ConfigProblems(_problem(model, details, name) for details in error.errors()) from None
+    problems = list(_submit_problems(body, name)) if isinstance(body, SubmitBody) else []
+    if isinstance(body, AmendBody):
+        problems = list(_amend_problems(body, name))
+    if problems:
+        raise ConfigProblems(problems)
+    return body
+
+
+def _problem(model: type[Body], details: ErrorDetails, name: Callable[[str], str]) -> Problem:
+    field = str(details["loc"][0])
+    context = details.get("ctx", {})
+    if details["type"] == "missing":
+        return _field(name(field), "nothing", "a value; the field is required", "add it")
+    if details["type"] == "extra_forbidden":
+        known = nearest(field, model.model_fields) if model.model_fields else "no fields"
+        return _field(name(printable(field[:80])), "an unknown field", known, "correct its name or remove it")
+    return Problem(
+        code=details["type"].upper(),
+        where=name(field),
+        got=quoted(details["input"]),
+        allowed=str(context.get("allowed", "a value of another type")),
+        next_step=str(context.get("next", "correct the value")),
+    )
+
+
+def _submit_problems(body: SubmitBody, name: Callable[[str], str]) -> list[Problem]:
+    """Check what only several fields together can get wrong."""
+    problems = []
+    if (body.duration is None) == (body.deadline is None):
+        got = "neither" if body.duration is None else "both"
+        where = f"{name('duration')} and {name('deadline')}"
+        problems.append(_field(where, got, "exactly one of the two", "say how long, or until when"))
+    if (body.residual is ResidualRule.EXTEND) != (body.extend is not None):
+        got = "nothing" if body.extend is None else f"{body.extend}s with residual {body.residual}"
+        problems.append(
+            _field(name("extend"), got, "a duration with residual extend, and only then", "add or remove it")
+        )
+    return problems
+
+
+def _amend_problems(body: AmendBody, name: Callable[[str], str]) -> list[Problem]:
+    problems = []
+    if not body.model_fields_set - {"version"}:
+        problems.append(
+            _field(name("qty"), "no change", "at least one field to change", "say what to change")
+        )
+    if body.duration is not None and body.deadline is not None:
+        where = f"{name('duration')} and {name('deadline')}"
+        problems.append(_field(where, "both", "one of the two", "say how much longer, or until when"))
+    if body.clear_limit_price and body.limit_price is not None:
+        where = f"{name('limit_price')} and {name('clear_limit_price')}"
+        problems.append(_field(where, "both", "one of the two", "set a limit price or clear it"))
+    return problems
+
+
+def _field(where: str, got: str, allowed: str, next_step: str) -> Problem:
+    return Problem(code="FIELD", where=where, got=got, allowed=allowed, next_step=next_step)

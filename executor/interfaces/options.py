@@ -1,0 +1,58 @@
+"""Options that many commands share, and how they lead to a daemon."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from config.load import locate_data_dir
+from executor.interfaces.client import Client, Endpoint, locate
+from executor.interfaces.output import say
+from executor.interfaces.version import version
+
+USUAL_PROFILE: Final = "sandbox"
+
+Profile = Annotated[
+    str,
+    typer.Option("--profile", "-p", envvar="EXECUTOR_PROFILE", help="sandbox, testnet, demo or live."),
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", help="One more settings file, over the profile.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url", envvar="EXECUTOR_CONTROL_URL", help="Address of the daemon, instead of control.json."
+    ),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option("--token-file", envvar="EXECUTOR_TOKEN_FILE", help="File with the daemon's token."),
+]
+ParentName = Annotated[str, typer.Argument(metavar="PARENT", help="Id of the parent order.")]
+
+
+def connect(profile: str, config: Path | None, url: str | None, token_file: Path | None) -> Client:
+    """Find the daemon that these options mean.
+
+    Raises
+    ------
+    CommandFailed
+        If it is not running.
+    ConfigProblems
+        If the options, the files or the token cannot be used.
+    """
+    endpoint = locate(locate_data_dir(profile, config, os.environ), url, token_file)
+    _compare_versions(endpoint)
+    return Client(endpoint)
+
+
+def _compare_versions(endpoint: Endpoint) -> None:
+    own = version()
+    if endpoint.version and endpoint.version != own:
+        say(
+            f"VERSION_MISMATCH at {endpoint.found_in}: the daemon is version {endpoint.version}, "
+            f"this command is {own}; next: restart the daemon, or use its own command"
+        )

@@ -1,0 +1,113 @@
+"""A cost report as a table that can be read at a glance in 80 columns.
+
+It takes the JSON form (`impact.shortfall.as_json`), so that the command line prints what the API returns.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+from rich.table import Table
+from rich.text import Text
+
+_DASH: Final = "-"
+_PCT: Final = Decimal(100)
+_PARTS: Final = ("delay", "trading", "opportunity", "fees")
+
+
+def report_table(report: Mapping[str, object]) -> Table:
+    """Lay out a cost report: result, prices, shortfall and its parts, benchmarks, execution.
+
+    Costs are positive, for a buy and for a sell; the spread captured is positive when earned. Unknown values are
+    dashes.
+
+    Parameters
+    ----------
+    report
+        A report as the API returns it: decimals as strings, unknown as None.
+    """
+    table = Table(
+        title=Text(f"Cost report of {_word(report, 'parent_id')} on {_word(report, 'venue')}"),
+        caption="bps: positive is a cost, but spread captured is positive when earned",
+        width=78,
+        show_edge=False,
+    )
+    table.add_column("", ratio=2)
+    table.add_column("value", justify="right", ratio=3)
+    table.add_column("bps", justify="right", ratio=1, min_width=12, no_wrap=True)
+    _group(table, "Result", _result(report))
+    _group(table, "Prices", _prices(report))
+    _group(table, "Shortfall", _shortfall(report))
+    _group(table, "Benchmarks", _benchmarks(report))
+    _group(table, "Execution", _execution(report))
+    return table
+
+
+_Row = tuple[str, str, str]
+
+
+def _group(table: Table, heading: str, rows: list[_Row]) -> None:
+    table.add_row(Text(heading, style="bold"))
+    for number, (label, value, bps) in enumerate(rows, start=1):
+        table.add_row(Text(f"  {label}"), Text(value), Text(bps), end_section=number == len(rows))
+
+
+def _result(report: Mapping[str, object]) -> list[_Row]:
+    left = _word(report, "leaves_qty") + (" (dust)" if report.get("leaves_is_dust") is True else "")
+    order = " ".join(_word(report, name) for name in ("side", "order_qty", "symbol", "strategy"))
+    return [
+        ("order", order, ""),
+        ("status", f"{_word(report, 'status')} ({_word(report, 'reason')})", ""),
+        ("filled", f"{_word(report, 'cum_qty')} = {_per_cent(report, 'fill_rate')}", ""),
+        ("left", left, ""),
+    ]
+
+
+def _prices(report: Mapping[str, object]) -> list[_Row]:
+    names = (("decision", "decision_px"), ("arrival", "arrival_px"), ("average", "avg_px"), ("end", "end_px"))
+    return [(label, _word(report, name), "") for label, name in names]
+
+
+def _shortfall(report: Mapping[str, object]) -> list[_Row]:
+    quote, bps = _nested(report, "shortfall_quote"), _nested(report, "shortfall_bps")
+    return [
+        ("total against decision", _word(quote, "total"), _word(bps, "total")),
+        *((f"  {part}", _word(quote, part), _word(bps, part)) for part in _PARTS),
+        ("total against arrival", "", _word(report, "arrival_shortfall_bps")),
+    ]
+
+
+def _benchmarks(report: Mapping[str, object]) -> list[_Row]:
+    return [
+        ("VWAP without own", _word(report, "vwap_px"), _word(report, "vwap_slippage_bps")),
+        ("TWAP of mids", _word(report, "twap_px"), _word(report, "twap_slippage_bps")),
+        ("spread captured", _word(report, "spread_captured_quote"), _word(report, "spread_captured_bps")),
+        ("fees of traded value", _word(report, "fees_quote"), _word(report, "fees_bps")),
+    ]
+
+
+def _execution(report: Mapping[str, object]) -> list[_Row]:
+    counts = _nested(report, "children_by_status")
+    children = ", ".join(f"{count} {status}" for status, count in counts.items())
+    return [
+        ("duration", _word(report, "duration_s", " s"), ""),
+        ("orders sent", _word(report, "orders_sent"), ""),
+        ("children", children or _word(report, "children"), ""),
+        ("maker share", _per_cent(report, "maker_share"), ""),
+        ("share of market volume", _word(report, "participation_pct", " %"), ""),
+    ]
+
+
+def _word(values: Mapping[str, object], name: str, unit: str = "") -> str:
+    value = values.get(name)
+    return _DASH if value is None else f"{value}{unit}"
+
+
+def _per_cent(values: Mapping[str, object], name: str) -> str:
+    value = values.get(name)
+    return _DASH if value is None else f"{Decimal(str(value)) * _PCT:.2f} %"
+
+
+def _nested(values: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = values.get(name)
+    return value if isinstance(value, Mapping) else {}

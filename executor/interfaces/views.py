@@ -1,0 +1,252 @@
+"""How the engine's state is shown: plain JSON values. Numbers are text, instants are RFC 3339 and nanoseconds."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Final
+
+from executor.domain.limits import Limits
+from executor.domain.orders import Side, TwapParams
+from executor.domain.timeline import iso_utc
+from executor.domain.units import plain
+from executor.engine.report import running_shortfall_bps, schedule_progress
+from executor.engine.state import ChildState, EngineState, MarketState, ParentState, market_key, reserved_qty
+from executor.interfaces.control import Control
+
+Json = dict[str, object]
+PRICE_PLACES: Final = Decimal("0.00000001")
+SHARE_PLACES: Final = Decimal("0.01")
+PER_CENT: Final = Decimal(100)
+SIDE_WORDS: Final = {Side.BUY: "buy", Side.SELL: "sell"}
+
+
+def status_view(control: Control) -> Json:
+    """Show the daemon: who it is, whether it trades, why not, its limits and its open parents."""
+    state = control.state
+    is_ready, why_not = control.ready()
+    now_ns = control.now_ns()
+    return {
+        "daemon": asdict(control.info),
+        "time": _instant(now_ns),
+        "started": _instant(state.started_ns),
+        "ready": is_ready,
+        "why_not_ready": list(why_not),
+        "halted": state.latched,
+        "halt_reason": state.latch_reason,
+        "draining": state.draining,
+        "streams": {"public": state.public_live, "private": state.private_live},
+        "reconciled": dict(state.reconciled),
+        "limits": limits_view(state.limits),
+        "orders_today": state.orders_day,
+        "orphan_fills": len(state.orphans),
+        "markets": [_market(key, market, now_ns) for key, market in sorted(state.markets.items())],
+        "open_parents": [
+            parent_view(state, state.parents[name], now_ns, with_slices=False) for name in state.open_parents
+        ],
+        "parents": len(state.parents),
+        "unproved_children": unproved_children(state),
+    }
+
+
+def unproved_children(state: EngineState) -> list[Json]:
+    """List every child order that may still be open at the venue."""
+    return [
+        {
+            "client_order_id": name,
+            "parent_id": parent.order.parent_id,
+            "symbol": parent.order.symbol,
+            "status": state.children[name].status.value,
+            "open_qty": plain(state.children[name].open_qty),
+        }
+        for parent in state.parents.values()
+        for name in parent.live
+    ]
+
+
+def parents_view(state: EngineState, now_ns: int) -> Json:
+    """Show every parent order, newest first, without the slices of their plans."""
+    parents = reversed(state.parents.values())
+    return {"parents": [parent_view(state, parent, now_ns, with_slices=False) for parent in parents]}
+
+
+def parent_view(state: EngineState, parent: ParentState, now_ns: int, *, with_slices: bool = True) -> Json:
+    """Show one parent order: what was asked, how far it is, and why nothing happens if nothing does."""
+    order = parent.order
+    at_ns = parent.finished_ns or now_ns
+    progress = schedule_progress(parent, at_ns)
+    mid_px = _mid_px(state, parent)
+    return {
+        "id": order.parent_id,
+        "status": parent.status.value,
+        "reason": parent.reason.value,
+        "final": parent.is_final,
+        "waiting": list(parent.waiting),
+        "version": parent.version,
+        "idempotency_key": parent.idempotency_key,
+        "category": order.category.value,
+        "symbol": order.symbol,
+        "side": SIDE_WORDS[order.side],
+        "qty": plain(order.order_qty),
+        "filled": plain(parent.cum_qty),
+        "leaves": plain(parent.leaves_qty),
+        "reserved": plain(reserved_qty(state, parent)),
+        "avg_price": _rounded(parent.cum_notional / parent.cum_qty, PRICE_PLACES) if parent.cum_qty else None,
+        "limit_price": _plain(order.limit_px),
+        "decision_price": _plain(parent.decision_px),
+        "arrival_price": _plain(parent.arrival_px),
+        "shortfall_bps": (
+            None if mid_px is None else _rounded(running_shortfall_bps(parent, mid_px), SHARE_PLACES)
+        ),
+        "progress_pct": _per_cent(progress.done_ratio),
+        "schedule_pct": _per_cent(progress.scheduled_ratio),
+        "deviation_pct": _per_cent(progress.deviation_ratio),
+        "created": _instant(parent.created_ns),
+        "started": _instant(parent.started_ns),
+        "deadline": _instant(order.deadline_ns),
+        "finished": _instant(parent.finished_ns),
+        "residual": order.residual.value,
+        "extend_s": order.extend_s,
+        "urgency": order.urgency.value,
+        "strategy": order.strategy,
+        "params": params_view(order.params),
+        "reduce_only": order.reduce_only,
+        "position_idx": order.position_idx,
+        "seed": str(order.seed),
+        "plan": _plan(parent, at_ns, with_slices=with_slices),
+        "children": _children_counts(state, parent),
+    }
+
+
+def children_view(state: EngineState, parent: ParentState) -> Json:
+    """Show every child order of a parent, oldest first."""
+    return {
+        "parent_id": parent.order.parent_id,
+        "children": [_child(state.children[name]) for name in parent.children],
+    }
+
+
+def params_view(params: TwapParams) -> Json:
+    """Show the parameters under the names a request uses."""
+    return {
+        "interval_s": params.interval_s,
+        "randomize_size": params.randomize_size_pct,
+        "randomize_timing": params.randomize_timing_pct,
+        "catch_up": params.catch_up,
+        "max_catch_up": plain(params.catch_up_max),
+        "passiveness": _plain(params.passiveness),
+        "reprice_ticks": params.reprice_ticks,
+    }
+
+
+def limits_view(limits: Limits) -> Json:
+    """Show every limit under its name."""
+    return {
+        name: _plain(value) if isinstance(value, Decimal) else value for name, value in asdict(limits).items()
+    }
+
+
+def report_view(report: Mapping[str, object]) -> Json:
+    """Show a cost report with JSON values only."""
+    return {key: _json_value(value) for key, value in report.items()}
+
+
+def _json_value(value: object) -> object:
+    match value:
+        case Decimal():
+            return plain(value)
+        case Mapping():
+            return {str(key): _json_value(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_json_value(inner) for inner in value]
+        case _:
+            return value
+
+
+def _child(child: ChildState) -> Json:
+    order = child.order
+    return {
+        "client_order_id": order.client_order_id,
+        "venue_order_id": child.venue_order_id,
+        "status": child.status.value,
+        "style": child.style.value,
+        "time_in_force": order.time_in_force.value,
+        "qty": plain(order.qty),
+        "price": plain(order.px),
+        "filled": plain(child.cum_qty),
+        "open": plain(child.open_qty),
+        "maker": plain(child.maker_qty),
+        "avg_price": _rounded(child.cum_notional / child.cum_qty, PRICE_PLACES) if child.cum_qty else None,
+        "fees": plain(child.fees),
+        "created": _instant(child.created_ns),
+        "acked": _instant(child.acked_ns),
+        "done": _instant(child.done_ns),
+        "detail": child.detail,
+    }
+
+
+def _children_counts(state: EngineState, parent: ParentState) -> Json:
+    counts = Counter(state.children[name].status.value for name in parent.children)
+    return {
+        "total": len(parent.children),
+        "unproved": len(parent.live),
+        "by_status": dict(sorted(counts.items())),
+    }
+
+
+def _plan(parent: ParentState, at_ns: int, *, with_slices: bool) -> Json | None:
+    """Show the schedule: how many slices were asked for, how many are left after merging, and each of them."""
+    schedule = parent.schedule
+    if schedule is None:
+        return None
+    plan: Json = {
+        "slices_asked": schedule.asked,
+        "slices": len(schedule.slices),
+        "merged": schedule.asked - len(schedule.slices),
+        "current": schedule.slice_at(at_ns),
+        "covers_from": plain(schedule.base_qty),
+    }
+    if with_slices:
+        plan["schedule"] = [
+            {"start": iso_utc(piece.start_ns), "end": iso_utc(piece.end_ns), "qty": plain(piece.qty)}
+            for piece in schedule.slices
+        ]
+    return plan
+
+
+def _market(key: str, market: MarketState, now_ns: int) -> Json:
+    snapshot = market.snapshot
+    return {
+        "market": key,
+        "best_bid": None if snapshot is None else plain(snapshot.best_bid),
+        "best_ask": None if snapshot is None else plain(snapshot.best_ask),
+        "book_age_ms": None if market.book_ns is None else max(now_ns - market.book_ns, 0) // 1_000_000,
+        "blocked": market.blocked,
+        "qty_step": None if market.instrument is None else plain(market.instrument.qty_step),
+        "min_qty": None if market.instrument is None else plain(market.instrument.min_order_qty),
+        "tick_size": None if market.instrument is None else plain(market.instrument.tick_size),
+    }
+
+
+def _mid_px(state: EngineState, parent: ParentState) -> Decimal | None:
+    """Mid against which the running cost is measured: the last of the parent's life, or the present one."""
+    market = state.markets.get(market_key(parent.order.category, parent.order.symbol))
+    if parent.is_final or market is None or market.snapshot is None:
+        return parent.benchmarks.last_mid_px
+    return market.snapshot.mid_px
+
+
+def _instant(at_ns: int) -> Json | None:
+    return {"utc": iso_utc(at_ns), "ns": at_ns} if at_ns else None
+
+
+def _plain(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)
+
+
+def _rounded(value: Decimal | None, places: Decimal) -> str | None:
+    return None if value is None else plain(value.quantize(places))
+
+
+def _per_cent(ratio: Decimal | None) -> str | None:
+    return None if ratio is None else _rounded(ratio * PER_CENT, SHARE_PLACES)

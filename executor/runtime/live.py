@@ -1,0 +1,278 @@
+"""The live shell: one inbox, one writer, and tasks that carry commands out. It stamps time and moves bytes.
+
+Order of things for every event: stamp, engine, journal, commit, and only then the commands. If the engine
+raises, the journal cannot be written, or any task dies, everything stops: nothing more is opened, what is
+open is cancelled without the journal's help, and the process ends with an error.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
+from time import perf_counter
+
+import msgspec
+
+from executor.domain.commands import (
+    CancelOrder,
+    Command,
+    PlaceOrder,
+    PublishMove,
+    QueryOrder,
+    RaiseAlert,
+    Reconcile,
+    RefuseOrder,
+    Reply,
+    SetTimer,
+    StoreReport,
+    Subscribe,
+)
+from executor.domain.errors import Overflow
+from executor.domain.events import Event, ShutdownRequested, StreamChanged
+from executor.domain.ports import Log, Venue
+from executor.engine.engine import Engine
+from executor.engine.report import parent_facts
+from executor.runtime.clock import Clock
+from executor.runtime.journal import Journal, needs_commit
+from executor.runtime.telemetry import Telemetry
+from executor.runtime.timers import Timers
+from impact.shortfall import as_json, make_report
+from risk.turnstile import Turnstile
+
+INBOX_MAX = 20_000
+_FLUSH_S = 1.0
+_LAG_EVERY_S = 0.5
+_DRAIN_STEP_S = 0.05
+
+
+class LiveRuntime:
+    """Drives one engine against one venue."""
+
+    def __init__(
+        self, *, engine: Engine, journal: Journal, venue: Venue, clock: Clock, turnstile: Turnstile, log: Log
+    ) -> None:
+        self.engine = engine
+        self._journal = journal
+        self._venue = venue
+        self._clock = clock
+        self._turnstile = turnstile
+        self._log = log
+        self._inbox: asyncio.Queue[Event] = asyncio.Queue(maxsize=INBOX_MAX)
+        self._timers = Timers(clock, self.post)
+        self._waiting: dict[str, asyncio.Future[Reply]] = {}
+        self.telemetry = Telemetry(lambda: self.engine.state, clock.now_ns)
+        self._group: asyncio.TaskGroup | None = None
+
+    def post(self, event: Event) -> None:
+        """Put an event into the inbox.
+
+        Raises
+        ------
+        Overflow
+            If the inbox is full.
+        """
+        try:
+            self._inbox.put_nowait(event)
+        except asyncio.QueueFull:
+            raise Overflow(f"{INBOX_MAX} events are waiting for the engine") from None
+
+    async def ask(self, event: Event, request_id: str) -> Reply:
+        """Hand over an operator's request and wait for its reply."""
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[request_id] = future
+        try:
+            self.post(event)
+            return await future
+        finally:
+            self._waiting.pop(request_id, None)
+
+    def report(self, parent_id: str) -> Mapping[str, object] | None:
+        """The stored cost report of a parent, or one as of now."""
+        parent = self.engine.state.parents.get(parent_id)
+        if parent is None:
+            return None
+        stored = self._journal.report(parent_id) if parent.is_final else None
+        if stored is not None:
+            report: dict[str, object] = msgspec.json.decode(stored)
+            return report
+        return as_json(make_report(parent_facts(self.engine.state, parent)))
+
+    async def run(self, stop: asyncio.Event, drain: ShutdownRequested, drain_s: float) -> bool:
+        """Work until `stop` is set, then wind down by the policy; True if no child order may remain open.
+
+        Raises
+        ------
+        BaseExceptionGroup
+            If a task died; what was open has then been cancelled as far as the venue answered.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                writer = group.create_task(self._write())
+                background = [
+                    group.create_task(self._venue.run(self.post)),
+                    group.create_task(self._flush()),
+                    group.create_task(self._measure_lag()),
+                ]
+                await stop.wait()
+                self.post(drain)
+                clean = await self._wind_down(drain_s)
+                writer.cancel()
+                for task in background:
+                    task.cancel()
+        except BaseException:
+            await self._cancel_all_directly()
+            raise
+        finally:
+            self._timers.clear()
+        self._journal.checkpoint(self.engine.state)
+        return clean
+
+    def work(self, event: Event) -> None:
+        """Take one event through engine and journal, then carry its commands out."""
+        now_ns = max(self._clock.now_ns(), self.engine.state.now_ns)
+        stamped = replace(event, at_ns=now_ns)
+        began = perf_counter()
+        commands = self.engine.on_event(stamped)
+        self.telemetry.on_engine_call(perf_counter() - began)
+        state = self.engine.state
+        self._journal.append(stamped, commands, self.engine.touched, state)
+        self._turnstile.follow(state.halt_epoch, closed=state.latched or state.draining)
+        if needs_commit(stamped, commands):
+            began = perf_counter()
+            self._journal.commit()
+            self.telemetry.on_journal_commit(perf_counter() - began)
+        self.telemetry.observe(stamped, commands)
+        if isinstance(stamped, StreamChanged) and stamped.live:
+            self.telemetry.on_reconnect(stamped.stream)
+        for command in commands:
+            self._carry_out(command)
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case PlaceOrder():
+                self._spawn(self._one(self._venue.place(command.approved)))
+                order = command.approved.order
+                self._log(
+                    "order sent",
+                    parent=order.parent_id,
+                    id=order.client_order_id,
+                    side=order.side.name,
+                    qty=order.qty,
+                    px=order.px,
+                    time_in_force=order.time_in_force.value,
+                )
+            case CancelOrder():
+                self._spawn(self._one(self._venue.cancel(command)))
+            case QueryOrder():
+                self._spawn(self._many(self._venue.query(command)))
+            case Reconcile():
+                self._spawn(self._many(self._venue.reconcile(command)))
+            case Subscribe():
+                self._venue.subscribe(command)
+            case SetTimer():
+                self._timers.set(command.key, command.at_ns)
+            case Reply():
+                future = self._waiting.get(command.request_id)
+                if future is not None and not future.done():
+                    future.set_result(command)
+            case StoreReport():
+                self._store_report(command.parent_id)
+            case RefuseOrder() | PublishMove() | RaiseAlert():
+                self._tell(command)
+
+    def _tell(self, command: RefuseOrder | PublishMove | RaiseAlert) -> None:
+        match command:
+            case RefuseOrder():
+                self._log(
+                    "order refused",
+                    level="warning",
+                    parent=command.parent_id,
+                    codes=",".join(command.codes),
+                    detail=command.detail,
+                )
+            case PublishMove():
+                self._log(
+                    "parent moved",
+                    parent=command.parent_id,
+                    source=command.source.value,
+                    target=command.target.value,
+                    reason=command.reason.value,
+                )
+            case RaiseAlert():
+                level = "info" if command.severity.value == "INFO" else command.severity.value.lower()
+                self._log(
+                    f"ALERT {command.code}",
+                    level="error" if level == "critical" else level,
+                    parent=command.parent_id,
+                    detail=command.detail,
+                )
+
+    def _store_report(self, parent_id: str) -> None:
+        state = self.engine.state
+        body = msgspec.json.encode(as_json(make_report(parent_facts(state, state.parents[parent_id]))))
+        self._journal.store_report(parent_id, state.now_ns, body)
+        self._journal.commit()
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        assert self._group is not None
+
+        async def run() -> None:
+            await work
+
+        self._group.create_task(run())
+
+    async def _one(self, answer: Awaitable[Event]) -> None:
+        self.post(await answer)
+
+    async def _many(self, answers: Awaitable[list[Event]]) -> None:
+        for event in await answers:
+            self.post(event)
+
+    async def _write(self) -> None:
+        while True:
+            event = await self._inbox.get()
+            self.work(event)
+            self.telemetry.on_inbox_depth(self._inbox.qsize())
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_S)
+            self._journal.commit()
+
+    async def _measure_lag(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _LAG_EVERY_S
+            await asyncio.sleep(_LAG_EVERY_S)
+            self.telemetry.on_loop_lag(max(loop.time() - due, 0.0))
+
+    async def _wind_down(self, drain_s: float) -> bool:
+        """Wait until nothing of ours can be open, or the time is up."""
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + drain_s
+        while loop.time() < end_s:
+            await asyncio.sleep(_DRAIN_STEP_S)
+            state = self.engine.state
+            if not state.draining or not self._inbox.empty():
+                continue
+            if state.leave_orders or not self.remaining():
+                return not self.remaining()
+        return False
+
+    def remaining(self) -> list[str]:
+        """Child orders that are not proved finished."""
+        state = self.engine.state
+        return [name for parent_id in state.open_parents for name in state.parents[parent_id].live]
+
+    async def _cancel_all_directly(self) -> None:
+        """Last act of a daemon that failed: cancel what may be open, without engine and journal."""
+        self._turnstile.follow(-1, closed=True)
+        state = self.engine.state
+
+        async def cancel(name: str) -> None:
+            order = state.children[name].order
+            command = CancelOrder(category=order.category, symbol=order.symbol, client_order_id=name)
+            answer = await self._venue.cancel(command)
+            self._log("cancel on failure", level="error", id=name, answer=type(answer).__name__)
+
+        await asyncio.gather(*(cancel(name) for name in self.remaining()))

@@ -1,0 +1,243 @@
+"""Every metric the daemon exposes, once, as data: the exposition, the documentation and the tests read it here.
+
+Names follow `executor_<noun>_<unit>[_total]`; a count or a flag carries no unit. Labels take few values: symbols
+and parents come from the engine's state, everything else from an enumeration. This room measures nothing.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Kind(StrEnum):
+    """How Prometheus reads a metric."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Unit(StrEnum):
+    """What a value is measured in; the word stands in the metric's name, but for counts and flags."""
+
+    COUNT = "count"
+    FLAG = "flag"
+    SECONDS = "seconds"
+    BPS = "bps"
+    RATIO = "ratio"
+    BASE = "base"
+    QUOTE = "quote"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One metric as it is exposed.
+
+    Parameters
+    ----------
+    name
+        The full name; a counter's ends in `_total`.
+    buckets
+        Upper bounds of a histogram's buckets, in the metric's unit; empty for other kinds.
+    """
+
+    name: str
+    kind: Kind
+    unit: Unit
+    labels: tuple[str, ...]
+    text: str
+    buckets: tuple[float, ...] = ()
+
+
+_NETWORK_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_CALL_S: Final = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
+_DISK_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+
+
+def _counter(name: str, unit: Unit, labels: tuple[str, ...], text: str) -> Metric:
+    return Metric(name=name, kind=Kind.COUNTER, unit=unit, labels=labels, text=text)
+
+
+def _gauge(name: str, unit: Unit, labels: tuple[str, ...], text: str) -> Metric:
+    return Metric(name=name, kind=Kind.GAUGE, unit=unit, labels=labels, text=text)
+
+
+def _histogram(name: str, text: str, buckets: tuple[float, ...]) -> Metric:
+    return Metric(name=name, kind=Kind.HISTOGRAM, unit=Unit.SECONDS, labels=(), text=text, buckets=buckets)
+
+
+_FILL_LABELS: Final = ("category", "symbol", "side", "liquidity")
+_PARENT: Final = ("parent_id",)
+_MARKET: Final = ("category", "symbol")
+
+ORDERS_PLACED: Final = _counter(
+    "executor_orders_placed_total",
+    Unit.COUNT,
+    ("category", "symbol", "side", "style"),
+    "Create requests handed to the gateway; style REST waits in the book, CROSS takes at once.",
+)
+ORDERS_ACKED: Final = _counter(
+    "executor_orders_acked_total", Unit.COUNT, _MARKET, "Create requests the venue took for processing."
+)
+ORDERS_REJECTED: Final = _counter(
+    "executor_orders_rejected_total",
+    Unit.COUNT,
+    ("code_class",),
+    "Create requests the venue refused, by the thousand of its code.",
+)
+ORDERS_REFUSED: Final = _counter(
+    "executor_orders_refused_total",
+    Unit.COUNT,
+    ("reason",),
+    "Orders our own gate refused; one order counts once under each of its reasons.",
+)
+OUTCOMES_UNKNOWN: Final = _counter(
+    "executor_outcomes_unknown_total", Unit.COUNT, (), "Create requests whose outcome was not known at first."
+)
+FILLS: Final = _counter(
+    "executor_fills_total", Unit.COUNT, _FILL_LABELS, "Executions of our orders, each once."
+)
+FILLED_BASE: Final = _counter(
+    "executor_filled_base_total",
+    Unit.BASE,
+    _FILL_LABELS,
+    "Filled quantity, base units (contracts if inverse).",
+)
+FILLED_QUOTE: Final = _counter(
+    "executor_filled_quote_total", Unit.QUOTE, _FILL_LABELS, "Filled quantity times price, quote units."
+)
+ALERTS: Final = _counter(
+    "executor_alerts_total", Unit.COUNT, ("code", "severity"), "Alerts raised for people by the engine."
+)
+RECONCILE_FAILURES: Final = _counter(
+    "executor_reconcile_failures_total",
+    Unit.COUNT,
+    ("category",),
+    "Reads of the venue that were incomplete, so that nothing could be concluded.",
+)
+RECONNECTS: Final = _counter(
+    "executor_stream_reconnects_total", Unit.COUNT, ("stream",), "Connections made again after a loss."
+)
+
+ACK_SECONDS: Final = _histogram(
+    "executor_order_ack_seconds",
+    "From the decision to send a create request to its acknowledgement.",
+    _NETWORK_S,
+)
+ENGINE_CALL_SECONDS: Final = _histogram(
+    "executor_engine_call_seconds", "Time the engine took for one event.", _CALL_S
+)
+JOURNAL_COMMIT_SECONDS: Final = _histogram(
+    "executor_journal_commit_seconds", "Time one durable commit of the journal took.", _DISK_S
+)
+LOOP_LAG_SECONDS: Final = _histogram(
+    "executor_event_loop_lag_seconds", "How late the event loop woke a periodic sleeper.", _DISK_S
+)
+
+INBOX_DEPTH: Final = _gauge("executor_inbox_depth", Unit.COUNT, (), "Events that wait for the engine.")
+PARENT_INFO: Final = _gauge(
+    "executor_parent_info",
+    Unit.FLAG,
+    ("parent_id", "category", "symbol", "side", "strategy"),
+    "1 for each live parent and each that ended in the last ten minutes; join on parent_id.",
+)
+PARENT_STATE: Final = _gauge(
+    "executor_parent_state",
+    Unit.FLAG,
+    ("parent_id", "status"),
+    "1 for the status the parent is in, 0 for the rest.",
+)
+PARENT_LEAVES_BASE: Final = _gauge(
+    "executor_parent_leaves_base", Unit.BASE, _PARENT, "Quantity left to fill, base units."
+)
+PARENT_DONE_RATIO: Final = _gauge(
+    "executor_parent_done_ratio", Unit.RATIO, _PARENT, "Filled over ordered quantity, 0 to 1."
+)
+PARENT_SCHEDULED_RATIO: Final = _gauge(
+    "executor_parent_scheduled_ratio",
+    Unit.RATIO,
+    _PARENT,
+    "What an even execution of the plan would have filled by now, over the ordered quantity, 0 to 1.",
+)
+PARENT_DEVIATION_RATIO: Final = _gauge(
+    "executor_parent_deviation_ratio", Unit.RATIO, _PARENT, "Done minus scheduled; negative is late."
+)
+PARENT_SHORTFALL_BPS: Final = _gauge(
+    "executor_parent_arrival_shortfall_bps",
+    Unit.BPS,
+    _PARENT,
+    "Cost so far against the arrival price, the rest valued at the mid, without fees; positive is a cost.",
+)
+PARENT_PARTICIPATION_RATIO: Final = _gauge(
+    "executor_parent_participation_ratio",
+    Unit.RATIO,
+    _PARENT,
+    "Own filled quantity over the market's during the life, own included, 0 to 1.",
+)
+MARKET_SPREAD_BPS: Final = _gauge(
+    "executor_market_spread_bps",
+    Unit.BPS,
+    _MARKET,
+    "Width of the touch relative to the mid; absent without a book.",
+)
+BOOK_AGE_SECONDS: Final = _gauge(
+    "executor_book_age_seconds",
+    Unit.SECONDS,
+    _MARKET,
+    "Since the engine saw a sound book; absent while it is lost.",
+)
+STREAM_UP: Final = _gauge("executor_stream_up", Unit.FLAG, ("stream",), "1 while the connection is live.")
+UNKNOWN_ORDERS: Final = _gauge(
+    "executor_unknown_orders", Unit.COUNT, (), "Orders about which nothing is proved right now."
+)
+UNKNOWN_AGE_SECONDS: Final = _gauge(
+    "executor_unknown_order_age_seconds", Unit.SECONDS, (), "Age of the oldest order in doubt; 0 without one."
+)
+HALT_LATCHED: Final = _gauge("executor_halt_latched", Unit.FLAG, (), "1 while the stop is pulled.")
+RECONCILED: Final = _gauge(
+    "executor_reconciled",
+    Unit.FLAG,
+    ("category",),
+    "1 once the venue was read completely in this incarnation.",
+)
+LIMIT_USED_RATIO: Final = _gauge(
+    "executor_limit_used_ratio",
+    Unit.RATIO,
+    ("limit",),
+    "Use of a message budget over its limit; 1 is exhausted.",
+)
+
+METRICS: Final = (
+    ORDERS_PLACED,
+    ORDERS_ACKED,
+    ORDERS_REJECTED,
+    ORDERS_REFUSED,
+    OUTCOMES_UNKNOWN,
+    FILLS,
+    FILLED_BASE,
+    FILLED_QUOTE,
+    ALERTS,
+    RECONCILE_FAILURES,
+    RECONNECTS,
+    ACK_SECONDS,
+    ENGINE_CALL_SECONDS,
+    JOURNAL_COMMIT_SECONDS,
+    LOOP_LAG_SECONDS,
+    INBOX_DEPTH,
+    PARENT_INFO,
+    PARENT_STATE,
+    PARENT_LEAVES_BASE,
+    PARENT_DONE_RATIO,
+    PARENT_SCHEDULED_RATIO,
+    PARENT_DEVIATION_RATIO,
+    PARENT_SHORTFALL_BPS,
+    PARENT_PARTICIPATION_RATIO,
+    MARKET_SPREAD_BPS,
+    BOOK_AGE_SECONDS,
+    STREAM_UP,
+    UNKNOWN_ORDERS,
+    UNKNOWN_AGE_SECONDS,
+    HALT_LATCHED,
+    RECONCILED,
+    LIMIT_USED_RATIO,
+)

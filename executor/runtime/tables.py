@@ -1,0 +1,76 @@
+"""Tables for people beside the journal: parents, children and fills as they stand, in the same transaction."""
+
+import apsw
+
+from executor.domain.fills import Fill
+from executor.domain.units import plain
+from executor.engine.engine import Touched
+from executor.engine.state import ChildState, EngineState, ParentState
+
+
+def write_touched(db: apsw.Connection, touched: Touched, state: EngineState, seq: int) -> None:
+    """Write what one event changed."""
+    for fill in touched.fills:
+        db.execute("INSERT INTO fills VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", _fill_row(fill, seq))
+    for name in touched.children:
+        db.execute(
+            "INSERT OR REPLACE INTO children VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            _child_row(state.children[name]),
+        )
+    for name in touched.parents:
+        db.execute(
+            "INSERT OR REPLACE INTO parents VALUES (?,?,?,?,?,?,?,?,?,?,?)", _parent_row(state.parents[name])
+        )
+
+
+def _fill_row(fill: Fill, seq: int) -> tuple[str | int, ...]:
+    return (
+        fill.category.value,
+        fill.symbol,
+        fill.exec_id,
+        fill.client_order_id,
+        fill.venue_order_id,
+        fill.side.name,
+        plain(fill.last_qty),
+        plain(fill.last_px),
+        plain(fill.fee),
+        fill.fee_coin,
+        fill.liquidity.value,
+        fill.ts_exchange_ns,
+        seq,
+    )
+
+
+def _child_row(child: ChildState) -> tuple[str | int, ...]:
+    return (
+        child.order.client_order_id,
+        child.order.parent_id,
+        child.venue_order_id,
+        child.status.value,
+        child.style.value,
+        plain(child.order.qty),
+        plain(child.order.px),
+        plain(child.cum_qty),
+        plain(child.cum_notional),
+        plain(child.fees),
+        child.created_ns,
+        child.done_ns,
+        child.detail,
+    )
+
+
+def _parent_row(parent: ParentState) -> tuple[str | int, ...]:
+    order = parent.order
+    return (
+        order.parent_id,
+        parent.status.value,
+        parent.reason.value,
+        order.category.value,
+        order.symbol,
+        order.side.name,
+        plain(order.order_qty),
+        plain(parent.cum_qty),
+        plain(parent.cum_notional),
+        parent.created_ns,
+        parent.finished_ns,
+    )

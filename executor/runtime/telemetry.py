@@ -1,0 +1,275 @@
+"""What Prometheus sees: counters fed by the single writer, and gauges read from the engine's state when asked.
+
+The page is made on the event loop that owns the engine, so a scrape never sees half a change. A parent has
+series only while it lives and for ten minutes after; `PARENT_SERIES_MAX` bounds their number.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0, generate_latest
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from executor.domain.commands import Command, PlaceOrder, RaiseAlert, RefuseOrder
+from executor.domain.decision import Style
+from executor.domain.events import (
+    Event,
+    OrderAcked,
+    OrderFilled,
+    OrderOutcomeUnknown,
+    OrderRejected,
+    ReconcileFailed,
+    Stream,
+)
+from executor.domain.fills import Fill
+from executor.domain.order_state import ChildStatus
+from executor.domain.orders import NewOrder, TimeInForce
+from executor.domain.parent_state import ParentStatus
+from executor.domain.timeline import NS_PER_MIN, NS_PER_S
+from executor.domain.units import ZERO
+from executor.engine.booking import find_child
+from executor.engine.report import running_shortfall_bps, schedule_progress
+from executor.engine.state import ChildState, EngineState, ParentState
+from executor.runtime import metrics
+from executor.runtime.metrics import METRICS, Kind, Metric
+
+PARENT_SHOWN_AFTER_END_NS: Final = 10 * NS_PER_MIN
+"""How long a finished parent keeps its series."""
+PARENT_SERIES_MAX: Final = len(ParentStatus) + 7
+"""Series of one parent: one per status, its information, and six figures."""
+REJECT_CLASSES: Final = frozenset({10, 110, 170})
+"""Thousands of the venue's codes that are counted apart: requests, derivatives, spot."""
+
+_STYLES: Final = {TimeInForce.POST_ONLY: Style.REST, TimeInForce.IOC: Style.CROSS}
+
+
+class Telemetry:
+    """The daemon's metrics, in a registry of their own.
+
+    Parameters
+    ----------
+    state
+        Gives the engine's state as it is now.
+    now_ns
+        Gives the present, UTC nanoseconds; ages are measured against it, so that they grow while nothing happens.
+    """
+
+    def __init__(self, state: Callable[[], EngineState], now_ns: Callable[[], int]) -> None:
+        self._state = state
+        self._executions = 0
+        self._counters = {metric.name: _counter(metric) for metric in METRICS if metric.kind is Kind.COUNTER}
+        self._histograms = {
+            metric.name: _histogram(metric) for metric in METRICS if metric.kind is Kind.HISTOGRAM
+        }
+        self._inbox = Gauge(metrics.INBOX_DEPTH.name, metrics.INBOX_DEPTH.text, registry=None)
+        self._registry = CollectorRegistry()
+        self._registry.register(
+            _Recorded([*self._counters.values(), *self._histograms.values(), self._inbox])
+        )
+        self._registry.register(_Observed(state, now_ns))
+
+    def observe(self, event: Event, commands: Sequence[Command]) -> None:
+        """Count one engine call: what happened and what the engine wants done about it."""
+        match event:
+            case OrderAcked():
+                self._count_ack(event)
+            case OrderRejected():
+                self._count(metrics.ORDERS_REJECTED, _reject_class(event.code))
+            case OrderOutcomeUnknown():
+                self._count(metrics.OUTCOMES_UNKNOWN)
+            case OrderFilled():
+                self._count_fill(event.fill)
+            case ReconcileFailed():
+                self._count(metrics.RECONCILE_FAILURES, event.category)
+            case _:
+                pass
+        self._executions = len(self._state().executions)
+        for command in commands:
+            match command:
+                case PlaceOrder():
+                    self._count_placed(command.approved.order)
+                case RefuseOrder():
+                    for code in command.codes:
+                        self._count(metrics.ORDERS_REFUSED, code)
+                case RaiseAlert():
+                    self._count(metrics.ALERTS, command.code, command.severity)
+                case _:
+                    pass
+
+    def on_journal_commit(self, seconds: float) -> None:
+        """Note how long one durable commit took, seconds."""
+        self._histograms[metrics.JOURNAL_COMMIT_SECONDS.name].observe(seconds)
+
+    def on_engine_call(self, seconds: float) -> None:
+        """Note how long the engine took for one event, seconds."""
+        self._histograms[metrics.ENGINE_CALL_SECONDS.name].observe(seconds)
+
+    def on_loop_lag(self, seconds: float) -> None:
+        """Note how late the event loop was, seconds."""
+        self._histograms[metrics.LOOP_LAG_SECONDS.name].observe(seconds)
+
+    def on_inbox_depth(self, count: int) -> None:
+        """Note how many events wait for the engine."""
+        self._inbox.set(count)
+
+    def on_reconnect(self, stream: Stream) -> None:
+        """Count a connection that was made again after a loss."""
+        self._count(metrics.RECONNECTS, stream)
+
+    def page(self) -> tuple[bytes, str]:
+        """Write everything in Prometheus' text format; returns the body and its content type."""
+        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_1_0_0
+
+    def _count(self, metric: Metric, *labels: str, amount: Decimal | int = 1) -> None:
+        counter = self._counters[metric.name]
+        (counter.labels(*labels) if labels else counter).inc(float(amount))
+
+    def _count_placed(self, order: NewOrder) -> None:
+        style = _STYLES[order.time_in_force]
+        self._count(metrics.ORDERS_PLACED, order.category, order.symbol, order.side.name, style)
+
+    def _count_ack(self, event: OrderAcked) -> None:
+        child = self._state().children.get(event.client_order_id)
+        if child is None:
+            return
+        self._count(metrics.ORDERS_ACKED, child.order.category, child.order.symbol)
+        self._histograms[metrics.ACK_SECONDS.name].observe((event.at_ns - child.created_ns) / NS_PER_S)
+
+    def _count_fill(self, fill: Fill) -> None:
+        """Count a fill the engine has just booked; a repeat leaves the number of known executions as it was."""
+        state = self._state()
+        booked = len(state.executions) > self._executions
+        if not booked or find_child(state, fill.client_order_id, fill.venue_order_id) is None:
+            return
+        labels = (fill.category, fill.symbol, fill.side.name, fill.liquidity)
+        self._count(metrics.FILLS, *labels)
+        self._count(metrics.FILLED_BASE, *labels, amount=fill.last_qty)
+        self._count(metrics.FILLED_QUOTE, *labels, amount=fill.last_qty * fill.last_px)
+
+
+class _Recorded(Collector):
+    """What was counted as it happened, without the library's extra `_created` series."""
+
+    def __init__(self, instruments: Sequence[MetricWrapperBase]) -> None:
+        self._instruments = instruments
+
+    def collect(self) -> Iterable[Family]:
+        for instrument in self._instruments:
+            for family in instrument.collect():
+                family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+                yield family
+
+
+class _Observed(Collector):
+    """What the engine's state says at the moment of the scrape."""
+
+    def __init__(self, state: Callable[[], EngineState], now_ns: Callable[[], int]) -> None:
+        self._state = state
+        self._now_ns = now_ns
+
+    def collect(self) -> Iterable[Family]:
+        state, now_ns = self._state(), self._now_ns()
+        families = {
+            metric.name: GaugeMetricFamily(metric.name, metric.text, labels=metric.labels)
+            for metric in METRICS
+            if metric.kind is Kind.GAUGE and metric is not metrics.INBOX_DEPTH
+        }
+        for metric, labels, value in (
+            *_engine(state, now_ns),
+            *_markets(state, now_ns),
+            *_parents(state, now_ns),
+        ):
+            families[metric.name].add_metric(labels, float(value))
+        return families.values()
+
+
+_Sample = tuple[Metric, tuple[str, ...], Decimal | float]
+
+
+def _engine(state: EngineState, now_ns: int) -> Iterator[_Sample]:
+    yield metrics.STREAM_UP, (Stream.PUBLIC,), state.public_live
+    yield metrics.STREAM_UP, (Stream.PRIVATE,), state.private_live
+    yield metrics.HALT_LATCHED, (), state.latched
+    for category, done in state.reconciled.items():
+        yield metrics.RECONCILED, (category,), done
+    doubtful = _doubtful(state)
+    yield metrics.UNKNOWN_ORDERS, (), len(doubtful)
+    yield (
+        metrics.UNKNOWN_AGE_SECONDS,
+        (),
+        max((_age_s(now_ns, child.created_ns) for child in doubtful), default=0),
+    )
+    last_min = sum(1 for sent_ns in state.order_times_ns if sent_ns > now_ns - NS_PER_MIN)
+    yield metrics.LIMIT_USED_RATIO, ("orders_per_min_max",), last_min / state.limits.orders_per_min_max
+    yield (
+        metrics.LIMIT_USED_RATIO,
+        ("orders_per_day_max",),
+        state.orders_day / state.limits.orders_per_day_max,
+    )
+
+
+def _doubtful(state: EngineState) -> list[ChildState]:
+    return [
+        state.children[name]
+        for parent_id in state.open_parents
+        for name in state.parents[parent_id].live
+        if state.children[name].status is ChildStatus.UNKNOWN
+    ]
+
+
+def _markets(state: EngineState, now_ns: int) -> Iterator[_Sample]:
+    for market in state.markets.values():
+        if market.snapshot is None or market.book_ns is None:
+            continue
+        labels = (str(market.snapshot.category), market.snapshot.symbol)
+        yield metrics.MARKET_SPREAD_BPS, labels, market.snapshot.spread_bps
+        yield metrics.BOOK_AGE_SECONDS, labels, _age_s(now_ns, market.book_ns)
+
+
+def _parents(state: EngineState, now_ns: int) -> Iterator[_Sample]:
+    for parent in state.parents.values():
+        if not parent.is_final:
+            yield from _parent(parent, now_ns)
+        elif state.now_ns - parent.finished_ns < PARENT_SHOWN_AFTER_END_NS:
+            yield from _parent(parent, parent.finished_ns)
+
+
+def _parent(parent: ParentState, at_ns: int) -> Iterator[_Sample]:
+    order = parent.order
+    mine = (order.parent_id,)
+    yield metrics.PARENT_INFO, (*mine, order.category, order.symbol, order.side.name, order.strategy), 1
+    for status in ParentStatus:
+        yield metrics.PARENT_STATE, (*mine, status), parent.status is status
+    yield metrics.PARENT_LEAVES_BASE, mine, parent.leaves_qty
+    progress = schedule_progress(parent, at_ns)
+    yield metrics.PARENT_DONE_RATIO, mine, progress.done_ratio
+    if progress.scheduled_ratio is not None and progress.deviation_ratio is not None:
+        yield metrics.PARENT_SCHEDULED_RATIO, mine, progress.scheduled_ratio
+        yield metrics.PARENT_DEVIATION_RATIO, mine, progress.deviation_ratio
+    sums = parent.benchmarks
+    shortfall = None if sums.last_mid_px is None else running_shortfall_bps(parent, sums.last_mid_px)
+    if shortfall is not None:
+        yield metrics.PARENT_SHORTFALL_BPS, mine, shortfall
+    if sums.market_qty >= parent.cum_qty and sums.market_qty > ZERO:
+        yield metrics.PARENT_PARTICIPATION_RATIO, mine, parent.cum_qty / sums.market_qty
+
+
+def _age_s(now_ns: int, since_ns: int) -> float:
+    return max(now_ns - since_ns, 0) / NS_PER_S
+
+
+def _reject_class(code: int) -> str:
+    return f"{code // 1000}xxx" if code // 1000 in REJECT_CLASSES else "other"
+
+
+def _counter(metric: Metric) -> Counter:
+    return Counter(metric.name, metric.text, metric.labels, registry=None)
+
+
+def _histogram(metric: Metric) -> Histogram:
+    return Histogram(metric.name, metric.text, registry=None, buckets=metric.buckets)

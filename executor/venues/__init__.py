@@ -1,0 +1,1 @@
+"""Ways to real and local markets."""

@@ -1,0 +1,1 @@
+"""Bybit v5: the wire, its meaning, and the connections."""

@@ -1,0 +1,97 @@
+"""The last look: the exact bytes that would leave are read again and held against the approval.
+
+The request was built from an approved order by code that could be wrong; what the venue will see is the
+bytes, so the bytes are what is checked (and then signed, untouched).
+"""
+
+import json
+from decimal import Decimal
+from typing import Final, NoReturn
+
+from executor.domain.approval import Approved
+from executor.domain.errors import LocalProtocolError
+from executor.domain.orders import Category, NewOrder, Side
+from executor.domain.units import parse_plain
+
+_SIDES: Final = {Side.BUY: "Buy", Side.SELL: "Sell"}
+_KEYS: Final = frozenset(
+    {
+        "category",
+        "symbol",
+        "side",
+        "orderType",
+        "qty",
+        "price",
+        "timeInForce",
+        "orderLinkId",
+    }
+)
+_POSITION_KEYS: Final = frozenset({"positionIdx", "reduceOnly"})
+
+
+def check_create_bytes(body: bytes, approved: Approved[NewOrder]) -> None:
+    """Refuse a create request whose bytes do not say exactly what was approved.
+
+    Raises
+    ------
+    LocalProtocolError
+        If a key is missing, unknown or double, or any value differs from the approved order.
+    """
+    order = approved.order
+    sent = _strict_object(body)
+    spot = order.category is Category.SPOT
+    if set(sent) != (_KEYS if spot else _KEYS | _POSITION_KEYS):
+        raise LocalProtocolError(f"create request carries the keys {sorted(sent)}")
+    expected: dict[str, object] = {
+        "category": order.category.value,
+        "symbol": order.symbol,
+        "side": _SIDES[order.side],
+        "orderType": "Limit",
+        "timeInForce": order.time_in_force.value,
+        "orderLinkId": order.client_order_id,
+    }
+    for key, value in expected.items():
+        if sent[key] != value:
+            raise LocalProtocolError(f"create request says {key}={sent[key]!r}, approved was {value!r}")
+    if spot and (order.reduce_only or order.position_idx):
+        raise LocalProtocolError("a spot order can neither reduce nor name a position")
+    if not spot:
+        _check_position(sent, order)
+    if _number(sent["qty"]) != order.qty or order.qty <= 0:
+        raise LocalProtocolError(f"create request says qty={sent['qty']!r}, approved was {order.qty}")
+    if _number(sent["price"]) != order.px or order.px <= 0:
+        raise LocalProtocolError(f"create request says price={sent['price']!r}, approved was {order.px}")
+
+
+def _check_position(sent: dict[str, object], order: NewOrder) -> None:
+    if type(sent["positionIdx"]) is not int or sent["positionIdx"] != order.position_idx:
+        raise LocalProtocolError(f"create request says positionIdx={sent['positionIdx']!r}")
+    if sent["reduceOnly"] is not order.reduce_only:
+        raise LocalProtocolError(f"create request says reduceOnly={sent['reduceOnly']!r}")
+
+
+def _number(value: object) -> Decimal:
+    if not isinstance(value, str):
+        raise LocalProtocolError(f"create request carries a number that is not text: {value!r}")
+    try:
+        return parse_plain(value)
+    except ValueError as error:
+        raise LocalProtocolError(str(error)) from error
+
+
+def _strict_object(body: bytes) -> dict[str, object]:
+    def refuse_constant(name: str) -> NoReturn:
+        raise LocalProtocolError(f"create request carries {name}")
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        if len({key for key, _ in pairs}) != len(pairs):
+            raise LocalProtocolError("create request carries a key twice")
+        return dict(pairs)
+
+    try:
+        parsed = json.loads(body, object_pairs_hook=unique, parse_constant=refuse_constant)
+    except ValueError as error:
+        raise LocalProtocolError("create request is not JSON") from error
+    if not isinstance(parsed, dict):
+        raise LocalProtocolError("create request is not an object")
+    return parsed

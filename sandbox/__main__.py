@@ -1,0 +1,61 @@
+"""Command line of the sandbox: ``python -m sandbox`` starts the exchange server."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sandbox.bybit_server import Credentials, FlowSettings, SandboxOptions, run
+
+
+def parse(arguments: list[str] | None = None) -> tuple[SandboxOptions, Path | None]:
+    """Return the options on the command line and the path of the ready file, if any."""
+    default_key = Credentials()
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox", description="A local exchange with Bybit's wire."
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address of the clients' port")
+    parser.add_argument("--port", type=int, default=8765, help="clients' port, 0 for any (default 8765)")
+    parser.add_argument(
+        "--control-port", type=int, default=8766, help="control port, 0 for any (default 8766)"
+    )
+    parser.add_argument("--seed", type=int, default=7, help="seed of everything random (default 7)")
+    parser.add_argument(
+        "--intensity", type=float, default=1.0, help="how often the crowd trades (default 1.0)"
+    )
+    parser.add_argument(
+        "--volatility", type=float, default=0.008, help="hourly volatility as a fraction (default 0.008)"
+    )
+    parser.add_argument("--frozen", action="store_true", help="start without a crowd, with empty books")
+    parser.add_argument(
+        "--key",
+        action="append",
+        metavar="KEY:SECRET[:UID]",
+        help=f"API key; may be repeated (default {default_key.key}:{default_key.secret})",
+    )
+    parser.add_argument("--ready-file", type=Path, help="where to write the addresses as JSON when ready")
+    chosen = parser.parse_args(arguments)
+    credentials = tuple(_credentials(text, parser) for text in chosen.key or ())
+    options = SandboxOptions(
+        seed=chosen.seed,
+        host=chosen.host,
+        rest_port=chosen.port,
+        control_port=chosen.control_port,
+        credentials=credentials or (default_key,),
+        flow=FlowSettings(
+            intensity=chosen.intensity, volatility_hourly=chosen.volatility, frozen=chosen.frozen
+        ),
+    )
+    return options, chosen.ready_file
+
+
+def _credentials(text: str, parser: argparse.ArgumentParser) -> Credentials:
+    parts = text.split(":")
+    if len(parts) not in {2, 3} or not all(parts) or not parts[-1 if len(parts) == 3 else 0]:
+        parser.error(f"--key must be KEY:SECRET or KEY:SECRET:UID, not {text!r}")
+    uid = int(parts[2]) if len(parts) == 3 else Credentials().uid
+    return Credentials(key=parts[0], secret=parts[1], uid=uid)
+
+
+if __name__ == "__main__":
+    run(*parse())

@@ -1,0 +1,232 @@
+"""Puts the venue behind two ports and lets it live in real time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from aiohttp import web
+
+from sandbox.bybit_server.clock import SystemClock
+from sandbox.bybit_server.connection import Connection
+from sandbox.bybit_server.control import ControlDoor
+from sandbox.bybit_server.exchange import Exchange
+from sandbox.bybit_server.faults import FaultBoard
+from sandbox.bybit_server.instruments import LINEAR, SPOT
+from sandbox.bybit_server.options import SandboxOptions
+from sandbox.bybit_server.private_stream import PrivateStream
+from sandbox.bybit_server.public_stream import PublicStream
+from sandbox.bybit_server.rate_limit import AddressLimit, RollingLimits
+from sandbox.bybit_server.rest import MOUNT_PREFIX, RestDoor
+from sandbox.bybit_server.trade_stream import TradeStream
+from sandbox.bybit_server.wire_log import WireLog
+
+PUBLIC_CATEGORIES: Final = (LINEAR, SPOT, "inverse", "option")
+SHUTDOWN_S: Final = 0.2
+CLOSE_HANDSHAKE_S: Final = 1.0
+MESSAGE_BYTES_MAX: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """Addresses of a server that is up, and its venue for looks from inside the process."""
+
+    rest_url: str
+    ws_url: str
+    control_url: str
+    exchange: Exchange
+
+    def addresses(self) -> dict[str, str]:
+        """Return the addresses by short name."""
+        return {"rest": self.rest_url, "ws": self.ws_url, "control": self.control_url}
+
+
+class BybitServer:
+    """The venue and its doors, not yet listening."""
+
+    def __init__(self, options: SandboxOptions) -> None:
+        clock = SystemClock(options.clock_offset_ms)
+        self._options = options
+        self._clock = clock
+        self.exchange = Exchange(
+            clock,
+            seed=options.seed,
+            flow=options.flow,
+            credentials=options.credentials,
+            balances=options.balances,
+        )
+        exchange = self.exchange
+        faults = FaultBoard(Random(f"{options.seed}.faults"))  # noqa: S311 - replayable chance, not secrets
+        log = WireLog()
+        limits = RollingLimits(clock)
+        addresses = AddressLimit(clock, options.address_requests_max, options.address_ban_s)
+        ack_ms = options.stream_ack_delay_ms
+        rest_ack_s = options.rest_ack_delay_ms / 1000
+        self._rest = RestDoor(
+            exchange=exchange,
+            limits=limits,
+            addresses=addresses,
+            faults=faults,
+            log=log,
+            ack_delay_s=rest_ack_s,
+        )
+        self._public = {name: PublicStream(exchange, name, faults, ack_ms) for name in PUBLIC_CATEGORIES}
+        self._private = PrivateStream(exchange, faults, ack_ms, options.private_push_delay_ms)
+        self._trade = TradeStream(
+            exchange=exchange, limits=limits, faults=faults, log=log, ack_delay_ms=ack_ms
+        )
+        self._control = ControlDoor(
+            exchange=exchange,
+            clock=clock,
+            faults=faults,
+            log=log,
+            private=self._private,
+            public=tuple(self._public.values()),
+        )
+        self._connections: set[Connection] = set()
+
+    def venue_app(self) -> web.Application:
+        """Return the application of the clients' port."""
+        app = web.Application()
+        for prefix in ("", MOUNT_PREFIX):
+            app.router.add_get(f"{prefix}/v5/public/{{category}}", self._serve_public)
+            app.router.add_get(f"{prefix}/v5/private", self._serve_private)
+            app.router.add_get(f"{prefix}/v5/trade", self._serve_trade)
+        app.router.add_route("*", "/{tail:.*}", self._rest.handle)
+        return app
+
+    def control_app(self) -> web.Application:
+        """Return the application of the control port."""
+        app = web.Application()
+        app.add_routes(self._control.routes())
+        return app
+
+    async def live(self) -> None:
+        """Let time pass in the venue, and push what has changed, until cancelled."""
+        while True:
+            self.exchange.advance()
+            for stream in self._public.values():
+                stream.poll()
+            await asyncio.sleep(self._options.step_ms / 1000)
+
+    def cut_all(self) -> None:
+        """Cut every WebSocket."""
+        for connection in list(self._connections):
+            connection.abort()
+
+    @contextlib.asynccontextmanager
+    async def _connection(
+        self, request: web.Request
+    ) -> AsyncIterator[tuple[web.WebSocketResponse, Connection]]:
+        socket = web.WebSocketResponse(
+            timeout=CLOSE_HANDSHAKE_S, autoping=False, compress=False, max_msg_size=MESSAGE_BYTES_MAX
+        )
+        await socket.prepare(request)
+        connection = Connection(socket, request, self.exchange.ids.connection_id(), self._clock)
+        self._connections.add(connection)
+        writer = asyncio.create_task(connection.write_forever())
+        try:
+            yield socket, connection
+        finally:
+            self._connections.discard(connection)
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writer
+            if not connection.closed:
+                await socket.close()
+
+    async def _serve_public(self, request: web.Request) -> web.StreamResponse:
+        stream = self._public.get(request.match_info["category"])
+        if stream is None:
+            return web.Response(status=404)
+        async with self._connection(request) as (socket, connection):
+            await stream.serve(connection)
+        return socket
+
+    async def _serve_private(self, request: web.Request) -> web.StreamResponse:
+        async with self._connection(request) as (socket, connection):
+            await self._private.serve(connection, _idle_s(request))
+        return socket
+
+    async def _serve_trade(self, request: web.Request) -> web.StreamResponse:
+        async with self._connection(request) as (socket, connection):
+            await self._trade.serve(connection, _idle_s(request))
+        return socket
+
+
+@contextlib.asynccontextmanager
+async def running_server(options: SandboxOptions | None = None) -> AsyncIterator[RunningServer]:
+    """Run a server inside the current event loop for as long as the context lasts."""
+    chosen = options or SandboxOptions()
+    server = BybitServer(chosen)
+    venue = web.AppRunner(server.venue_app(), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    control = web.AppRunner(server.control_app(), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    try:
+        venue_port = await _listen(venue, chosen.host, chosen.rest_port)
+        control_port = await _listen(control, "127.0.0.1", chosen.control_port)
+        life = asyncio.create_task(server.live())
+        try:
+            yield RunningServer(
+                rest_url=f"http://{chosen.host}:{venue_port}",
+                ws_url=f"ws://{chosen.host}:{venue_port}",
+                control_url=f"http://127.0.0.1:{control_port}",
+                exchange=server.exchange,
+            )
+        finally:
+            life.cancel()
+            server.cut_all()
+            with contextlib.suppress(asyncio.CancelledError):
+                await life
+    finally:
+        await venue.cleanup()
+        await control.cleanup()
+
+
+def run(options: SandboxOptions, ready_file: Path | None = None) -> None:
+    """Run a server until SIGTERM or SIGINT; announce its addresses on standard output when it is ready."""
+    asyncio.run(_run(options, ready_file))
+
+
+async def _run(options: SandboxOptions, ready_file: Path | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running_server(options) as server:
+        places = server.addresses()
+        if ready_file is not None:
+            _write_atomically(ready_file, json.dumps(places))
+        line = " ".join(f"{name}={place}" for name, place in places.items())
+        sys.stdout.write(f"sandbox ready {line}\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
+    await runner.setup()
+    site = web.TCPSite(runner, host, port)
+    await site.start()
+    return int(runner.addresses[0][1])
+
+
+def _idle_s(request: web.Request) -> float:
+    """Return how long a socket may be silent, as its address asks (30 s to 10 min, by default 10 min)."""
+    text = request.query.get("max_active_time", "10m")
+    number, unit = text[:-1], text[-1:]
+    if not number.isdecimal() or unit not in {"s", "m"}:
+        return 600.0
+    return float(min(600, max(30, int(number) * (60 if unit == "m" else 1))))

@@ -1,0 +1,1 @@
+"""Schedules and placement: what should be working now, and at which price. Pure."""

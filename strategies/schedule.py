@@ -1,0 +1,88 @@
+"""Cutting a quantity into slices: exact in steps, never below the venue's minimum, seeded where random."""
+
+from random import Random
+
+from executor.domain.decision import Schedule, Slice
+from executor.domain.instrument import Instrument
+from executor.domain.units import Price, Quantity
+
+
+def even_schedule(
+    *,
+    instrument: Instrument,
+    reference_px: Price,
+    start_ns: int,
+    end_ns: int,
+    base_qty: Quantity,
+    total_qty: Quantity,
+    slices: int,
+    randomize_size_pct: int,
+    randomize_timing_pct: int,
+    seed: str,
+) -> Schedule:
+    """Spread a quantity evenly over an interval.
+
+    Parameters
+    ----------
+    reference_px
+        Price at which the venue's minimum value is turned into a quantity, quote per base.
+    base_qty
+        Filled quantity that the plan starts from, base units.
+    total_qty
+        Quantity to plan, base units; rounded down to the step.
+    slices
+        Pieces asked for; fewer are made when a piece would be below the venue's minimum.
+    randomize_size_pct, randomize_timing_pct
+        Largest deviation from the even size and start, per cent, 0-50.
+
+    Returns
+    -------
+    Schedule
+        Quantities are whole steps and sum exactly to the rounded total.
+    """
+    step = instrument.qty_step
+    total_steps = int(instrument.round_qty(total_qty) / step)
+    least_steps = int(instrument.smallest_qty(reference_px) / step)
+    if total_steps < least_steps or end_ns <= start_ns:
+        return Schedule(base_qty=base_qty, slices=(), asked=slices)
+    count = max(1, min(slices, total_steps // least_steps))
+    random = Random(seed)  # noqa: S311 - spreading orders in time is no cryptography
+    steps = _split(total_steps, count, least_steps, randomize_size_pct, random)
+    starts = _starts(start_ns, end_ns, count, randomize_timing_pct, random)
+    pieces = []
+    target = base_qty
+    for number, piece_steps in enumerate(steps):
+        qty = Quantity(piece_steps * step)
+        target = Quantity(target + qty)
+        pieces.append(Slice(start_ns=starts[number], end_ns=starts[number + 1], qty=qty, target_qty=target))
+    return Schedule(base_qty=base_qty, slices=tuple(pieces), asked=slices)
+
+
+def _split(total: int, count: int, least: int, spread_pct: int, random: Random) -> list[int]:
+    """Give every piece its least share, then the rest by (random) weight; largest remainders never needed.
+
+    Cumulative flooring keeps the sum exact and every prefix within one step of its ideal.
+    """
+    even = total / count
+    weights = [max(even * (1 + spread_pct / 100 * random.uniform(-1, 1)) - least, 0.0) for _ in range(count)]
+    scale = sum(weights)
+    if scale <= 0.0:
+        weights, scale = [1.0] * count, float(count)
+    rest = total - count * least
+    pieces, given, reached = [], 0, 0.0
+    for number, weight in enumerate(weights):
+        reached += weight
+        upto = rest if number == count - 1 else int(rest * (reached / scale))
+        pieces.append(least + upto - given)
+        given = upto
+    return pieces
+
+
+def _starts(start_ns: int, end_ns: int, count: int, spread_pct: int, random: Random) -> list[int]:
+    """Starts of the slices and the end of the last; the first start and the end are never moved."""
+    length = (end_ns - start_ns) / count
+    inner = [
+        start_ns + round(length * (number + spread_pct / 100 * random.uniform(-1, 1)))
+        for number in range(1, count)
+    ]
+    return [start_ns, *inner, end_ns]

@@ -1,0 +1,299 @@
+"""C4 to C8, C10, C12, C13, C15, C18: values that are missing, of another form, or contradict each other."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from config_files import LIVE_ENV, MONEY, load, only, problems_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config import forms
+from config.problems import ConfigProblems
+from config.schema import SECTIONS
+from config.settings import effective
+from executor.domain.limits import MONEY_LIMITS, Limits, Timings
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "1e3",
+        "nan",
+        "inf",
+        "-1",
+        "+1",
+        "0",
+        '"1,000"',
+        "1_000",
+        "0x10",
+        "0o17",
+        "0.1000000000000000055511151231257827",
+        "9" * 40,
+        "true",
+        "[1]",
+        '" 1"',
+        '"1 "',
+        '"\N{ARABIC-INDIC DIGIT ONE}"',
+        '""',
+        "1979-05-27",
+        "{ a = 1 }",
+    ],
+)
+def test_numbers_of_another_form_are_refused(tmp_path: Path, value: str):
+    problem = only(problems_of(tmp_path, f"[limits]\nday_loss_max = {value}\n"))
+    assert problem.code == "CONFIG_NUMBER"
+    assert problem.where.endswith("extra.toml:2")
+    assert problem.got.startswith("limits.day_loss_max = ")
+
+
+@pytest.mark.parametrize("value", ["0.1", '"0.1"', "0.10"])
+def test_decimals_stay_exact(tmp_path: Path, value: str):
+    limits = load(tmp_path, f"[limits]\nparticipation_pct_max = {value} # per cent\n").limits
+    assert limits.participation_pct_max == Decimal("0.1")
+
+
+@pytest.mark.parametrize("value", ["2.5", '"3"', "1_0", "0", "-1", "1e1", "true"])
+def test_whole_numbers_are_bare_digits(tmp_path: Path, value: str):
+    assert only(problems_of(tmp_path, f"[limits]\norders_per_s_max = {value}\n")).code == "CONFIG_NUMBER"
+
+
+@pytest.mark.parametrize(
+    "value", ['"5"', '"5 min"', '"-1s"', '"10y"', "15", '"15S"', '"1.5s"', '"21s"', '"0s"']
+)
+def test_durations_need_their_unit_and_range(tmp_path: Path, value: str):
+    problem = only(problems_of(tmp_path, f"[shutdown]\ndrain = {value}\n"))
+    assert problem.code == "CONFIG_DURATION"
+    assert "s, m or h" in problem.allowed
+
+
+@pytest.mark.parametrize("text", ["yes", "on", "1", "True", "TRUE", "", "no"])
+def test_booleans_are_true_or_false(text: str):
+    with pytest.raises(ValueError, match="true or false"):
+        forms.read_boolean(text)
+    assert forms.read_boolean("true") is True
+    assert forms.read_boolean("false") is False
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('[log]\nlevel = "INFO"\n', "CONFIG_CHOICE"),
+        ("[log]\nlevel = 1\n", "CONFIG_CHOICE"),
+        ('[shutdown]\npolicy = "ask"\n', "CONFIG_CHOICE"),
+        ("[market]\nbook_depth = 25\n", "CONFIG_NUMBER"),
+        ("[market]\nconflate_ms = 5\n", "CONFIG_NUMBER"),
+        ('[executor]\ndata_dir = ""\n', "CONFIG_PATH"),
+        ('[executor]\ndata_dir = "a\\u001bb"\n', "CONFIG_PATH"),
+        ('[executor]\ninstance = "Main"\n', "INSTANCE_ID"),
+        ('[executor]\ninstance = "ninechars"\n', "INSTANCE_ID"),
+        ('[executor]\ninstance = ""\n', "INSTANCE_ID"),
+        ('[control]\nhost = "0.0.0.0"\n', "API_BIND"),
+        ('[control]\nhost = "localhost"\n', "API_BIND"),
+        ("[control]\nport = 70000\n", "CONFIG_NUMBER"),
+        ("[timings]\nabsence_rounds = 1\n", "CONFIG_NUMBER"),
+    ],
+)
+def test_each_other_kind_has_its_error(tmp_path: Path, text: str, code: str):
+    assert only(problems_of(tmp_path, text)).code == code
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "second"),
+    [
+        ("[limits]\nchild_notional_max = 600000\n", "limits.child_notional_max", "limits.open_notional_max"),
+        ("[limits]\nday_notional_max = 5\n", "limits.child_notional_max", "limits.day_notional_max"),
+        (
+            "[limits]\nposition_notional_max = 5\n",
+            "limits.child_notional_max",
+            "limits.position_notional_max",
+        ),
+        ("[limits]\norders_per_min_max = 1\n", "limits.orders_per_s_max", "limits.orders_per_min_max"),
+        ("[limits]\norders_per_day_max = 3\n", "limits.orders_per_min_max", "limits.orders_per_day_max"),
+        (
+            "[limits]\nprice_collar_bps_max = 1\n",
+            "limits.price_collar_bps_max",
+            "limits.cross_spread_bps_max",
+        ),
+        (
+            "[timings]\nreconcile_s = 5\nquery_gap_s = 9\n",
+            "timings.reconcile_s",
+            "timings.query_gap_s",
+        ),
+        (
+            "[timings]\nabsence_margin_s = 4\n",
+            "timings.absence_margin_s",
+            "timings.recv_window_ms",
+        ),
+    ],
+)
+def test_contradictions_name_both_keys(tmp_path: Path, text: str, first: str, second: str):
+    problem = only(problems_of(tmp_path, text))
+    assert problem.code == "CONFIG_CONFLICT"
+    assert f"{first} (" in problem.where
+    assert f"{second} (" in problem.where
+    assert "extra.toml:2" in problem.where
+
+
+@pytest.mark.parametrize(("key", "value"), [("price_collar_bps_max", "0"), ("price_collar_bps_max", "2001")])
+def test_a_collar_of_nothing_or_of_a_fifth_is_a_contradiction(tmp_path: Path, key: str, value: str):
+    assert only(problems_of(tmp_path, f"[limits]\n{key} = {value}\n")).code == "CONFIG_CONFLICT"
+
+
+def test_no_gap_between_orders_is_a_contradiction(tmp_path: Path):
+    assert only(problems_of(tmp_path, "[limits]\norder_gap_s_min = 0\n")).code == "CONFIG_CONFLICT"
+
+
+def test_fewer_orders_a_minute_than_sixty_times_a_second_is_fine(tmp_path: Path):
+    assert load(tmp_path, "[limits]\norders_per_s_max = 2\norders_per_min_max = 20\n")
+
+
+@pytest.mark.parametrize("name", MONEY_LIMITS)
+def test_live_has_no_default_for_any_money_limit(tmp_path: Path, name: str):
+    text = "\n".join(line for line in MONEY.splitlines() if not line.startswith(name))
+    problem = only(problems_of(tmp_path, text, LIVE_ENV, "live"))
+    assert (problem.code, problem.where) == ("CONFIG_MISSING", f"limits.{name}")
+
+
+def test_live_needs_both_signs(tmp_path: Path):
+    without = {name: value for name, value in LIVE_ENV.items() if name != "EXECUTOR_LIVE_CONFIRM"}
+    problem = only(problems_of(tmp_path, MONEY, without, "live"))
+    assert problem.code == "LIVE_NOT_CONFIRMED"
+    assert 'mode = "live"' in problem.next_step
+    assert "EXECUTOR_LIVE_CONFIRM=I-TRADE-REAL-MONEY" in problem.next_step
+    assert only(problems_of(tmp_path, MONEY, without | {"EXECUTOR_LIVE_CONFIRM": "yes"}, "live"))
+    assert load(tmp_path, MONEY, without, "live", yes_live=True).executor.mode == "live"
+    assert load(tmp_path, MONEY, LIVE_ENV, "live").limits.day_loss_max == Decimal(1000)
+
+
+def test_live_chosen_by_the_environment_alone_lacks_the_sign_in_the_file(tmp_path: Path):
+    environ = LIVE_ENV | {"EXECUTOR_EXECUTOR__MODE": "live"}
+    path = tmp_path / "own.toml"
+    path.write_text('[executor]\ndata_dir = "x"\n')
+    problems = problems_of(tmp_path, MONEY, environ, path)
+    assert [problem.code for problem in problems] == ["LIVE_NOT_CONFIRMED"]
+    assert "the one in a file" in problems[0].got
+
+
+@pytest.mark.parametrize(
+    ("profile", "url"),
+    [
+        ("live", "https://api-testnet.bybit.com"),
+        ("live", "http://api.bybit.com"),
+        ("live", "https://1.2.3.4"),
+        ("live", "https://api.bybit.com.evil.example"),
+        ("live", "https://bob:hunter22@api.bybit.com"),
+        ("live", "https://api.bybit.com:8443"),
+        ("live", "https://api.bybit.com/v5"),
+        ("live", "https://api.bybit.com?x=1"),
+        ("live", "http://127.0.0.1:8765"),
+        ("testnet", "https://api.bybit.com"),
+        ("demo", "https://api.bybit.com"),
+        ("sandbox", "https://api.bybit.com"),
+        ("sandbox", "http://10.0.0.1:8765"),
+        ("sandbox", "http://127.0.0.1"),
+        ("sandbox", "https://127.0.0.1:8765"),
+        ("sandbox", "nonsense"),
+        ("sandbox", "http://[::1"),
+        ("sandbox", "http://127.0.0.1:99999"),
+    ],
+)
+def test_each_mode_reaches_its_own_hosts_only(tmp_path: Path, profile: str, url: str):
+    text = f'{MONEY}\n[venue]\nrest_url = "{url}"\n'
+    problem = only(problems_of(tmp_path, text, LIVE_ENV, profile))
+    assert problem.code == "CONFIG_HOST"
+    assert profile in problem.got
+    assert "hunter22" not in problem.line()
+
+
+@pytest.mark.parametrize("name", ["public_ws_url", "private_ws_url"])
+def test_streams_have_their_own_hosts(tmp_path: Path, name: str):
+    problem = only(problems_of(tmp_path, f'[venue]\n{name} = "wss://stream-testnet.bybit.com"\n', {}, "demo"))
+    assert problem.code == "CONFIG_HOST"
+    assert f"venue.{name}" in problem.got
+
+
+def test_addresses_follow_the_mode_when_not_given(tmp_path: Path):
+    path = tmp_path / "own.toml"
+    path.write_text('[executor]\nmode = "demo"\n')
+    venue = load(tmp_path, profile=path).venue
+    assert venue.rest_url == "https://api-demo.bybit.com"
+    assert venue.public_ws_url == "wss://stream.bybit.com"
+    assert venue.private_ws_url == "wss://stream-demo.bybit.com"
+
+
+@pytest.mark.parametrize(
+    "name", ["EXECUTOR_LIMITS__DAY_LOS_MAX", "EXECUTOR_LIMITS_DAY_LOSS_MAX", "EXECUTOR_limits__day_loss_max"]
+)
+def test_unknown_environment_names_are_errors(tmp_path: Path, name: str):
+    problem = only(problems_of(tmp_path, environ={name: "s3cr3t-value"}))
+    assert problem.code == "CONFIG_ENV_UNKNOWN"
+    assert problem.allowed == "nearest name: EXECUTOR_LIMITS__DAY_LOSS_MAX"
+    assert "s3cr3t-value" not in problem.line()
+
+
+def test_names_that_are_no_settings_are_left_alone(tmp_path: Path):
+    environ = dict.fromkeys(("EXECUTOR_PROFILE", "EXECUTOR_CAMPAIGN", "EXECUTOR_REAL_DATA", "PATH"), "x")
+    assert load(tmp_path, environ=environ)
+
+
+def test_an_empty_environment_value_is_a_value(tmp_path: Path):
+    problem = only(problems_of(tmp_path, environ={"EXECUTOR_LOG__LEVEL": ""}))
+    assert (problem.code, problem.where) == ("CONFIG_CHOICE", "environment EXECUTOR_LOG__LEVEL")
+
+
+def test_each_layer_overrides_the_one_before_and_says_so(tmp_path: Path):
+    text = '[limits]\nday_loss_max = 7\nopen_notional_max = 200000\n[log]\nlevel = "debug"\n'
+    settings = load(tmp_path, text, {"EXECUTOR_LIMITS__DAY_LOSS_MAX": "9.5"})
+    rows = {row.key: (row.value, row.origin) for row in effective(settings)}
+    extra = str(tmp_path / "extra.toml")
+    assert rows["limits.day_loss_max"] == ("9.5", "environment EXECUTOR_LIMITS__DAY_LOSS_MAX")
+    assert rows["limits.open_notional_max"] == ("200000", f"{extra}:3")
+    assert rows["log.level"] == ("debug", f"{extra}:5")
+    assert rows["limits.child_notional_max"] == ("100000", "default")
+    assert rows["executor.mode"][1].endswith("sandbox.toml:7")
+    assert rows["credentials.api_secret"] == ("********", "default")
+    assert len(rows) == sum(len(model.model_fields) for model in SECTIONS.values()) + 2
+
+
+@pytest.mark.parametrize("profile", ["sandbox", "testnet", "demo"])
+def test_the_profiles_load_and_name_themselves(tmp_path: Path, profile: str):
+    settings = load(tmp_path, profile=profile)
+    assert settings.executor.mode == profile
+    assert settings.executor.data_dir == Path("var") / {"demo": "bybit-demo"}.get(profile, profile)
+
+
+def test_the_live_profile_alone_lists_all_that_is_missing(tmp_path: Path):
+    codes = [problem.code for problem in problems_of(tmp_path, profile="live")]
+    assert codes == ["LIVE_NOT_CONFIRMED"] + ["CONFIG_MISSING"] * len(MONEY_LIMITS)
+
+
+def test_the_schema_has_every_field_of_the_domain_with_its_default(tmp_path: Path):
+    assert SECTIONS["limits"]().model_dump() == {name: getattr(Limits(), name) for name in Limits.__slots__}
+    assert SECTIONS["timings"]().model_dump() == {
+        name: getattr(Timings(), name) for name in Timings.__slots__
+    }
+    assert load(tmp_path).limits == Limits()
+    assert load(tmp_path).timings == Timings()
+
+
+def test_problems_have_a_form_for_machines(tmp_path: Path):
+    with pytest.raises(ConfigProblems) as caught:
+        load(tmp_path, "[log]\nlevel = 1\n")
+    (record,) = caught.value.records()
+    assert set(record) == {"code", "where", "got", "allowed", "next"}
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[0-9]{1,20}(\.[0-9]{0,20})?", fullmatch=True))
+def test_number_reading_never_guesses(text: str):
+    if not is_plain(text):
+        with pytest.raises(ValueError, match="plain decimal"):
+            forms.read_number(text)
+    else:
+        assert forms.read_number(text) == Decimal(text)
+
+
+def is_plain(text: str) -> bool:
+    whole, point, fraction = text.partition(".")
+    parts = [whole, fraction] if point else [whole]
+    return all(1 <= len(part) <= 18 and set(part) <= set("0123456789") for part in parts)

@@ -1,0 +1,18 @@
+"""What all tests share: the arithmetic context of the daemon, and Hypothesis profiles."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+from executor.domain.units import install_decimal_context
+
+install_decimal_context()
+
+_QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+settings.register_profile(
+    "ci", max_examples=100, deadline=None, suppress_health_check=_QUIET, print_blob=True
+)
+settings.register_profile(
+    "full", max_examples=20_000, deadline=None, suppress_health_check=_QUIET, print_blob=True
+)
+settings.load_profile("full" if os.environ.get("EXECUTOR_CAMPAIGN") == "full" else "ci")

@@ -1,0 +1,157 @@
+"""An exchange reduced to what the engine can see of it, written apart from it, as the truth to test against.
+
+It holds orders and executions, answers commands with events, and keeps what it has to tell in a bag from
+which a test delivers in any order, twice, or never.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from executor.domain.commands import CancelOrder, PlaceOrder, QueryOrder, Reconcile
+from executor.domain.events import (
+    CancelAcked,
+    CancelFoundNothing,
+    Event,
+    OrderAbsent,
+    OrderAcked,
+    OrderFilled,
+    OrderUpdated,
+    PositionReport,
+    Reconciled,
+    VenueStatus,
+)
+from executor.domain.fills import Fill
+from executor.domain.orders import Liquidity, NewOrder, TimeInForce
+
+
+@dataclass
+class VenueOrder:
+    order: NewOrder
+    venue_order_id: str
+    status: VenueStatus = VenueStatus.NEW
+    executed: Decimal = Decimal(0)
+    version: int = 1
+    executions: list[Fill] = field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in {VenueStatus.NEW, VenueStatus.PARTIALLY_FILLED}
+
+    @property
+    def committed(self) -> Decimal:
+        """What has executed and what still can."""
+        return self.order.qty if self.is_open else self.executed
+
+
+class ModelVenue:
+    def __init__(self) -> None:
+        self.orders: dict[str, VenueOrder] = {}
+        self.mail: list[Event] = []
+        self.executions = 0
+        self.creates: list[str] = []
+
+    def create(self, command: PlaceOrder, *, now_ns: int) -> VenueOrder:
+        """The request arrives; an identical second one under the same id is a double send."""
+        order = command.approved.order
+        assert order.client_order_id not in self.orders, "sent twice"
+        entry = VenueOrder(order=order, venue_order_id=f"v{len(self.orders) + 1}")
+        self.orders[order.client_order_id] = entry
+        self.tell(entry)
+        return entry
+
+    def tell(self, entry: VenueOrder) -> None:
+        self.mail.append(self.update_of(entry))
+
+    def update_of(self, entry: VenueOrder) -> OrderUpdated:
+        order = entry.order
+        return OrderUpdated(
+            at_ns=0,
+            category=order.category,
+            symbol=order.symbol,
+            client_order_id=order.client_order_id,
+            venue_order_id=entry.venue_order_id,
+            status=entry.status,
+            side=order.side,
+            qty=order.qty,
+            px=order.px,
+            cum_qty=entry.executed,
+            updated_ms=entry.version,
+            detail="",
+        )
+
+    def fill(self, entry: VenueOrder, qty: Decimal) -> None:
+        if not entry.is_open:
+            return
+        qty = min(qty, entry.order.qty - entry.executed)
+        self.executions += 1
+        execution = Fill(
+            category=entry.order.category,
+            symbol=entry.order.symbol,
+            exec_id=f"e{self.executions}",
+            client_order_id=entry.order.client_order_id,
+            venue_order_id=entry.venue_order_id,
+            side=entry.order.side,
+            last_qty=qty,
+            last_px=entry.order.px,
+            fee=Decimal("0.01"),
+            fee_coin="",
+            liquidity=Liquidity.TAKER if entry.order.time_in_force is TimeInForce.IOC else Liquidity.MAKER,
+            ts_exchange_ns=1,
+        )
+        entry.executions.append(execution)
+        entry.executed += qty
+        entry.version += 1
+        done = entry.executed == entry.order.qty
+        entry.status = VenueStatus.FILLED if done else VenueStatus.PARTIALLY_FILLED
+        self.mail.append(OrderFilled(at_ns=0, fill=execution))
+        self.tell(entry)
+
+    def end(self, entry: VenueOrder, status: VenueStatus = VenueStatus.CANCELED) -> None:
+        if entry.is_open:
+            entry.status = status
+            entry.version += 1
+            self.tell(entry)
+
+    def acked(self, entry: VenueOrder) -> OrderAcked:
+        return OrderAcked(
+            at_ns=0,
+            client_order_id=entry.order.client_order_id,
+            venue_order_id=entry.venue_order_id,
+            sent_sha256="",
+        )
+
+    def answer_cancel(self, command: CancelOrder, *, now_ns: int) -> Event:
+        entry = self.orders.get(command.client_order_id)
+        if entry is None or not entry.is_open:
+            return CancelFoundNothing(at_ns=0, client_order_id=command.client_order_id, asked_ns=now_ns)
+        self.end(entry)
+        return CancelAcked(at_ns=0, client_order_id=command.client_order_id)
+
+    def answer_query(self, command: QueryOrder, *, now_ns: int) -> list[Event]:
+        entry = self.orders.get(command.client_order_id)
+        if entry is None:
+            return [OrderAbsent(at_ns=0, client_order_id=command.client_order_id, asked_ns=now_ns)]
+        return [*(OrderFilled(at_ns=0, fill=one) for one in entry.executions), self.update_of(entry)]
+
+    def answer_reconcile(self, command: Reconcile, *, now_ns: int) -> list[Event]:
+        ours = [entry for entry in self.orders.values() if entry.order.category is command.category]
+        events: list[Event] = [OrderFilled(at_ns=0, fill=one) for entry in ours for one in entry.executions]
+        events += [self.update_of(entry) for entry in ours if entry.is_open]
+        positions = []
+        for symbol in command.symbols:
+            qty = sum(
+                (entry.order.side.sign * entry.executed for entry in ours if entry.order.symbol == symbol),
+                Decimal(0),
+            )
+            positions.append(
+                PositionReport(category=command.category, symbol=symbol, position_idx=0, qty=qty)
+            )
+        done = Reconciled(
+            at_ns=0,
+            category=command.category,
+            asked_ns=now_ns,
+            open_client_order_ids=tuple(entry.order.client_order_id for entry in ours if entry.is_open),
+            foreign_open_orders=0,
+            positions=tuple(positions),
+        )
+        return [*events, done]

@@ -1,0 +1,156 @@
+"""The import contracts hold in the tree, and each of them fails when it is broken.
+
+Method: a skeleton of the house, one empty module per room, is kept by every contract; with one forbidden
+import in it exactly the contract in question breaks.
+"""
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTRACTS = ROOT / ".importlinter"
+LINTER = Path(sys.executable).with_name("lint-imports")
+
+SKELETON = {
+    "executor/__init__.py": "",
+    "executor/app.py": "import executor.venues.bybit.gateway\nimport executor.interfaces.cli\n",
+    "executor/interfaces/__init__.py": "",
+    "executor/interfaces/cli.py": "import executor.runtime.live\n",
+    "executor/runtime/__init__.py": "",
+    "executor/runtime/clock.py": "import time\n",
+    "executor/runtime/live.py": "import asyncio\nimport executor.engine.core\n",
+    "executor/venues/__init__.py": "",
+    "executor/venues/bybit/__init__.py": "",
+    "executor/venues/bybit/codec.py": "import executor.domain.orders\n",
+    "executor/venues/bybit/gateway.py": "import executor.runtime.clock\nimport executor.venues.bybit.codec\n",
+    "executor/engine/__init__.py": "",
+    "executor/engine/core.py": "import risk.gate\nimport strategies.schedule\nimport impact.shortfall\n",
+    "executor/domain/__init__.py": "",
+    "executor/domain/orders.py": "import decimal\n",
+    "strategies/__init__.py": "",
+    "strategies/schedule.py": "import random\nimport executor.domain.orders\n",
+    "strategies/twap.py": "import strategies.schedule\n",
+    "impact/__init__.py": "",
+    "impact/shortfall.py": "import executor.domain.orders\n",
+    "risk/__init__.py": "",
+    "risk/gate.py": "import executor.domain.orders\n",
+    "config/__init__.py": "",
+    "config/schema.py": "import pydantic\nimport executor.domain.orders\n",
+    "sandbox/__init__.py": "",
+    "sandbox/server.py": "import aiohttp\n",
+}
+
+VIOLATIONS = [
+    pytest.param("layers", "executor/domain/orders.py", "impact.shortfall", id="floor uses a storey above"),
+    pytest.param("layers", "impact/shortfall.py", "risk.gate", id="impact uses risk"),
+    pytest.param("layers", "risk/gate.py", "strategies.twap", id="risk uses its neighbour"),
+    pytest.param("layers", "strategies/twap.py", "executor.engine.core", id="strategy uses the engine"),
+    pytest.param("layers", "executor/runtime/live.py", "config.schema", id="runtime uses its neighbour"),
+    pytest.param(
+        "layers", "executor/venues/bybit/gateway.py", "executor.runtime.live", id="venue uses its neighbour"
+    ),
+    pytest.param("layers", "executor/runtime/live.py", "executor.app", id="runtime uses the roof"),
+    pytest.param("purity", "executor/engine/core.py", "time", id="engine reads a clock"),
+    pytest.param("purity", "executor/domain/orders.py", "asyncio", id="domain reaches the loop"),
+    pytest.param("purity", "risk/gate.py", "logging", id="gate logs"),
+    pytest.param("purity", "impact/shortfall.py", "os", id="impact reads the environment"),
+    pytest.param("purity", "strategies/twap.py", "random", id="randomness outside the schedule"),
+    pytest.param("purity", "strategies/schedule.py", "secrets", id="unseeded randomness in the schedule"),
+    pytest.param("vocabulary", "executor/domain/orders.py", "numpy", id="domain uses numpy"),
+    pytest.param("vocabulary", "executor/domain/orders.py", "pydantic", id="domain uses pydantic"),
+    pytest.param("vocabulary", "executor/domain/orders.py", "msgspec", id="domain uses msgspec"),
+    pytest.param(
+        "venues", "executor/interfaces/cli.py", "executor.venues.bybit.gateway", id="cli names a venue"
+    ),
+    pytest.param(
+        "sandbox-alone", "sandbox/server.py", "executor.domain.orders", id="sandbox shares our vocabulary"
+    ),
+    pytest.param(
+        "sandbox-alone", "sandbox/server.py", "config.schema", id="sandbox shares our configuration"
+    ),
+    pytest.param("sandbox-unused", "executor/app.py", "sandbox.server", id="the daemon starts the sandbox"),
+]
+
+
+def lint(tree: Path) -> subprocess.CompletedProcess[str]:
+    """Run the import linter on the house at `tree`, which need not be installed."""
+    return subprocess.run(
+        [LINTER, "--no-cache", "--no-logo"],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(tree), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def verdicts(output: str) -> dict[str, str]:
+    """Map each contract's identifier to KEPT or BROKEN, from the linter's printed list."""
+    parser = configparser.ConfigParser()
+    parser.read(CONTRACTS)
+    prefix = "importlinter:contract:"
+    found = {}
+    for section in parser.sections():
+        if section.startswith(prefix):
+            line = re.search(re.escape(parser[section]["name"]) + r"\s+(KEPT|BROKEN)", output)
+            found[section.removeprefix(prefix)] = line.group(1) if line else "MISSING"
+    return found
+
+
+@pytest.fixture
+def skeleton(tmp_path: Path) -> Path:
+    for name, text in SKELETON.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    shutil.copy(CONTRACTS, tmp_path)
+    return tmp_path
+
+
+def test_the_house_keeps_its_contracts() -> None:
+    result = lint(ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert set(verdicts(result.stdout).values()) == {"KEPT"}
+
+
+def test_the_skeleton_keeps_every_contract(skeleton: Path) -> None:
+    result = lint(skeleton)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert set(verdicts(result.stdout).values()) == {"KEPT"}
+
+
+@pytest.mark.parametrize(("contract", "module", "imported"), VIOLATIONS)
+def test_a_forbidden_import_breaks_its_contract(
+    skeleton: Path, contract: str, module: str, imported: str
+) -> None:
+    path = skeleton / module
+    path.write_text(path.read_text() + f"import {imported}\n")
+    result = lint(skeleton)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert verdicts(result.stdout)[contract] == "BROKEN"
+
+
+def test_purity_sees_through_a_module_in_between(skeleton: Path) -> None:
+    """The engine imports a harmless-looking module of its own that reads the clock."""
+    (skeleton / "risk/pace.py").write_text("import time\n")
+    (skeleton / "risk/gate.py").write_text("import risk.pace\n")
+    result = lint(skeleton)
+    assert verdicts(result.stdout)["purity"] == "BROKEN"
+    assert "executor.engine.core" in result.stdout
+
+
+def test_every_contract_is_broken_by_some_test() -> None:
+    tested = {case.values[0] for case in VIOLATIONS}
+    assert tested == set(verdicts(""))
+
+
+def test_an_exception_that_is_no_longer_needed_is_reported(skeleton: Path) -> None:
+    (skeleton / "strategies/schedule.py").write_text("")
+    assert lint(skeleton).returncode == 1

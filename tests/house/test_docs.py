@@ -1,0 +1,74 @@
+"""The generated reference pages are what the code says now, and the check sees when they are not."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from executor.domain.order_state import CHILD_MOVES
+from executor.domain.parent_state import PARENT_MOVES
+from executor.interfaces.exit_codes import ExitCode
+from executor.runtime.metrics import METRICS
+from risk.refusals import RefusalCode
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+PAGES = ("states.md", "metrics.md", "refusals.md", "exit-codes.md")
+
+
+def generate(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, ROOT / "docs" / "generate.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_pages_are_up_to_date() -> None:
+    result = generate("--check")
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_changed_or_missing_page_fails_the_check(tmp_path: Path, page: str) -> None:
+    folder = str(tmp_path)
+    assert generate("--folder", folder).returncode == 0
+    assert generate("--check", "--folder", folder).returncode == 0
+    path = tmp_path / page
+    path.write_text(path.read_text() + "\n")
+    changed = generate("--check", "--folder", folder)
+    path.unlink()
+    missing = generate("--check", "--folder", folder)
+    assert (changed.returncode, missing.returncode) == (1, 1)
+    assert page in changed.stderr
+    assert page in missing.stderr
+    assert not path.exists()
+
+
+def test_states_page_holds_every_move_with_its_reason() -> None:
+    text = (REFERENCE / "states.md").read_text()
+    assert text.count("```mermaid") == 2
+    for moves in (PARENT_MOVES, CHILD_MOVES):
+        for source, targets in moves.items():
+            for target, reason in targets.items():
+                assert f"    {source} --> {target}\n" in text
+                assert f"| `{source}` | `{target}` | {reason} |" in text
+
+
+def test_every_metric_refusal_and_exit_code_has_one_row() -> None:
+    def first_cells(page: str, cell: int) -> list[str]:
+        rows = re.findall(r"^\| (?!---)(.*) \|$", (REFERENCE / page).read_text(), re.MULTILINE)
+        return [row.split(" | ")[cell].strip("`") for row in rows]
+
+    metrics = first_cells("metrics.md", 0)
+    assert [name for name in metrics if name.startswith("executor_")][: len(METRICS)] == [
+        each.name for each in METRICS
+    ]
+    assert first_cells("refusals.md", 0)[1:] == list(RefusalCode)
+    assert first_cells("exit-codes.md", 1)[1:] == [code.name for code in ExitCode]

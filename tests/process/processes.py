@@ -1,0 +1,118 @@
+"""Real processes for tests: the local exchange and the daemon, started, killed and asked from outside."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from executor.interfaces.control_file import read_control_file
+from executor.interfaces.token import read_token
+
+DEADLINE_S = 60.0
+
+
+def wait_until(condition, what, *, deadline_s=DEADLINE_S, step_s=0.02):
+    """Wait for a condition; its first true value is returned."""
+    end_s = time.monotonic() + deadline_s
+    while time.monotonic() < end_s:
+        value = condition()
+        if value:
+            return value
+        time.sleep(step_s)
+    raise AssertionError(f"{what} did not happen within {deadline_s} s")
+
+
+class Exchange:
+    """The local exchange in a process of its own."""
+
+    def __init__(self, home: Path, *words: str) -> None:
+        ready = home / "exchange.json"
+        self._log = (home / "exchange.log").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox", "--port", "0", "--control-port", "0", "--ready-file", str(ready), *words],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        wait_until(ready.is_file, "the exchange's start")
+        self.addresses = json.loads(ready.read_text())
+
+    def get(self, path):
+        with urllib.request.urlopen(f"{self.addresses['control']}{path}", timeout=10) as answer:
+            return json.load(answer)
+
+    def truth(self):
+        """Orders, executions and positions of the only account, as the exchange holds them."""
+        (account,) = self.get("/_truth")["accounts"].values()
+        return account
+
+    def close(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+        self._log.close()
+
+
+class Daemon:
+    """The daemon in a process of its own; killed and started again at will."""
+
+    def __init__(self, home: Path, exchange: Exchange, settings: dict[str, str]) -> None:
+        self.home = home
+        self.environment = {
+            **os.environ,
+            "EXECUTOR_EXECUTOR__DATA_DIR": str(home),
+            "EXECUTOR_VENUE__REST_URL": exchange.addresses["rest"],
+            "EXECUTOR_VENUE__PUBLIC_WS_URL": exchange.addresses["ws"],
+            "EXECUTOR_VENUE__PRIVATE_WS_URL": exchange.addresses["ws"],
+            "EXECUTOR_CONTROL__PORT": "0",
+            **settings,
+        }
+        self.process = None
+
+    def spawn(self):
+        with (self.home / "daemon.log").open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "executor.interfaces.cli", "run", "--profile", "sandbox"],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def start(self):
+        self.process = self.spawn()
+
+        def answers():
+            assert self.process.poll() is None, self.log_tail()
+            control = read_control_file(self.home)
+            return control if control is not None and control.pid == self.process.pid else None
+
+        self.control = wait_until(answers, "the daemon's start")
+        self.token = read_token(Path(self.control.token_file)).reveal()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(20)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(25)
+
+    def ask(self, method, path, body=None, **headers):
+        request = urllib.request.Request(
+            f"{self.control.url}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Authorization": f"Bearer {self.token}",
+                **({"Content-Type": "application/json"} if body is not None else {}),
+                **headers,
+            },
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def log_tail(self):
+        return (self.home / "daemon.log").read_text(errors="replace")[-4_000:]

@@ -1,0 +1,433 @@
+"""The metrics page: everything declared is exposed, counted once, and bounded in its labels."""
+
+import re
+from decimal import Decimal
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from executor.domain.approval import Approved
+from executor.domain.commands import AlertCode, PlaceOrder, RaiseAlert, RefuseOrder, Severity
+from executor.domain.decision import Schedule, Slice, Style
+from executor.domain.events import (
+    OrderAcked,
+    OrderFilled,
+    OrderOutcomeUnknown,
+    OrderRejected,
+    ReconcileFailed,
+    Stream,
+    TimerFired,
+)
+from executor.domain.fills import Fill
+from executor.domain.market import MarketSnapshot
+from executor.domain.order_state import ChildStatus
+from executor.domain.orders import (
+    Category,
+    Liquidity,
+    NewOrder,
+    ParentOrder,
+    ResidualRule,
+    Side,
+    TimeInForce,
+    TwapParams,
+    Urgency,
+)
+from executor.domain.parent_state import ParentStatus, Reason
+from executor.domain.timeline import NS_PER_MIN, NS_PER_MS, NS_PER_S
+from executor.domain.units import Money, Price, Quantity
+from executor.engine.engine import Engine
+from executor.engine.state import Benchmarks, ChildState, EngineState, MarketState, ParentState
+from executor.runtime.metrics import METRICS, Kind, Unit
+from executor.runtime.telemetry import PARENT_SERIES_MAX, PARENT_SHOWN_AFTER_END_NS, Telemetry
+
+D = Decimal
+NOW_NS = 1_000 * NS_PER_MIN
+MARKET = {"category": "linear", "symbol": "BTCUSDT"}
+
+
+def parent(number: int, status: ParentStatus = ParentStatus.EXECUTING, finished_ns: int = 0) -> ParentState:
+    """A parent of 10, 4 filled at 100, half its time gone, arrival 100, mid 101, market volume 16."""
+    return ParentState(
+        order=ParentOrder(
+            parent_id=f"p{number}",
+            parent_no=number,
+            category=Category.LINEAR,
+            symbol="BTCUSDT",
+            side=Side.BUY,
+            order_qty=Quantity(D(10)),
+            limit_px=None,
+            start_ns=NOW_NS - 50 * NS_PER_S,
+            deadline_ns=NOW_NS + 50 * NS_PER_S,
+            residual=ResidualRule.LEAVE,
+            extend_s=0,
+            urgency=Urgency.MEDIUM,
+            strategy="twap",
+            params=TwapParams(),
+            reduce_only=False,
+            position_idx=0,
+            decision_px=None,
+            seed=1,
+        ),
+        status=status,
+        reason=Reason.CHILD_SENT,
+        created_ns=NOW_NS - 60 * NS_PER_S,
+        idempotency_key="",
+        body_sha256="",
+        decision_px=D(100),
+        arrival_px=D(100),
+        started_ns=NOW_NS - 50 * NS_PER_S,
+        finished_ns=finished_ns,
+        schedule=Schedule(
+            base_qty=Quantity(D(0)),
+            slices=(
+                Slice(
+                    start_ns=NOW_NS - 50 * NS_PER_S,
+                    end_ns=NOW_NS + 50 * NS_PER_S,
+                    qty=Quantity(D(10)),
+                    target_qty=Quantity(D(10)),
+                ),
+            ),
+            asked=1,
+        ),
+        cum_qty=D(4),
+        cum_notional=D(400),
+        benchmarks=Benchmarks(
+            market_qty=D(16), market_notional=D(1600), last_mid_px=D(101), last_mid_ns=NOW_NS - NS_PER_S
+        ),
+    )
+
+
+def new_order(name: str = "x-1-1", time_in_force: TimeInForce = TimeInForce.POST_ONLY) -> NewOrder:
+    return NewOrder(
+        client_order_id=name,
+        parent_id="p1",
+        category=Category.LINEAR,
+        symbol="BTCUSDT",
+        side=Side.BUY,
+        qty=Quantity(D(1)),
+        px=Price(D(100)),
+        time_in_force=time_in_force,
+        reduce_only=False,
+        position_idx=0,
+    )
+
+
+def child(name: str = "x-1-1", status: ChildStatus = ChildStatus.NEW, created_ns: int = NOW_NS) -> ChildState:
+    return ChildState(
+        order=new_order(name),
+        style=Style.REST,
+        status=status,
+        created_ns=created_ns,
+        sent_ns=created_ns,
+        arrival_mid_px=D(100),
+    )
+
+
+def fill(exec_id: str, client_order_id: str = "x-1-1") -> OrderFilled:
+    return OrderFilled(
+        at_ns=NOW_NS,
+        fill=Fill(
+            category=Category.LINEAR,
+            symbol="BTCUSDT",
+            exec_id=exec_id,
+            client_order_id=client_order_id,
+            venue_order_id="v1",
+            side=Side.BUY,
+            last_qty=Quantity(D("0.5")),
+            last_px=Price(D(100)),
+            fee=Money(D("0.01")),
+            fee_coin="USDT",
+            liquidity=Liquidity.MAKER,
+            ts_exchange_ns=NOW_NS,
+        ),
+    )
+
+
+@pytest.fixture
+def state() -> EngineState:
+    one = parent(1)
+    one.children = one.live = ["x-1-1"]
+    return EngineState(
+        now_ns=NOW_NS,
+        parents={"p1": one},
+        open_parents=["p1"],
+        children={"x-1-1": child()},
+        public_live=True,
+        reconciled={"linear": True, "spot": False},
+        order_times_ns=[NOW_NS - 61 * NS_PER_S, NOW_NS - 59 * NS_PER_S, NOW_NS],
+        orders_day=50,
+        markets={
+            "linear:BTCUSDT": MarketState(
+                snapshot=MarketSnapshot(
+                    category=Category.LINEAR,
+                    symbol="BTCUSDT",
+                    best_bid=Price(D("99.9")),
+                    best_bid_qty=Quantity(D(1)),
+                    best_ask=Price(D("100.1")),
+                    best_ask_qty=Quantity(D(1)),
+                    traded_qty=Quantity(D(1)),
+                    traded_notional=Money(D(100)),
+                    ts_exchange_ns=NOW_NS,
+                ),
+                book_ns=NOW_NS - 1_500 * NS_PER_MS,
+            )
+        },
+    )
+
+
+@pytest.fixture
+def telemetry(state: EngineState) -> Telemetry:
+    return Telemetry(lambda: state, lambda: NOW_NS)
+
+
+def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
+    """Value of one series on the page, None if it is not there."""
+    body, _ = telemetry.page()
+    found = [
+        sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+        if sample.name == name and sample.labels == labels
+    ]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def series(telemetry: Telemetry) -> list[dict[str, str]]:
+    body, _ = telemetry.page()
+    return [
+        sample.labels for family in text_string_to_metric_families(body.decode()) for sample in family.samples
+    ]
+
+
+def test_page_exposes_exactly_the_declared_metrics_with_their_help(telemetry: Telemetry) -> None:
+    body, content_type = telemetry.page()
+    assert content_type.startswith("text/plain")
+    text = body.decode()
+    assert set(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)) == {
+        (each.name, each.kind) for each in METRICS
+    }
+    for each in METRICS:
+        assert f"# HELP {each.name} {each.text}\n" in text
+
+
+def test_names_carry_their_unit_and_are_declared_once() -> None:
+    names = [each.name for each in METRICS]
+    assert len(set(names)) == len(names)
+    for each in METRICS:
+        assert re.fullmatch(r"executor_[a-z]+(_[a-z]+)*", each.name)
+        assert each.name.endswith("_total") == (each.kind is Kind.COUNTER)
+        if each.unit not in {Unit.COUNT, Unit.FLAG}:
+            assert each.name.removesuffix("_total").endswith(f"_{each.unit}")
+        assert bool(each.buckets) == (each.kind is Kind.HISTOGRAM)
+        assert list(each.buckets) == sorted(set(each.buckets))
+        assert each.text.endswith(".")
+
+
+def test_every_metric_has_a_series_once_everything_has_happened(
+    telemetry: Telemetry, state: EngineState
+) -> None:
+    state.executions["e1"] = ""
+    telemetry.observe(fill("1"), [PlaceOrder(approved=Approved(order=new_order(), ticket=1, halt_epoch=0))])
+    telemetry.observe(
+        OrderAcked(at_ns=NOW_NS, client_order_id="x-1-1", venue_order_id="v", sent_sha256=""),
+        [
+            RaiseAlert(severity=Severity.WARNING, code=AlertCode.SHORTFALL, parent_id="p1", detail=""),
+            RefuseOrder(parent_id="p1", client_order_id="x-1-2", codes=("HALTED",), detail=""),
+        ],
+    )
+    telemetry.observe(OrderRejected(at_ns=0, client_order_id="x-1-1", code=110007, text="", fatal=False), [])
+    telemetry.observe(OrderOutcomeUnknown(at_ns=0, client_order_id="x-1-1", detail=""), [])
+    telemetry.observe(ReconcileFailed(at_ns=0, category=Category.LINEAR, detail=""), [])
+    telemetry.on_reconnect(Stream.PUBLIC)
+    body, _ = telemetry.page()
+    without = [f.name for f in text_string_to_metric_families(body.decode()) if not f.samples]
+    assert without == []
+
+
+@pytest.mark.parametrize(
+    ("time_in_force", "style"), [(TimeInForce.POST_ONLY, "REST"), (TimeInForce.IOC, "CROSS")]
+)
+def test_orders_are_counted_by_market_side_and_style(
+    telemetry: Telemetry, time_in_force: TimeInForce, style: str
+) -> None:
+    command = PlaceOrder(approved=Approved(order=new_order("x-1-9", time_in_force), ticket=1, halt_epoch=0))
+    telemetry.observe(TimerFired(at_ns=NOW_NS, key="k"), [command, command])
+    assert value(telemetry, "executor_orders_placed_total", **MARKET, side="BUY", style=style) == 2
+
+
+def test_acknowledgement_is_timed_from_the_decision(telemetry: Telemetry, state: EngineState) -> None:
+    state.children["x-1-1"].created_ns = NOW_NS - 40 * NS_PER_MS
+    telemetry.observe(
+        OrderAcked(at_ns=NOW_NS, client_order_id="x-1-1", venue_order_id="v", sent_sha256=""), []
+    )
+    assert value(telemetry, "executor_order_ack_seconds_sum") == pytest.approx(0.04)
+    assert value(telemetry, "executor_order_ack_seconds_bucket", le="0.025") == 0
+    assert value(telemetry, "executor_order_ack_seconds_bucket", le="0.05") == 1
+    assert value(telemetry, "executor_orders_acked_total", **MARKET) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "code_class"),
+    [
+        (10006, "10xxx"),
+        (110007, "110xxx"),
+        (170131, "170xxx"),
+        (0, "other"),
+        (987654321, "other"),
+        (-1, "other"),
+    ],
+)
+def test_rejects_are_counted_by_few_classes(telemetry: Telemetry, code: int, code_class: str) -> None:
+    telemetry.observe(OrderRejected(at_ns=0, client_order_id="x-1-1", code=code, text="", fatal=False), [])
+    assert value(telemetry, "executor_orders_rejected_total", code_class=code_class) == 1
+
+
+def test_refusal_counts_under_each_reason(telemetry: Telemetry) -> None:
+    command = RefuseOrder(parent_id="p1", client_order_id="x", codes=("HALTED", "BOOK_STALE"), detail="")
+    telemetry.observe(TimerFired(at_ns=0, key="k"), [command])
+    assert value(telemetry, "executor_orders_refused_total", reason="HALTED") == 1
+    assert value(telemetry, "executor_orders_refused_total", reason="BOOK_STALE") == 1
+
+
+def test_repeated_fill_is_counted_once(telemetry: Telemetry, state: EngineState) -> None:
+    labels = {**MARKET, "side": "BUY", "liquidity": "MAKER"}
+    state.executions["linear:BTCUSDT:1"] = ""
+    telemetry.observe(fill("1"), [])
+    telemetry.observe(fill("1"), [])
+    state.executions["linear:BTCUSDT:2"] = ""
+    telemetry.observe(fill("2"), [])
+    assert value(telemetry, "executor_fills_total", **labels) == 2
+    assert value(telemetry, "executor_filled_base_total", **labels) == 1
+    assert value(telemetry, "executor_filled_quote_total", **labels) == 100
+
+
+def test_engine_and_telemetry_agree_on_what_is_a_repeat(telemetry: Telemetry, state: EngineState) -> None:
+    engine = Engine(state)
+    for exec_id in ("1", "1", "2", "1"):
+        event = fill(exec_id)
+        telemetry.observe(event, engine.on_event(event))
+    labels = {**MARKET, "side": "BUY", "liquidity": "MAKER"}
+    assert state.children["x-1-1"].cum_qty == 1
+    assert value(telemetry, "executor_fills_total", **labels) == 2
+    assert value(telemetry, "executor_filled_base_total", **labels) == 1
+
+
+def test_repeat_after_a_restart_is_not_counted(telemetry: Telemetry, state: EngineState) -> None:
+    """The recovered state knows executions that this telemetry never saw being booked."""
+    state.executions["linear:BTCUSDT:1"] = ""
+    telemetry.observe(TimerFired(at_ns=0, key="k"), [])
+    telemetry.observe(fill("1"), [])
+    assert value(telemetry, "executor_fills_total", **MARKET, side="BUY", liquidity="MAKER") is None
+
+
+def test_strangers_fill_makes_no_series(telemetry: Telemetry, state: EngineState) -> None:
+    state.executions["linear:BTCUSDT:9"] = ""
+    telemetry.observe(fill("9", "somebody-else"), [])
+    assert value(telemetry, "executor_fills_total", **MARKET, side="BUY", liquidity="MAKER") is None
+
+
+def test_alerts_failures_and_reconnects_are_counted(telemetry: Telemetry) -> None:
+    alert = RaiseAlert(severity=Severity.CRITICAL, code=AlertCode.OVER_FILL, parent_id="p1", detail="")
+    telemetry.observe(ReconcileFailed(at_ns=0, category=Category.SPOT, detail=""), [alert])
+    telemetry.observe(OrderOutcomeUnknown(at_ns=0, client_order_id="x-1-1", detail=""), [])
+    telemetry.on_reconnect(Stream.PRIVATE)
+    assert value(telemetry, "executor_alerts_total", code="OVER_FILL", severity="CRITICAL") == 1
+    assert value(telemetry, "executor_reconcile_failures_total", category="spot") == 1
+    assert value(telemetry, "executor_outcomes_unknown_total") == 1
+    assert value(telemetry, "executor_stream_reconnects_total", stream="PRIVATE") == 1
+
+
+def test_timings_and_depth_of_the_shell(telemetry: Telemetry) -> None:
+    telemetry.on_engine_call(0.0002)
+    telemetry.on_journal_commit(0.004)
+    telemetry.on_loop_lag(0.02)
+    telemetry.on_inbox_depth(7)
+    assert value(telemetry, "executor_engine_call_seconds_bucket", le="0.00025") == 1
+    assert value(telemetry, "executor_journal_commit_seconds_sum") == pytest.approx(0.004)
+    assert value(telemetry, "executor_event_loop_lag_seconds_count") == 1
+    assert value(telemetry, "executor_inbox_depth") == 7
+
+
+def test_parent_figures(telemetry: Telemetry) -> None:
+    assert value(telemetry, "executor_parent_leaves_base", parent_id="p1") == 6
+    assert value(telemetry, "executor_parent_done_ratio", parent_id="p1") == pytest.approx(0.4)
+    assert value(telemetry, "executor_parent_scheduled_ratio", parent_id="p1") == pytest.approx(0.5)
+    assert value(telemetry, "executor_parent_deviation_ratio", parent_id="p1") == pytest.approx(-0.1)
+    assert value(telemetry, "executor_parent_participation_ratio", parent_id="p1") == pytest.approx(0.25)
+    # (400 + 6 x 101 - 1000) / 1000
+    assert value(telemetry, "executor_parent_arrival_shortfall_bps", parent_id="p1") == pytest.approx(60)
+    states = {s: value(telemetry, "executor_parent_state", parent_id="p1", status=s) for s in ParentStatus}
+    assert [s for s, on in states.items() if on] == [ParentStatus.EXECUTING]
+    info = {**MARKET, "parent_id": "p1", "side": "BUY", "strategy": "twap"}
+    assert value(telemetry, "executor_parent_info", **info) == 1
+
+
+def test_parent_figures_without_data_are_absent(telemetry: Telemetry, state: EngineState) -> None:
+    fresh = state.parents["p1"]
+    fresh.arrival_px, fresh.schedule, fresh.benchmarks = None, None, Benchmarks()
+    for name in ("scheduled_ratio", "deviation_ratio", "participation_ratio", "arrival_shortfall_bps"):
+        assert value(telemetry, f"executor_parent_{name}", parent_id="p1") is None
+
+
+def test_market_figures_disappear_with_the_book(telemetry: Telemetry, state: EngineState) -> None:
+    assert value(telemetry, "executor_market_spread_bps", **MARKET) == pytest.approx(20)
+    assert value(telemetry, "executor_book_age_seconds", **MARKET) == pytest.approx(1.5)
+    state.markets["linear:BTCUSDT"].book_ns = None
+    assert value(telemetry, "executor_market_spread_bps", **MARKET) is None
+    assert value(telemetry, "executor_book_age_seconds", **MARKET) is None
+
+
+def test_engine_flags_and_budgets(telemetry: Telemetry, state: EngineState) -> None:
+    assert value(telemetry, "executor_stream_up", stream="PUBLIC") == 1
+    assert value(telemetry, "executor_stream_up", stream="PRIVATE") == 0
+    assert value(telemetry, "executor_reconciled", category="linear") == 1
+    assert value(telemetry, "executor_reconciled", category="spot") == 0
+    assert value(telemetry, "executor_halt_latched") == 0
+    state.latched = True
+    assert value(telemetry, "executor_halt_latched") == 1
+    assert value(telemetry, "executor_limit_used_ratio", limit="orders_per_min_max") == pytest.approx(2 / 20)
+    assert value(telemetry, "executor_limit_used_ratio", limit="orders_per_day_max") == pytest.approx(
+        50 / 5000
+    )
+
+
+def test_orders_in_doubt_and_the_age_of_the_oldest(telemetry: Telemetry, state: EngineState) -> None:
+    assert value(telemetry, "executor_unknown_orders") == 0
+    assert value(telemetry, "executor_unknown_order_age_seconds") == 0
+    for name, age_s in (("x-1-2", 3), ("x-1-3", 8)):
+        state.children[name] = child(name, ChildStatus.UNKNOWN, NOW_NS - age_s * NS_PER_S)
+    state.parents["p1"].live = ["x-1-1", "x-1-2", "x-1-3"]
+    assert value(telemetry, "executor_unknown_orders") == 2
+    assert value(telemetry, "executor_unknown_order_age_seconds") == 8
+
+
+def test_finished_parent_is_shown_for_ten_minutes(telemetry: Telemetry, state: EngineState) -> None:
+    ended = parent(2, ParentStatus.EXPIRED, finished_ns=NOW_NS)
+    state.parents["p2"] = ended
+    assert value(telemetry, "executor_parent_state", parent_id="p2", status="EXPIRED") == 1
+    state.now_ns = NOW_NS + PARENT_SHOWN_AFTER_END_NS - 1
+    assert value(telemetry, "executor_parent_leaves_base", parent_id="p2") == 6
+    state.now_ns += 1
+    assert value(telemetry, "executor_parent_leaves_base", parent_id="p2") is None
+    assert value(telemetry, "executor_parent_leaves_base", parent_id="p1") == 6
+
+
+def test_labels_stay_bounded_with_a_thousand_parents(telemetry: Telemetry, state: EngineState) -> None:
+    state.parents.clear()
+    state.open_parents.clear()
+    fixed = len(series(telemetry))
+    for number in range(1_000):
+        live = number < 30
+        long_ago = NOW_NS - PARENT_SHOWN_AFTER_END_NS - number
+        one = parent(number) if live else parent(number, ParentStatus.COMPLETE, finished_ns=long_ago)
+        state.parents[f"p{number}"] = one
+    shown = series(telemetry)
+    assert len(shown) - fixed == 30 * PARENT_SERIES_MAX
+    assert {labels["parent_id"] for labels in shown if "parent_id" in labels} == {f"p{n}" for n in range(30)}
+
+
+def test_two_telemetries_share_nothing(state: EngineState) -> None:
+    one, two = (Telemetry(lambda: state, lambda: NOW_NS) for _ in range(2))
+    one.on_reconnect(Stream.PUBLIC)
+    assert value(two, "executor_stream_reconnects_total", stream="PUBLIC") is None
