@@ -1,4 +1,4 @@
-"""The text forms of values: plain numbers, durations with a unit, booleans. Used by settings, API and command line.
+"""The text forms of values: plain numbers, durations with a unit. Used by settings, API and command line.
 
 A reader takes text and gives a value or raises `ValueError` with the allowed form; where the text stood is not
 known here.
@@ -15,7 +15,6 @@ NUMBER_FORM: Final = (
 )
 WHOLE_FORM: Final = "a whole number in digits, such as 20"
 DURATION_FORM: Final = "digits and a unit s, m or h, such as 30s, 5m or 2h"
-BOOLEAN_FORM: Final = "true or false"
 
 _WHOLE: Final = re.compile(r"\A(?:0|[1-9]\d{0,17})\Z", re.ASCII)
 _DURATION: Final = re.compile(r"\A([1-9]\d{0,6}|0)([smh])\Z", re.ASCII)
@@ -61,16 +60,3 @@ def read_duration_s(text: str) -> int:
     if match is None:
         raise ValueError(DURATION_FORM)
     return int(match[1]) * _UNIT_S[match[2]]
-
-
-def read_boolean(text: str) -> bool:
-    """Read `true` or `false`; nothing else is a boolean.
-
-    Raises
-    ------
-    ValueError
-        With the allowed form.
-    """
-    if text not in ("true", "false"):
-        raise ValueError(BOOLEAN_FORM)
-    return text == "true"

@@ -10,7 +10,7 @@ from config.contradictions import contradictions
 from config.hosts import URLS, Mode, why_not_host, without_credentials
 from config.live import missing_limit, missing_money_limits, sign_problems
 from config.problems import ConfigProblems, Problem, quoted
-from config.reader import Reader
+from config.reader import read_layers
 from config.schema import (
     ControlSection,
     ExecutorSection,
@@ -44,7 +44,7 @@ def load_settings(
     ConfigProblems
         With every problem found; no value of a secret is in it.
     """
-    reader = Reader(profile, extra, environ)
+    reader = read_layers(profile, extra, environ)
     problems = reader.problems
     executor = reader.section("executor", ExecutorSection)
     venue = reader.section("venue", VenueSection)
@@ -104,7 +104,7 @@ def locate_data_dir(profile: str | Path, extra: Path | None, environ: Mapping[st
     ConfigProblems
         If the files cannot be read or the directory is not usable; other settings are not judged.
     """
-    reader = Reader(profile, extra, environ)
+    reader = read_layers(profile, extra, environ)
     written = reader.layer.get("executor", {}).get("data_dir")
     reader.layer = {"executor": {} if written is None else {"data_dir": written}}
     section = reader.section("executor", ExecutorSection)

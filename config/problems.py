@@ -112,7 +112,3 @@ class ConfigProblems(ConfigError):  # noqa: N818 - the word says that there may 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(problem.line() for problem in self.problems))
-
-    def records(self) -> list[dict[str, str]]:
-        """Give the form for machines."""
-        return [problem.record() for problem in self.problems]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -21,21 +22,35 @@ _SECRET_NAME: Final = re.compile(r"secret|passw|passphrase|private_?key|api_?key
 _S = TypeVar("_S", bound=Section)
 
 
+def read_layers(profile: str | Path, extra: Path | None, environ: Mapping[str, str]) -> "Reader":
+    """Read the profile, the extra file and the environment, each over the one before."""
+    reader = Reader()
+    for path in (_profile_path(profile), extra):
+        if isinstance(path, Problem):
+            reader.problems.append(path)
+        elif path is not None:
+            reader.add(*read_file(path))
+    reader.mode_in_files = reader.layer.get("executor", {}).get("mode")
+    reader.add(*read_environment(environ, setting_names()))
+    return reader
+
+
+@dataclass(slots=True, kw_only=True)
 class Reader:
-    """The layers joined into one, and the problems found on the way."""
+    """What was written, joined, and the problems found so far.
 
-    def __init__(self, profile: str | Path, extra: Path | None, environ: Mapping[str, str]) -> None:
-        self.layer: Layer = {}
-        self.problems: list[Problem] = []
-        for path in (_profile_path(profile), extra):
-            if isinstance(path, Problem):
-                self.problems.append(path)
-            elif path is not None:
-                self._add(*read_file(path))
-        self.mode_in_files = self.layer.get("executor", {}).get("mode")
-        self._add(*read_environment(environ, setting_names()))
+    Parameters
+    ----------
+    mode_in_files
+        What the files say about `executor.mode`, whatever the environment says.
+    """
 
-    def _add(self, layer: Layer, problems: list[Problem]) -> None:
+    layer: Layer = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    mode_in_files: Written | None = None
+
+    def add(self, layer: Layer, problems: list[Problem]) -> None:
+        """Lay one more layer over what was read so far."""
         self.problems += problems
         for section, values in layer.items():
             if section in SECTIONS:

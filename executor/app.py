@@ -24,8 +24,9 @@ from executor.engine.engine import Engine
 from executor.engine.state import EngineState
 from executor.interfaces.api import build_app, serve
 from executor.interfaces.control import ControlBusy, DaemonInfo
-from executor.interfaces.control_file import ControlFile, remove_control_file, write_control_file
+from executor.interfaces.control_file import ControlFile, control_url, remove_control_file, write_control_file
 from executor.interfaces.exit_codes import ExitCode
+from executor.interfaces.token import FILE_NAME as TOKEN_NAME
 from executor.interfaces.token import ensure_token
 from executor.interfaces.version import version
 from executor.runtime.audit import audit
@@ -189,11 +190,11 @@ async def _run(settings: Settings, profile: str, *, init: bool) -> int:
             profile=profile,
             pid=os.getpid(),
         )
-        token_file = settings.control.token_file or data_dir / "control.token"
+        token_file = settings.control.token_file or data_dir / TOKEN_NAME
         token = ensure_token(token_file)
         app = build_app(Daemon(runtime, clock, info), token)
         port = await stack.enter_async_context(serve(app, settings.control.host, settings.control.port))
-        url = f"http://{settings.control.host}:{port}"
+        url = control_url(settings.control.host, port)
         write_control_file(
             data_dir,
             ControlFile(url=url, pid=info.pid, version=info.version, token_file=str(token_file.absolute())),

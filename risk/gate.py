@@ -10,11 +10,11 @@ from decimal import Decimal
 
 from executor.domain.approval import Approved
 from executor.domain.instrument import Instrument
-from executor.domain.limits import Limits
+from executor.domain.limits import MONEY_LIMITS, Limits
 from executor.domain.market import MarketSnapshot
 from executor.domain.orders import NewOrder, ParentOrder, Side, TimeInForce
 from executor.domain.timeline import NS_PER_S
-from executor.domain.units import BPS_PER_UNIT, ZERO, Quantity, is_sound
+from executor.domain.units import BPS_PER_UNIT, ONE, ZERO, Quantity, is_plain, is_sound
 from risk.refusals import RefusalCode as Code
 
 _PCT = Decimal(100)
@@ -90,9 +90,9 @@ def judge(order: NewOrder, view: GateView, limits: Limits, ticket: int) -> Appro
     ticket
         Number of this approval; the caller never uses one twice.
     """
-    if not (_is_exact(order.qty) and _is_exact(order.px)):
+    if not (is_plain(order.qty) and is_plain(order.px) and _are_sound(limits)):
         return Refused(
-            codes=(Code.INPUT_UNSOUND,), detail="quantity or price of the order is not a finite number"
+            codes=(Code.INPUT_UNSOUND,), detail="quantity or price of the order, or a limit, is not usable"
         )
     codes: list[Code] = []
     codes += _state_codes(view)
@@ -114,8 +114,7 @@ def size_cap(view: GateView, limits: Limits, side: Side, px: Decimal) -> Quantit
     rules = view.instrument
     if rules is None or not is_sound(view.expected_volume_qty) or px <= ZERO:
         return Quantity(ZERO)
-    assert view.expected_volume_qty is not None
-    unit = rules.notional(Quantity(Decimal(1)), px)
+    unit = rules.notional(ONE, px)
     caps = [
         rules.max_order_qty,
         limits.participation_pct_max / _PCT * view.expected_volume_qty,
@@ -126,13 +125,26 @@ def size_cap(view: GateView, limits: Limits, side: Side, px: Decimal) -> Quantit
     if limits.open_notional_max is not None and view.open_notional is not None:
         caps.append((limits.open_notional_max - view.open_notional) / unit)
     if limits.position_notional_max is not None and view.position_qty is not None:
-        room = limits.position_notional_max / unit - side.sign * view.position_qty - view.same_side_open_qty
-        caps.append(max(room, -side.sign * view.position_qty))
+        caps.append(
+            limits.position_notional_max / unit - side.sign * view.position_qty - view.same_side_open_qty
+        )
     return rules.round_qty(max(min(caps), ZERO))
 
 
-def _is_exact(value: object) -> bool:
-    return isinstance(value, Decimal) and value.is_finite()
+def _are_sound(limits: Limits) -> bool:
+    """Whether no limit is NaN, infinite or negative; a missing money limit is its own refusal."""
+    needed = (
+        limits.participation_pct_max,
+        limits.order_gap_s_min,
+        limits.cross_spread_bps_max,
+        limits.price_collar_bps_max,
+        limits.reference_age_s_max,
+        limits.volatility_hourly_pct_max,
+        limits.amplification_max,
+    )
+    money = (getattr(limits, name) for name in MONEY_LIMITS)
+    given = (*needed, *(limit for limit in money if limit is not None))
+    return all(is_sound(limit) and limit >= ZERO for limit in given)
 
 
 def _state_codes(view: GateView) -> list[Code]:
@@ -169,13 +181,13 @@ def _order_codes(order: NewOrder, view: GateView) -> list[Code]:
     if order.px <= ZERO:
         codes.append(Code.PX_NOT_POSITIVE)
     if parent.limit_px is not None and (
-        not _is_exact(parent.limit_px) or order.side.sign * (order.px - parent.limit_px) > ZERO
+        not is_plain(parent.limit_px) or order.side.sign * (order.px - parent.limit_px) > ZERO
     ):
         codes.append(Code.LIMIT_PRICE)
     if (
-        not _is_exact(view.parent_worst_case_qty)
+        not is_plain(view.parent_worst_case_qty)
         or view.parent_worst_case_qty < ZERO
-        or not _is_exact(parent.order_qty)
+        or not is_plain(parent.order_qty)
         or view.parent_worst_case_qty + order.qty > parent.order_qty
     ):
         codes.append(Code.OVER_PARENT)
@@ -203,22 +215,20 @@ def _market_codes(order: NewOrder, view: GateView, limits: Limits) -> list[Code]
     if market is None or (market.category, market.symbol) != (order.category, order.symbol):
         codes.append(Code.BOOK_MISSING)
     elif not (
-        _is_exact(market.best_bid) and _is_exact(market.best_ask) and ZERO < market.best_bid < market.best_ask
+        is_plain(market.best_bid) and is_plain(market.best_ask) and ZERO < market.best_bid < market.best_ask
     ):
         codes.append(Code.BOOK_CROSSED)
     else:
         codes += _collar_codes(order, market, view, limits)
     if view.book_ns is None or not 0 <= view.now_ns - view.book_ns <= limits.reference_age_s_max * NS_PER_S:
         codes.append(Code.BOOK_STALE)
-    if not is_sound(view.volatility_hourly_pct) or (view.volatility_hourly_pct or ZERO) < ZERO:
+    volatility = view.volatility_hourly_pct
+    if not is_sound(volatility) or volatility < ZERO:
         codes.append(Code.VOLATILITY_UNKNOWN)
-    elif (
-        view.volatility_hourly_pct is not None
-        and view.volatility_hourly_pct > limits.volatility_hourly_pct_max
-    ):
+    elif volatility > limits.volatility_hourly_pct_max:
         codes.append(Code.VOLATILITY_HIGH)
     volume = view.expected_volume_qty
-    if volume is None or not volume.is_finite() or volume <= ZERO:
+    if not is_sound(volume) or volume <= ZERO:
         codes.append(Code.VOLUME_UNKNOWN)
     elif order.qty * _PCT > limits.participation_pct_max * volume:
         codes.append(Code.PARTICIPATION)
@@ -232,7 +242,7 @@ def _collar_codes(order: NewOrder, market: MarketSnapshot, view: GateView, limit
     if abs(order.px - mid) * BPS_PER_UNIT > collar * mid:
         codes.append(Code.PRICE_COLLAR)
     mean = view.benchmark_px
-    if mean is None or not mean.is_finite() or mean <= ZERO:
+    if not is_sound(mean) or mean <= ZERO:
         codes.append(Code.BENCHMARK_UNKNOWN)
     elif abs(order.px - mean) * BPS_PER_UNIT > collar * mean:
         codes.append(Code.PRICE_BENCHMARK)
@@ -257,8 +267,9 @@ def _pace_codes(order: NewOrder, view: GateView, limits: Limits) -> list[Code]:
     codes += [code for used, bound, code in counts if used < 0 or used >= bound]
     ordered = view.parent_ordered_qty
     if (
-        not _is_exact(ordered)
+        not is_plain(ordered)
         or ordered < ZERO
+        or not is_plain(view.parent.order_qty)
         or ordered + order.qty > limits.amplification_max * view.parent.order_qty
     ):
         codes.append(Code.AMPLIFICATION)
@@ -275,10 +286,10 @@ def _money_codes(order: NewOrder, view: GateView, limits: Limits) -> list[Code]:
     if _exceeds(view.open_notional, notional, limits.open_notional_max):
         codes.append(Code.OPEN_NOTIONAL)
     position = view.position_qty
-    if position is None or not position.is_finite():
+    if not is_plain(position):
         return [*codes, Code.POSITION_UNKNOWN]
     same_side = view.same_side_open_qty
-    if not _is_exact(same_side) or same_side < ZERO:
+    if not is_plain(same_side) or same_side < ZERO:
         return [*codes, Code.INPUT_UNSOUND]
     after = order.side.sign * position + same_side + order.qty
     if after <= ZERO:
@@ -289,13 +300,13 @@ def _money_codes(order: NewOrder, view: GateView, limits: Limits) -> list[Code]:
     if _exceeds(view.day_notional, notional, limits.day_notional_max):
         codes.append(Code.DAY_NOTIONAL)
     pnl = view.day_pnl
-    if limits.day_loss_max is None or pnl is None or not pnl.is_finite() or pnl <= -limits.day_loss_max:
+    if limits.day_loss_max is None or not is_sound(pnl) or pnl <= -limits.day_loss_max:
         codes.append(Code.DAY_LOSS)
     return codes
 
 
 def _exceeds(used: Decimal | None, more: Decimal, bound: Decimal | None) -> bool:
-    return bound is None or used is None or not used.is_finite() or used < ZERO or used + more > bound
+    return bound is None or not is_sound(used) or used < ZERO or used + more > bound
 
 
 def _describe(order: NewOrder, view: GateView) -> str:

@@ -89,8 +89,8 @@ def _strict_object(body: bytes) -> dict[str, object]:
         return dict(pairs)
 
     try:
-        parsed = json.loads(body, object_pairs_hook=unique, parse_constant=refuse_constant)
-    except ValueError as error:
+        parsed = json.loads(body.decode(), object_pairs_hook=unique, parse_constant=refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise LocalProtocolError("create request is not JSON") from error
     if not isinstance(parsed, dict):
         raise LocalProtocolError("create request is not an object")

@@ -27,7 +27,7 @@ def wait(why: Why, wake_ns: int) -> Decision:
 
 
 def rest(view: View, qty: Quantity, why: Why, wake_ns: int) -> Decision:
-    """Rest at the touch, or at the parent's limit where that is more passive.
+    """Rest at the touch, or at the parent's limit where that is more passive; a limit below one tick waits.
 
     A resting order keeps its place while the touch is less than `reprice_ticks` ahead of it.
     """
@@ -41,9 +41,10 @@ def rest(view: View, qty: Quantity, why: Why, wake_ns: int) -> Decision:
     limit = view.order.limit_px
     if limit is not None and side.sign * (px - limit) > ZERO:
         px = limit
-    return Decision(
-        style=Style.REST, qty=qty, px=view.instrument.round_px(side, px), why=why, wake_ns=wake_ns
-    )
+    px = view.instrument.round_px(side, px)
+    if px <= ZERO:
+        return wait(Why.LIMIT_PRICE, wake_ns)
+    return Decision(style=Style.REST, qty=qty, px=px, why=why, wake_ns=wake_ns)
 
 
 def cross(view: View, qty: Quantity, why: Why) -> Decision:
@@ -56,13 +57,13 @@ def cross(view: View, qty: Quantity, why: Why) -> Decision:
         return rest(view, qty, Why.LIMIT_PRICE, again_ns)
     if view.market.spread_bps > view.cross_spread_bps_max:
         return rest(view, qty, Why.SPREAD_WIDE, again_ns)
-    px = far * (ONE + side.sign * CROSS_CAP_BPS / BPS_PER_UNIT)
+    px = Price(far * (ONE + side.sign * CROSS_CAP_BPS / BPS_PER_UNIT))
     if limit is not None and side.sign * (px - limit) > ZERO:
         px = limit
     return Decision(
         style=Style.CROSS,
         qty=qty,
-        px=Price(view.instrument.round_px(side, px)),
+        px=view.instrument.round_px(side, px),
         why=why,
         wake_ns=again_ns,
     )

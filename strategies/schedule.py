@@ -1,5 +1,6 @@
 """Cutting a quantity into slices: exact in steps, never below the venue's minimum, seeded where random."""
 
+from itertools import accumulate, pairwise
 from random import Random
 
 from executor.domain.decision import Schedule, Slice
@@ -64,18 +65,24 @@ def _split(total: int, count: int, least: int, spread_pct: int, random: Random) 
     Cumulative flooring keeps the sum exact and every prefix within one step of its ideal.
     """
     even = total / count
-    weights = [max(even * (1 + spread_pct / 100 * random.uniform(-1, 1)) - least, 0.0) for _ in range(count)]
-    scale = sum(weights)
-    if scale <= 0.0:
-        weights, scale = [1.0] * count, float(count)
+    weights = [
+        max(even * (1 + spread_pct / 100 * deviation) - least, 0.0)
+        for deviation in _deviations(count, random)
+    ]
+    reached = list(accumulate(weights))
+    if reached[-1] <= 0.0:
+        reached = [float(number) for number in range(1, count + 1)]
     rest = total - count * least
-    pieces, given, reached = [], 0, 0.0
-    for number, weight in enumerate(weights):
-        reached += weight
-        upto = rest if number == count - 1 else int(rest * (reached / scale))
-        pieces.append(least + upto - given)
-        given = upto
-    return pieces
+    upto = [0, *(int(rest * (part / reached[-1])) for part in reached[:-1]), rest]
+    return [least + after - before for before, after in pairwise(upto)]
+
+
+def _deviations(count: int, random: Random) -> list[float]:
+    """Random numbers within -1 and 1 whose sum is zero, so that no piece pays for the others beyond its bound."""
+    drawn = [random.uniform(-1, 1) for _ in range(count)]
+    mean = sum(drawn) / count
+    widest = max(1.0, *(abs(number - mean) for number in drawn))
+    return [(number - mean) / widest for number in drawn]
 
 
 def _starts(start_ns: int, end_ns: int, count: int, spread_pct: int, random: Random) -> list[int]:

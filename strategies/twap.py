@@ -42,11 +42,11 @@ class Twap:
     def decide(self, view: View) -> Decision:
         """Work the slice in force: rest, follow the touch, take the rest when its resting time is over."""
         schedule = view.schedule
+        if not schedule.slices:
+            return wait(Why.BELOW_MINIMUM, view.order.deadline_ns)
         index = schedule.slice_at(view.now_ns)
         if index < 0:
-            return wait(
-                Why.BEFORE_START, schedule.slices[0].start_ns if schedule.slices else view.order.deadline_ns
-            )
+            return wait(Why.BEFORE_START, schedule.slices[0].start_ns)
         piece = schedule.slices[index]
         if view.now_ns >= piece.end_ns:
             return wait(Why.AFTER_END, view.order.deadline_ns)
@@ -55,12 +55,13 @@ class Twap:
             return wait(Why.ON_SCHEDULE, piece.end_ns)
         turn_ns = rest_until_ns(view, piece.start_ns, piece.end_ns)
         resting = view.now_ns < turn_ns
-        dust = view.instrument.is_dust(qty, view.market.far_touch(view.order.side))
+        wish = (
+            rest(view, qty, Why.SLICE_RESTING, turn_ns) if resting else cross(view, qty, Why.SLICE_CROSSING)
+        )
+        dust = wish.px is not None and view.instrument.is_dust(qty, wish.px)
         if dust and not (resting and view.working is not None):
             return wait(Why.BELOW_MINIMUM, piece.end_ns)
-        if resting:
-            return rest(view, qty, Why.SLICE_RESTING, turn_ns)
-        return cross(view, qty, Why.SLICE_CROSSING)
+        return wish
 
 
 def wanted_qty(view: View, index: int) -> Quantity:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from executor.domain.orders import Category, Side
-from executor.domain.units import ZERO, Money, Price, Quantity
+from executor.domain.units import ZERO, Money, Price, Quantity, is_plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +38,14 @@ class Instrument:
         """Refuse rules that would make rounding meaningless."""
         for name in ("tick_size", "qty_step", "max_order_qty"):
             value: Decimal = getattr(self, name)
-            if not value.is_finite() or value <= ZERO:
-                raise ValueError(f"{self.symbol}: {name} must be a positive number, got {value}")
+            if not is_plain(value) or value <= ZERO:
+                raise ValueError(f"{self.symbol}: {name} must be a positive plain number, got {value}")
         for name in ("min_order_qty", "min_notional"):
             value = getattr(self, name)
-            if not value.is_finite() or value < ZERO:
-                raise ValueError(f"{self.symbol}: {name} must not be negative, got {value}")
+            if not is_plain(value) or value < ZERO:
+                raise ValueError(
+                    f"{self.symbol}: {name} must be a plain number and not negative, got {value}"
+                )
 
     def round_qty(self, qty: Decimal) -> Quantity:
         """Round a quantity down to `qty_step`; never up, so rounding can not over-fill."""

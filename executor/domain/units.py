@@ -7,7 +7,7 @@ what is done with it; rounding to an instrument's steps lives in `executor.domai
 import decimal
 import re
 from decimal import Decimal
-from typing import NewType
+from typing import NewType, TypeGuard
 
 Price = NewType("Price", Decimal)
 """Quote currency per base unit, as the venue prints it."""
@@ -24,6 +24,7 @@ BPS_PER_UNIT = Decimal(10_000)
 
 _PLAIN = re.compile(r"\A\d{1,18}(?:\.\d{1,18})?\Z", re.ASCII)
 _PRECISION = 38
+_DIGITS_MAX = 18
 
 
 def install_decimal_context() -> None:
@@ -64,6 +65,11 @@ def plain(value: Decimal) -> str:
     return format(value, "f")
 
 
-def is_sound(value: Decimal | None) -> bool:
-    """Tell whether a number is present and finite; the precondition of every comparison in the gate."""
-    return value is not None and value.is_finite()
+def is_sound(value: object) -> TypeGuard[Decimal]:
+    """Tell whether a number is present, exact, finite and below 10^18: arithmetic with it can not overflow."""
+    return isinstance(value, Decimal) and value.is_finite() and value.adjusted() < _DIGITS_MAX
+
+
+def is_plain(value: object) -> TypeGuard[Decimal]:
+    """Tell whether a number, its sign apart, could be written plainly; sums of such numbers are exact."""
+    return is_sound(value) and value.as_tuple().exponent >= -_DIGITS_MAX  # type: ignore[operator]

@@ -5,6 +5,7 @@ the same answer it does nothing the second time. Every order goes through the ga
 asserted here as well, so that two rooms would have to be wrong at once.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 
 from executor.domain.approval import Approved
@@ -114,15 +115,19 @@ def _adjust(desk: Desk, parent: ParentState, view: View, decision: Decision) -> 
 
 
 def _is_as_wanted(desk: Desk, parent: ParentState, view: View, child: ChildState, decision: Decision) -> bool:
+    """Whether a successor, cut to what the size limits allow once this child is gone, would be no improvement."""
     if child.style is not decision.style or child.order.px != decision.px:
         return False
-    missing = decision.qty - child.open_qty
-    if view.instrument.is_dust(missing, child.order.px):
-        return True
-    room = size_cap(gate_view(desk.state, parent), desk.state.limits, parent.order.side, child.order.px)
-    return room == ZERO or view.instrument.is_dust(
-        min(room + child.open_qty, decision.qty) - child.open_qty, child.order.px
+    look = gate_view(desk.state, parent)
+    open_notional = ZERO if look.open_notional is None else look.open_notional
+    without = replace(
+        look,
+        parent_worst_case_qty=look.parent_worst_case_qty - child.open_qty,
+        same_side_open_qty=look.same_side_open_qty - child.open_qty,
+        open_notional=open_notional - child.open_qty * child.order.px,
     )
+    cap = size_cap(without, desk.state.limits, parent.order.side, child.order.px)
+    return view.instrument.is_dust(min(decision.qty, cap) - child.open_qty, child.order.px)
 
 
 def _gap_end_ns(state: EngineState, parent: ParentState) -> int:

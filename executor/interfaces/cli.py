@@ -3,17 +3,41 @@
 import sys
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from typer.exceptions import TyperException
 
 from config.problems import ConfigProblems, Problem, quoted
-from executor.domain.errors import ExecutorError
+from executor.domain.errors import AlreadyRunning, ConfigError, ExecutorError, JournalError, TransportError
 from executor.interfaces import cli_config, cli_daemon, cli_orders, cli_watch
 from executor.interfaces.exit_codes import ExitCode, exit_code_of
 from executor.interfaces.failure import CommandFailed
 from executor.interfaces.output import prepare_streams, say, tell_problems
+
+_MEANING: Final[dict[type[ExecutorError], tuple[str, str, str]]] = {
+    ConfigError: (
+        "CONFIG",
+        "a configuration that can be used",
+        "correct it; `executor config check` lists problems",
+    ),
+    JournalError: (
+        "DB",
+        "a journal this version can trust and write",
+        "do what the text says, then start again",
+    ),
+    AlreadyRunning: (
+        "ALREADY_RUNNING",
+        "one daemon per data directory and per account",
+        "stop the other one first, or ask it with `executor status`",
+    ),
+    TransportError: (
+        "UNREACHABLE",
+        "an exchange that answers",
+        "check the address and the network, then try again",
+    ),
+}
+"""For each error that can end a command: its code, what would have been right, and the next step."""
 
 app = typer.Typer(
     add_completion=False,
@@ -76,6 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ExecutorError as error:
         tell_problems([_of_error(error)], as_json=as_json)
         return exit_code_of(error)
+    if result == ExitCode.INTERRUPTED:
+        return _interrupted(as_json=as_json)
     return int(result) if isinstance(result, int) else ExitCode.OK
 
 
@@ -111,13 +137,11 @@ def _interrupted(*, as_json: bool) -> int:
 
 
 def _of_error(error: ExecutorError) -> Problem:
-    return Problem(
-        code=type(error).__name__.upper(),
-        where="command",
-        got=quoted(str(error)),
-        allowed="see the documentation of the exit codes",
-        next_step="correct the cause and run the command again",
+    code, allowed, next_step = _MEANING.get(
+        type(error),
+        ("FAILED", "none of this", "look into the daemon's log; it may be a fault of the program"),
     )
+    return Problem(code=code, where="executor", got=str(error), allowed=allowed, next_step=next_step)
 
 
 def _one_line(kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from config.hosts import LOOPBACK
 from config.problems import Problem, quoted
 from config.secrets import Secret
 from executor.interfaces.control_file import NAME, read_control_file
@@ -18,7 +19,6 @@ from executor.interfaces.token import FILE_NAME, read_token
 
 ANSWER_S_MAX: Final = 15.0
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
-LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 STATUS_OK: Final = (200, 201)
 
 Json = dict[str, object]

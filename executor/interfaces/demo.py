@@ -19,7 +19,7 @@ from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import failed
 from executor.interfaces.output import say
 
-HOME: Final = Path("var/demo")
+HOME: Final = Path("var/sample-run")
 _START_S_MAX: Final = 30.0
 _STOP_S_MAX: Final = 25.0
 _CLI: Final = "executor.interfaces.cli"

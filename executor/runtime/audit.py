@@ -1,16 +1,16 @@
 """Replaying a whole journal through the core: the same events must give the same commands, byte for byte."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
 
-from executor.domain.errors import JournalError
+from executor.domain.errors import InvariantViolation, JournalError
 from executor.engine.engine import Engine
 from executor.runtime import record
-from executor.runtime.journal import GENESIS, chain_hash, rows
+from executor.runtime.journal import DAMAGE, GENESIS, chain_hash, rows
+from executor.runtime.tables import first_difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class AuditResult:
     Parameters
     ----------
     first_difference
-        Row at which the replay, the chain or a checkpoint first differs; None when all is identical.
+        Row at which the replay, the chain, a checkpoint or a table first differs; None when all is identical.
     """
 
     events: int
@@ -49,19 +49,25 @@ def audit(path: Path, progress: Callable[[int, int], None] | None = None) -> Aud
     try:
         # Immutable would skip the write-ahead log; read-only sees everything that was committed.
         db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-        total = db.execute("SELECT count(*) FROM journal").fetchone()
-        checkpoints = {
-            int(seq): bytes(digest) for seq, digest in db.execute("SELECT seq, sha256 FROM checkpoints")
-        }
-        return _replay(db, total[0] if total else 0, checkpoints, progress)
     except apsw.Error as error:
         raise JournalError(f"{path}: {error}") from error
+    try:
+        db.execute("BEGIN")  # one view of a journal that may be growing
+        total = db.execute("SELECT count(*) FROM journal").fetchone()
+        checkpoints = {int(seq): bytes(body) for seq, body in db.execute("SELECT seq, state FROM checkpoints")}
+        head = db.execute("SELECT value FROM meta WHERE key='head'").fetchone()
+        return _replay(db, total[0] if total else 0, checkpoints, head[0] if head else "", progress)
+    except (apsw.Error, *DAMAGE) as error:
+        raise JournalError(f"{path}: {type(error).__name__}: {error}") from error
+    finally:
+        db.close()
 
 
 def _replay(
     db: apsw.Connection,
     total: int,
     checkpoints: dict[int, bytes],
+    head: str,
     progress: Callable[[int, int], None] | None,
 ) -> AuditResult:
     engine = Engine()
@@ -71,21 +77,29 @@ def _replay(
         if link.seq != events + 1:
             difference = f"row {events + 1} is missing"
             break
-        if chain_hash(previous, link.seq, link.kind, link.event, link.commands) != link.hash:
+        if chain_hash(previous, link.seq, link.at_ns, link.kind, link.event, link.commands) != link.hash:
             difference = f"row {link.seq} ({link.kind}) breaks the hash chain"
             break
-        commands = engine.on_event(record.decode_event(link.kind, link.event))
+        try:
+            commands = engine.on_event(record.decode_event(link.kind, link.event))
+        except (InvariantViolation, *DAMAGE) as error:
+            difference = f"row {link.seq} ({link.kind}) cannot be replayed: {type(error).__name__}: {error}"
+            break
         if record.encode_commands(commands) != link.commands:
             difference = f"row {link.seq} ({link.kind}): the replay commands something else"
             break
         if link.seq in checkpoints:
             checked += 1
-            if hashlib.sha256(record.encode_state(engine.state)).digest() != checkpoints[link.seq]:
+            if record.encode_state(engine.state) != checkpoints[link.seq]:
                 difference = f"checkpoint {link.seq} holds another state than the replay"
                 break
         previous, events, sent = link.hash, link.seq, sent + len(commands)
         if progress is not None and events % 1_000 == 0:
             progress(events, total)
+    if difference is None and events and head != f"{events}:{previous.hex()}":
+        difference = f"row {events} is the last, the head says {head.partition(':')[0] or 'nothing'}"
+    if difference is None:
+        difference = first_difference(db, engine.state) or None
     return AuditResult(
         events=events,
         commands=sent,

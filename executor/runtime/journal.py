@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Final, Self, cast
 
 import apsw
+import msgspec
 
 from executor.domain.commands import Command
 from executor.domain.errors import JournalError
@@ -20,13 +21,14 @@ from executor.domain.events import BookUpdated, Event, TimerFired
 from executor.engine.engine import Engine, Touched
 from executor.engine.state import EngineState
 from executor.runtime import record
-from executor.runtime.tables import write_touched
+from executor.runtime.tables import first_difference, write_touched
 
 SCHEMA_VERSION: Final = 1
 SQLITE_MIN: Final = (3, 51, 3)
 CHECKPOINT_EVERY: Final = 20_000
 GENESIS: Final = b"\0" * 32
 _TAIL_CHECKED: Final = 1_000
+_HEAD: Final = "head"
 
 _SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -61,6 +63,18 @@ RESTORE_RECIPE: Final = (
 )
 
 
+DAMAGE: Final = (
+    apsw.CorruptError,
+    apsw.NotADBError,
+    apsw.SQLError,
+    msgspec.MsgspecError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
+"""What reading a damaged file raises: from SQLite, from the text in it, or from a row of another form."""
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """One row of the journal."""
@@ -73,10 +87,10 @@ class Link:
     hash: bytes
 
 
-def chain_hash(previous: bytes, seq: int, kind: str, event: bytes, commands: bytes) -> bytes:
+def chain_hash(previous: bytes, seq: int, at_ns: int, kind: str, event: bytes, commands: bytes) -> bytes:
     """Hash of a row: SHA-256 over the previous hash and everything in the row."""
     digest = hashlib.sha256(previous)
-    for part in (str(seq).encode(), kind.encode(), event, commands):
+    for part in (str(seq).encode(), str(at_ns).encode(), kind.encode(), event, commands):
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.digest()
@@ -85,9 +99,10 @@ def chain_hash(previous: bytes, seq: int, kind: str, event: bytes, commands: byt
 class Journal:
     """The open database of one daemon. Use `Journal.open`."""
 
-    def __init__(self, connection: apsw.Connection, instance: str) -> None:
+    def __init__(self, connection: apsw.Connection, path: Path, instance: str) -> None:
         self.instance = instance
         self._db = connection
+        self._path = path
         self._seq = 0
         self._hash = GENESIS
         self._since_checkpoint = 0
@@ -111,26 +126,38 @@ class Journal:
             If it is missing, damaged, newer than this code, read-only, or not a database. Nothing is written.
         """
         _check_sqlite()
+        if path.is_symlink():
+            raise JournalError(f"{path}: is a symbolic link; give the real path")
         fresh = not path.exists()
         if fresh and not create:
             raise JournalError(
                 f"{path}: there is no journal. If this account was never traded from here, start once with --init;"
                 f" otherwise restore it from a backup, because orders of ours may be open."
             )
-        if path.is_symlink():
-            raise JournalError(f"{path}: is a symbolic link; give the real path")
+        if fresh and not instance:
+            raise JournalError("a new journal needs an instance name")
+        if not fresh and not path.is_file():
+            raise JournalError(f"{path}: is not a file; give the path of the journal")
         try:
             flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if fresh else 0)
             connection = apsw.Connection(str(path), flags=flags)
+        except apsw.Error as error:
+            raise _explained(path, error) from error
+        try:
+            # A refusal must leave the file as it is: what waits in the write-ahead log stays there.
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             if fresh:
                 path.chmod(0o600)
-            _configure(connection, path)
-            if fresh:
+                _configure(connection, path)
                 _create(connection, instance)
             name = _check(connection, path)
-        except apsw.Error as error:
-            raise JournalError(f"{path}: {error}. {RESTORE_RECIPE}") from error
-        return cls(connection, name)
+        except (apsw.Error, *DAMAGE) as error:
+            connection.close()
+            raise _explained(path, error) from error
+        except JournalError:
+            connection.close()
+            raise
+        return cls(connection, path, name)
 
     def __enter__(self) -> Self:
         """Use the journal in a with statement."""
@@ -149,11 +176,15 @@ class Journal:
         ------
         JournalError
             If the chain is broken, a command differs from what the engine says now, or the tables disagree.
+            Nothing is written then.
         """
         try:
-            return self._recover()
-        except apsw.Error as error:
-            raise JournalError(f"{error}. {RESTORE_RECIPE}") from error
+            state = self._recover()
+            _configure(self._db, self._path)
+        except (apsw.Error, *DAMAGE) as error:
+            raise _explained(self._path, error) from error
+        self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+        return state
 
     def append(
         self, event: Event, commands: tuple[Command, ...], touched: Touched, state: EngineState
@@ -168,7 +199,7 @@ class Journal:
         seq = self._seq + 1
         kind = type(event).__name__
         body, done = record.encode_event(event), record.encode_commands(commands)
-        digest = chain_hash(self._hash, seq, kind, body, done)
+        digest = chain_hash(self._hash, seq, event.at_ns, kind, body, done)
         try:
             self._begin()
             self._db.execute(
@@ -203,9 +234,13 @@ class Journal:
         JournalError
             If the disk refused. Never retried.
         """
+        if self._failed:
+            raise JournalError("the journal failed earlier; nothing is written any more")
         if not self._dirty:
             return
         try:
+            head = f"{self._seq}:{self._hash.hex()}"
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (_HEAD, head))
             self._db.execute("COMMIT")
         except apsw.Error as error:
             self._fail(error)
@@ -224,6 +259,8 @@ class Journal:
         """Commit what is pending and let go of the file."""
         if not self._failed:
             self.commit()
+        else:
+            self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._db.close()
 
     def _begin(self) -> None:
@@ -259,7 +296,10 @@ class Journal:
                 )
             self._seq, self._hash = link.seq, link.hash
             self._since_checkpoint += 1
-        _check_tables(self._db, engine.state)
+        _check_head(self._db, self._seq, self._hash)
+        difference = first_difference(self._db, engine.state)
+        if difference:
+            raise JournalError(f"table and journal disagree: {difference}. {RESTORE_RECIPE}")
         return engine.state
 
 
@@ -283,8 +323,6 @@ def _check_sqlite() -> None:
 
 
 def _configure(db: apsw.Connection, path: Path) -> None:
-    if db.readonly("main"):
-        raise JournalError(f"{path}: cannot be written; check owner and permissions. Nothing was changed.")
     mode = db.execute("PRAGMA journal_mode=WAL").fetchone()
     db.execute("PRAGMA synchronous=FULL")
     full = db.execute("PRAGMA synchronous").fetchone()
@@ -293,8 +331,6 @@ def _configure(db: apsw.Connection, path: Path) -> None:
 
 
 def _create(db: apsw.Connection, instance: str) -> None:
-    if not instance:
-        raise JournalError("a new journal needs an instance name")
     db.execute("BEGIN IMMEDIATE")
     db.execute(_SCHEMA)
     db.execute(
@@ -304,6 +340,8 @@ def _create(db: apsw.Connection, instance: str) -> None:
 
 
 def _check(db: apsw.Connection, path: Path) -> str:
+    if db.readonly("main"):
+        raise JournalError(f"{path}: cannot be written; check owner and permissions. Nothing was changed.")
     verdict = db.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != ("ok",):
         raise JournalError(f"{path}: damaged ({verdict}). {RESTORE_RECIPE}")
@@ -339,7 +377,7 @@ def _hash_at(db: apsw.Connection, seq: int) -> bytes:
     if seq == 0:
         return GENESIS
     first = max(seq - _TAIL_CHECKED, 0)
-    previous, number = None, first
+    previous, number = GENESIS if first == 0 else None, first
     for link in rows(db, first):
         if link.seq > seq:
             break
@@ -354,21 +392,24 @@ def _hash_at(db: apsw.Connection, seq: int) -> bytes:
 def _check_link(previous: bytes, number: int, link: Link) -> None:
     if link.seq != number + 1:
         raise JournalError(f"journal row {number + 1} is missing. {RESTORE_RECIPE}")
-    if chain_hash(previous, link.seq, link.kind, link.event, link.commands) != link.hash:
+    if chain_hash(previous, link.seq, link.at_ns, link.kind, link.event, link.commands) != link.hash:
         raise JournalError(f"journal row {link.seq} was changed after it was written. {RESTORE_RECIPE}")
 
 
-def _check_tables(db: apsw.Connection, state: EngineState) -> None:
-    """Hold the tables for people against the state: fills and totals were written in one transaction."""
-    for parent in state.parents.values():
-        name = parent.order.parent_id
-        row = db.execute("SELECT cum_qty FROM parents WHERE parent_id=?", (name,)).fetchone()
-        if row is None or row[0] != format(parent.cum_qty, "f"):
-            raise JournalError(
-                f"table and journal disagree about {name}: {row} and {parent.cum_qty}. {RESTORE_RECIPE}"
-            )
-    count = db.execute("SELECT count(*) FROM fills").fetchone()
-    if count != (len(state.executions),):
-        raise JournalError(
-            f"{count} fills in the table, {len(state.executions)} in the journal. {RESTORE_RECIPE}"
-        )
+def _check_head(db: apsw.Connection, seq: int, digest: bytes) -> None:
+    """Hold the last row against the note every commit leaves: rows missing at the end break no chain."""
+    row = db.execute("SELECT value FROM meta WHERE key=?", (_HEAD,)).fetchone()
+    found = row is None if seq == 0 else row == (f"{seq}:{digest.hex()}",)
+    if not found:
+        raise JournalError(f"the journal ends at row {seq}, its head says {row}. {RESTORE_RECIPE}")
+
+
+def _explained(path: Path, error: BaseException) -> JournalError:
+    """Say what to do about an error: only damage calls for the backup."""
+    if isinstance(error, DAMAGE):
+        return JournalError(f"{path}: {type(error).__name__}: {error}. {RESTORE_RECIPE}")
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        advice = "another program holds it: end that program, then start again"
+    else:
+        advice = "check the path, its owner and permissions, and the disk"
+    return JournalError(f"{path}: {type(error).__name__}: {error}; {advice}. Nothing was changed.")

@@ -222,11 +222,11 @@ class LiveRuntime:
         self._group.create_task(run())
 
     async def _one(self, answer: Awaitable[Event]) -> None:
-        self.post(await answer)
+        await self._inbox.put(await answer)  # an answer is never dropped: its task waits for room
 
     async def _many(self, answers: Awaitable[list[Event]]) -> None:
         for event in await answers:
-            self.post(event)
+            await self._inbox.put(event)
 
     async def _write(self) -> None:
         while True:
@@ -275,4 +275,4 @@ class LiveRuntime:
             answer = await self._venue.cancel(command)
             self._log("cancel on failure", level="error", id=name, answer=type(answer).__name__)
 
-        await asyncio.gather(*(cancel(name) for name in self.remaining()))
+        await asyncio.gather(*(cancel(name) for name in self.remaining()), return_exceptions=True)

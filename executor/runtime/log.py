@@ -38,7 +38,7 @@ class LineLog:
             line = json.dumps({"at": stamp, "level": level, "message": message, **fields}, default=str)
         else:
             details = " ".join(f"{name}={_plain(value)}" for name, value in fields.items())
-            line = f"{stamp} {level.upper():7} {message} {details}".rstrip()
+            line = f"{stamp} {level.upper():7} {_plain(message)} {details}".rstrip()
         try:
             self._output.write(f"{line}\n")
             self._output.flush()

@@ -1,8 +1,11 @@
 """Tables for people beside the journal: parents, children and fills as they stand, in the same transaction."""
 
+from decimal import Decimal
+
 import apsw
 
 from executor.domain.fills import Fill
+from executor.domain.orders import Side
 from executor.domain.units import plain
 from executor.engine.engine import Touched
 from executor.engine.state import ChildState, EngineState, ParentState
@@ -21,6 +24,31 @@ def write_touched(db: apsw.Connection, touched: Touched, state: EngineState, seq
         db.execute(
             "INSERT OR REPLACE INTO parents VALUES (?,?,?,?,?,?,?,?,?,?,?)", _parent_row(state.parents[name])
         )
+
+
+def first_difference(db: apsw.Connection, state: EngineState) -> str:
+    """Where the tables first disagree with the state about quantities; empty when they agree."""
+    parents = dict(db.execute("SELECT parent_id, cum_qty || ' ' || cum_notional FROM parents"))
+    for name, parent in state.parents.items():
+        expected = f"{plain(parent.cum_qty)} {plain(parent.cum_notional)}"
+        if parents.pop(name, None) != expected:
+            return f"parent {name} has {expected} by the journal"
+    children = dict(db.execute("SELECT client_order_id, qty || ' ' || cum_qty FROM children"))
+    for name, child in state.children.items():
+        expected = f"{plain(child.order.qty)} {plain(child.cum_qty)}"
+        if children.pop(name, None) != expected:
+            return f"child {name} has {expected} by the journal"
+    fills: dict[str, tuple[str, Decimal, Decimal]] = {}
+    for category, symbol, exec_id, side, qty, px in db.execute(
+        "SELECT category, symbol, exec_id, side, last_qty, last_px FROM fills"
+    ):
+        fills[f"{category}:{symbol}:{exec_id}"] = (side, Decimal(qty), Decimal(px))
+    for key, content in state.executions.items():
+        side, qty, px = content.split(":")
+        if fills.pop(key, None) != (Side(int(side)).name, Decimal(qty), Decimal(px)):
+            return f"fill {key} is {content} by the journal"
+    strangers = [*parents, *children, *fills]
+    return f"{strangers[0]} is not in the journal" if strangers else ""
 
 
 def _fill_row(fill: Fill, seq: int) -> tuple[str | int, ...]:

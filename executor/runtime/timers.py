@@ -2,10 +2,13 @@
 
 import asyncio
 
+from executor.domain.errors import Overflow
 from executor.domain.events import TimerFired
 from executor.domain.ports import Post
 from executor.domain.timeline import NS_PER_S
 from executor.runtime.clock import Clock
+
+_AGAIN_S = 0.1
 
 
 class Timers:
@@ -32,4 +35,7 @@ class Timers:
 
     def _fire(self, key: str) -> None:
         del self._pending[key]
-        self._post(TimerFired(at_ns=0, key=key))
+        try:
+            self._post(TimerFired(at_ns=0, key=key))
+        except Overflow:  # the engine waits for this timer and will not set it again
+            self._pending[key] = asyncio.get_running_loop().call_later(_AGAIN_S, self._fire, key)

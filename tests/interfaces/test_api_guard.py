@@ -2,10 +2,15 @@
 
 import asyncio
 import logging
+from decimal import Decimal
 
 import pytest
 from control_double import add_parent
 from doors import TOKEN, Door
+
+from config.problems import ConfigProblems
+from config.secrets import Secret
+from executor.interfaces.api import build_app, serve
 
 BODY = {"symbol": "BTCUSDT", "side": "buy", "qty": "1.5", "residual": "leave", "duration": "30m"}
 KEY = {"Idempotency-Key": "intent-1"}
@@ -258,3 +263,16 @@ async def test_h17_an_internal_error_tells_an_id_and_logs_the_rest(
     assert "the-inner-detail" in caplog.text
     assert "the-inner-detail" not in str(answer)
     assert TOKEN not in caplog.text
+
+
+async def test_c13_a_port_in_use_is_a_configuration_error(door: Door):
+    app = build_app(door.control, Secret(TOKEN))
+    with pytest.raises(ConfigProblems, match="API_BIND"):
+        async with serve(app, "127.0.0.1", door.port):
+            pass
+
+
+async def test_a_report_is_plain_json(door: Door):
+    add_parent(door.control.state)
+    door.control.reports["tst-1"] = {"a": Decimal("1E+2"), "b": ({"c": Decimal("0.10")}, None, 5)}
+    assert (await door.get("/v1/parents/tst-1/report"))[1] == {"a": "100", "b": [{"c": "0.10"}, None, 5]}

@@ -1,7 +1,10 @@
 """The command line against a running interface."""
 
+import io
 import json
+import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -213,6 +216,43 @@ def test_a_wrong_token_and_a_dead_daemon(run, daemon: Daemon, tmp_path: Path):
     assert (code, err.split(" ")[0]) == (ExitCode.UNREACHABLE, "DAEMON_NOT_RUNNING")
 
 
+def test_a_terminal_shows_a_live_board(run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch):
+    parent = add_parent(daemon.control.state)
+    daemon.control.reports["tst-1"] = {"parent_id": "tst-1", "venue": "sandbox"}
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr("time.sleep", lambda _: setattr(parent, "status", ParentStatus.COMPLETE))
+    code, out, err = run(*ORDER, "--wait")
+    assert code == ExitCode.OK
+    assert "SPREAD_WIDE" in err
+    assert "Cost report of tst-1" in out
+    assert "Cost report of tst-1" in run("report", "tst-1")[1]
+    assert json.loads(run(*ORDER, "--wait", "--json")[1])["report"]["venue"] == "sandbox"
+
+
+def test_something_else_listens_there(run, daemon: Daemon):
+    for raw in (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", b"SSH-2.0-x\r\n"):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            answering = threading.Thread(target=_answer_once, args=(server, raw))
+            answering.start()
+            code, _, err = run("status", "--url", f"http://127.0.0.1:{server.getsockname()[1]}")
+            answering.join(5)
+        assert code == ExitCode.UNREACHABLE
+        assert err.split(" ")[0] in ("ANSWER", "CONNECTION_LOST")
+
+
+def _answer_once(server: socket.socket, raw: bytes) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(4_096)
+        connection.sendall(raw)
+
+
+def test_a_bad_data_directory_is_a_configuration_error(run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("EXECUTOR_EXECUTOR__DATA_DIR", "")
+    code, _, err = run("status")
+    assert (code, err.split(" ")[0]) == (ExitCode.USAGE, "CONFIG_PATH")
+
+
 def test_another_version_is_said(run, daemon: Daemon):
     token_file = str(daemon.data_dir / "token")
     write_control_file(
@@ -222,6 +262,19 @@ def test_another_version_is_said(run, daemon: Daemon):
     assert code == ExitCode.OK
     assert "VERSION_MISMATCH" in err
     assert "9.9.9" in err
+
+
+@pytest.mark.parametrize(("typed", "asked"), [("BTCUSDT 5", 1), ("yes", 0)])
+def test_real_money_asks_on_the_terminal(
+    run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch, typed: str, asked: int
+):
+    daemon.control.info = DaemonInfo(version="0+source", instance="l", venue="bybit-live", profile="x", pid=1)
+    terminal = io.StringIO(f"{typed}\n")
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", terminal)
+    _, _, err = run(*ORDER)
+    assert "Type BTCUSDT 5" in err
+    assert len(daemon.control.asked) == asked
 
 
 def test_real_money_asks_for_the_words_again(run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch):

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -13,6 +14,7 @@ from executor.interfaces.control_file import read_control_file
 from executor.interfaces.token import read_token
 
 DEADLINE_S = 60.0
+_PAUSE = threading.Event()
 
 
 def wait_until(condition, what, *, deadline_s=DEADLINE_S, step_s=0.02):
@@ -22,23 +24,35 @@ def wait_until(condition, what, *, deadline_s=DEADLINE_S, step_s=0.02):
         value = condition()
         if value:
             return value
-        time.sleep(step_s)
+        _PAUSE.wait(step_s)
     raise AssertionError(f"{what} did not happen within {deadline_s} s")
 
 
 class Exchange:
     """The local exchange in a process of its own."""
 
-    def __init__(self, home: Path, *words: str) -> None:
+    def __init__(self, process, addresses):
+        self.process = process
+        self.addresses = addresses
+
+    @classmethod
+    def start(cls, home: Path, *words: str):
         ready = home / "exchange.json"
-        self._log = (home / "exchange.log").open("wb")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", "--port", "0", "--control-port", "0", "--ready-file", str(ready), *words],
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
+        command = [
+            sys.executable,
+            "-m",
+            "sandbox",
+            "--port",
+            "0",
+            "--control-port",
+            "0",
+            "--ready-file",
+            str(ready),
+        ]
+        with (home / "exchange.log").open("wb") as output:
+            process = subprocess.Popen([*command, *words], stdout=output, stderr=subprocess.STDOUT)
         wait_until(ready.is_file, "the exchange's start")
-        self.addresses = json.loads(ready.read_text())
+        return cls(process, json.loads(ready.read_text()))
 
     def get(self, path):
         with urllib.request.urlopen(f"{self.addresses['control']}{path}", timeout=10) as answer:
@@ -52,7 +66,6 @@ class Exchange:
     def close(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(20)
-        self._log.close()
 
 
 class Daemon:
@@ -91,6 +104,14 @@ class Daemon:
 
         self.control = wait_until(answers, "the daemon's start")
         self.token = read_token(Path(self.control.token_file)).reveal()
+
+    def let_run(self, seconds):
+        """Let it work for a time; it must not end by itself."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return
+        raise AssertionError(f"the daemon ended by itself: {self.log_tail()}")
 
     def kill(self):
         self.process.kill()

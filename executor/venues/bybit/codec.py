@@ -32,6 +32,8 @@ _STATUS: Final = {
     "Rejected": VenueStatus.REJECTED,
 }
 _TRADE: Final = "Trade"
+_TEXT_LEN_MAX: Final = 200
+_INTEGER_MAX: Final = 9_000_000_000_000  # as milliseconds the year 2255, whose nanoseconds still fit 64 bits
 
 
 def create_fields(order: NewOrder) -> dict[str, object]:
@@ -175,20 +177,25 @@ def decode_trade(row: Row) -> tuple[Decimal, Decimal]:
 
 def _text(row: Row, key: str) -> str:
     value = row.get(key)
-    if not isinstance(value, str):
-        raise RemoteProtocolError(f"{key} is {value!r}, not text")
+    if not isinstance(value, str) or not _is_printable(value):
+        raise RemoteProtocolError(f"{key} is {str(value)[:80]!r}, not text")
     return value
 
 
 def _optional(row: Row, key: str) -> str:
     value = row.get(key)
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and _is_printable(value) else ""
+
+
+def _is_printable(text: str) -> bool:
+    """Whether a text can be written down: JSON may carry halves of characters that no file can hold."""
+    return len(text) <= _TEXT_LEN_MAX and text.isprintable()
 
 
 def _flag(row: Row, key: str) -> bool:
     value = row.get(key)
     if not isinstance(value, bool):
-        raise RemoteProtocolError(f"{key} is {value!r}, not true or false")
+        raise RemoteProtocolError(f"{key} is {str(value)[:80]!r}, not true or false")
     return value
 
 
@@ -213,15 +220,13 @@ def _signed(row: Row, key: str) -> Decimal:
 
 
 def _integer(row: Row, key: str) -> int:
+    """Read a whole number, not negative, small enough for everything that is done with it."""
     value = row.get(key)
-    if isinstance(value, bool):
-        raise RemoteProtocolError(f"{key} is {value!r}")
-    if isinstance(value, int):
-        return value
-    text = _text(row, key)
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
-        raise RemoteProtocolError(f"{key} is {text[:40]!r}, not a whole number")
-    return int(text)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 13:
+        value = int(value)
+    if type(value) is not int or not 0 <= value <= _INTEGER_MAX:
+        raise RemoteProtocolError(f"{key} is {str(value)[:40]!r}, not a whole number")
+    return value
 
 
 def _side(row: Row) -> Side:

@@ -114,27 +114,40 @@ class OrderEntry:
         """
         sent_ns = self._clock.now_ns()
         async with self._http.get(f"{self._url}{TIME_PATH}", allow_redirects=False) as response:
-            answer = _read(await response.content.read(_ANSWER_BYTES_MAX))
+            answer = _read(await _body(response))
         self._time.learn(sent_ns, self._clock.now_ns(), int(str(answer.result["timeNano"])) // 1_000_000)
 
     async def _post(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         async with self._http.post(
             f"{self._url}{path}", data=body, headers=headers, allow_redirects=False
         ) as response:
-            raw = await response.content.read(_ANSWER_BYTES_MAX)
+            raw = await _body(response)
             if response.status != 200:
                 raise ValueError(f"HTTP {response.status}")
             return _read(raw)
 
 
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """Read a whole body, which may come in pieces, up to a bound."""
+    raw = b""
+    async for piece in response.content.iter_any():
+        raw += piece
+        if len(raw) > _ANSWER_BYTES_MAX:
+            raise ValueError(f"an answer of more than {_ANSWER_BYTES_MAX} bytes")
+    return raw
+
+
 def _read(raw: bytes) -> Answer:
-    parsed = json.loads(raw)
+    try:
+        parsed = json.loads(raw)
+    except RecursionError as error:
+        raise ValueError("an answer nested too deeply") from error
     if not isinstance(parsed, dict) or type(parsed.get("retCode")) is not int:
         raise ValueError("answer without a return code")
     result = parsed.get("result")
     return Answer(
         code=parsed["retCode"],
-        text=str(parsed.get("retMsg", ""))[:200],
+        text=_plain(parsed.get("retMsg", "")),
         result=result if isinstance(result, dict) else {},
     )
 
@@ -149,9 +162,17 @@ def _created(order: NewOrder, answer: Answer, sent_sha256: str) -> Event:
         fatal = outcome is CreateOutcome.FATAL
         return OrderRejected(at_ns=0, client_order_id=name, code=answer.code, text=answer.text, fatal=fatal)
     venue_order_id = answer.result.get("orderId")
-    if answer.result.get("orderLinkId") != name or not isinstance(venue_order_id, str):
+    is_id = isinstance(venue_order_id, str) and venue_order_id.isascii() and 0 < len(venue_order_id) <= 64
+    if answer.result.get("orderLinkId") != name or not is_id:
         return OrderOutcomeUnknown(at_ns=0, client_order_id=name, detail="accepted, but not under our id")
-    return OrderAcked(at_ns=0, client_order_id=name, venue_order_id=venue_order_id, sent_sha256=sent_sha256)
+    return OrderAcked(
+        at_ns=0, client_order_id=name, venue_order_id=str(venue_order_id), sent_sha256=sent_sha256
+    )
+
+
+def _plain(text: object) -> str:
+    """Shorten a text of the venue to what can be written down."""
+    return str(text)[:200].encode(errors="backslashreplace").decode()
 
 
 def _name(error: BaseException) -> str:

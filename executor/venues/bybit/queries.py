@@ -162,8 +162,17 @@ class Queries:
             try:
                 answer = await asyncio.to_thread(ask, **parameters)
             except (InvalidRequestError, FailedRequestError) as error:
-                raise TransportError(f"{error.status_code}: {error.message}") from error
-            except (requests.RequestException, ValueError) as error:
+                text = str(error.message).encode(errors="backslashreplace").decode()
+                raise TransportError(f"{error.status_code}: {text}") from error
+            except (
+                requests.RequestException,
+                # pybit trusts the form of an answer and fails over one that has another
+                ValueError,
+                KeyError,
+                TypeError,
+                AttributeError,
+                RecursionError,
+            ) as error:
                 raise TransportError(f"{type(error).__name__}: {error}") from error
         result = answer.get("result") if isinstance(answer, dict) else None
         if not isinstance(result, dict):
