@@ -6,6 +6,7 @@ Values are quoted, cut and stripped of control characters here, so that no calle
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from executor.domain.errors import ConfigError
@@ -32,6 +33,11 @@ def quoted(value: object) -> str:
     cut = text if len(text) <= GOT_CHARS_MAX else f"{text[: GOT_CHARS_MAX - 1]}…"
     escaped = printable(cut)
     return f'"{escaped}"' if isinstance(value, str) else escaped
+
+
+def place(path: Path) -> str:
+    """Show where something lies: escaped and whole, since the end of a path is what tells."""
+    return f'"{printable(str(path))}"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

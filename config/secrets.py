@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from config.hosts import Mode
-from config.problems import MASK, ConfigProblems, Problem, quoted
+from config.problems import MASK, ConfigProblems, Problem, place
 
 ENV_NAMES: Final[dict[Mode, tuple[str, str]]] = {
     Mode.SANDBOX: ("BYBIT_SANDBOX_API_KEY", "BYBIT_SANDBOX_API_SECRET"),
@@ -125,7 +125,7 @@ def known_secrets(environ: Mapping[str, str]) -> list[str]:
 
 def open_private(path: Path) -> tuple[bytes, Problem | None]:
     """Read a small file that must be ours alone: regular, not a link, our owner, mode 0600 or less."""
-    where = quoted(str(path))
+    where = place(path)
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
@@ -145,7 +145,7 @@ def open_private(path: Path) -> tuple[bytes, Problem | None]:
 
 def _trust_problem(status: os.stat_result, path: Path) -> Problem | None:
     """Say why an open file is not ours alone; None if it is."""
-    where = quoted(str(path))
+    where = place(path)
     if not stat.S_ISREG(status.st_mode):
         return _problem(
             "SECRET_READ", where, "not a regular file", "a regular file of ours", "check the path"
@@ -165,7 +165,7 @@ def _from_file(path: Path) -> tuple[Credentials | None, list[Problem]]:
     raw, problem = open_private(path)
     if problem is not None:
         return None, [problem]
-    where = quoted(str(path))
+    where = place(path)
     if not raw.strip():
         return None, [
             _problem("SECRET_EMPTY", where, "an empty file", KEY_FILE_FORM, "write the key pair into it")

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from config.problems import Problem, quoted
+from config.problems import Problem, place, quoted
 
 ENV_PREFIX: Final = "EXECUTOR_"
 FILE_BYTES_MAX: Final = 262_144
@@ -138,7 +138,7 @@ def _fault(raw: bytes) -> str | None:
 def _unreadable(path: Path, reason: str) -> Problem:
     return Problem(
         code="CONFIG_READ",
-        where=quoted(str(path)),
+        where=place(path),
         got=reason,
         allowed="a readable TOML file in UTF-8 without byte order mark",
         next_step="check the path and its permissions, or save the file as plain UTF-8",

@@ -5,9 +5,8 @@ import gc
 import os
 import secrets
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
@@ -18,6 +17,7 @@ from executor.domain.commands import Reply
 from executor.domain.errors import ConfigError, JournalError, Overflow
 from executor.domain.events import EngineStarted, Event, ShutdownRequested
 from executor.domain.orders import base36
+from executor.domain.ports import Log
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import install_decimal_context
 from executor.engine.engine import Engine
@@ -29,7 +29,7 @@ from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.token import FILE_NAME as TOKEN_NAME
 from executor.interfaces.token import ensure_token
 from executor.interfaces.version import version
-from executor.runtime.audit import audit
+from executor.runtime.audit import AuditResult, audit
 from executor.runtime.clock import Clock
 from executor.runtime.journal import Journal
 from executor.runtime.live import LiveRuntime
@@ -40,17 +40,6 @@ from executor.venues.bybit.gateway import BybitVenue
 from risk.turnstile import Turnstile
 
 JOURNAL_NAME = "journal.db"
-
-
-@dataclass(frozen=True, slots=True)
-class AuditReport:
-    """What an audit says to the command line."""
-
-    events: int
-    commands: int
-    identical: bool
-    first_difference: str | None
-    detail: str
 
 
 class Daemon:
@@ -107,8 +96,16 @@ def standing_doubts(state: EngineState) -> tuple[str, ...]:
     return tuple(code for holds, code in checks if holds)
 
 
-def run_daemon(settings: Settings, profile: str, init: bool) -> int:
+def run_daemon(settings: Settings, profile: str, *, init: bool, new: bool) -> int:
     """Run the daemon until it is asked to end; returns the exit code.
+
+    Parameters
+    ----------
+    init
+        Whether a missing journal may be created; on the sandbox it always may.
+    new
+        Whether an existing journal is put aside first; on the sandbox only, whose exchange forgets everything
+        when it is started anew.
 
     Raises
     ------
@@ -121,20 +118,13 @@ def run_daemon(settings: Settings, profile: str, init: bool) -> int:
         )
     install_decimal_context()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings, profile, init=init))
+        return runner.run(_run(settings, profile, init=init, new=new))
 
 
-def run_audit(path: Path) -> AuditReport:
+def run_audit(path: Path, progress: Callable[[int, int], None] | None = None) -> AuditResult:
     """Replay a journal through the core and compare every command, byte for byte."""
     install_decimal_context()
-    result = audit(path)
-    return AuditReport(
-        events=result.events,
-        commands=result.commands,
-        identical=result.identical,
-        first_difference=result.first_difference,
-        detail=f"{result.checkpoints} checkpoints equal; head of the chain {result.head_sha256[:16]}",
-    )
+    return audit(path, progress)
 
 
 def access_of(settings: Settings) -> Access:
@@ -152,7 +142,7 @@ def access_of(settings: Settings) -> Access:
     )
 
 
-async def _run(settings: Settings, profile: str, *, init: bool) -> int:
+async def _run(settings: Settings, profile: str, *, init: bool, new: bool) -> int:
     clock = Clock()
     log = LineLog(clock.now_ns, settings.log.level.value, as_json=settings.log.format.value == "json")
     data_dir = settings.executor.data_dir
@@ -160,6 +150,8 @@ async def _run(settings: Settings, profile: str, *, init: bool) -> int:
     async with AsyncExitStack() as stack:
         stack.enter_context(ProcessLock(data_dir / "executor.lock"))
         stack.enter_context(ProcessLock(account_lock_path(access.rest_url, access.api_key)))
+        if new:
+            put_journal_aside(settings, log)
         journal = stack.enter_context(
             Journal.open(
                 data_dir / JOURNAL_NAME,
@@ -220,6 +212,31 @@ async def _run(settings: Settings, profile: str, *, init: bool) -> int:
         )
         gc.freeze()
         return await _until_stopped(runtime, settings, log)
+
+
+def put_journal_aside(settings: Settings, log: Log) -> None:
+    """Rename the journal so that a new one is begun; nothing is deleted.
+
+    Raises
+    ------
+    ConfigError
+        On any venue but the sandbox, where orders of the old journal could still be open.
+    """
+    if settings.executor.mode is not Mode.SANDBOX:
+        raise ConfigError(
+            "--new is for the sandbox only: on a real venue the journal is what knows our orders"
+        )
+    path = settings.executor.data_dir / JOURNAL_NAME
+    if not path.exists():
+        return
+    number = 1
+    while path.with_name(f"{path.stem}.{number}{path.suffix}").exists():
+        number += 1
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(path.with_name(f"{path.stem}.{number}{path.suffix}{suffix}"))
+    log("journal put aside", path=path.with_name(f"{path.stem}.{number}{path.suffix}"))
 
 
 async def _until_stopped(runtime: LiveRuntime, settings: Settings, log: LineLog) -> int:

@@ -306,7 +306,8 @@ def _money_codes(order: NewOrder, view: GateView, limits: Limits) -> list[Code]:
 
 
 def _exceeds(used: Decimal | None, more: Decimal, bound: Decimal | None) -> bool:
-    return bound is None or not is_sound(used) or used < ZERO or used + more > bound
+    """Compares with what is left of the bound: next to a large `more` a tiny `used` would be rounded away."""
+    return bound is None or not is_sound(used) or used < ZERO or used > bound - more
 
 
 def _describe(order: NewOrder, view: GateView) -> str:

@@ -65,7 +65,7 @@ REFUSAL_TEXT: Final[dict[RefusalCode, str]] = {
     _C.SYMBOL_BLOCKED: "something is unexplained: an orphan fill, a conflicting fill, a position difference",
     _C.INSTRUMENT_UNKNOWN: "the venue's rules of this symbol were not read",
     _C.INSTRUMENT_NOT_TRADING: "the venue does not trade this symbol now",
-    _C.INPUT_UNSOUND: "a number that a check needs is missing, NaN, infinite, negative or of the wrong type",
+    _C.INPUT_UNSOUND: "a needed number is missing, NaN, infinite, negative, beyond 18 digits or of the wrong type",
     _C.BOOK_MISSING: "there is no order book for this symbol",
     _C.BOOK_STALE: "the order book is older than `reference_age_s_max`, or from the future",
     _C.BOOK_CROSSED: "the best bid is not below the best ask, or a price is not positive",

@@ -26,11 +26,18 @@ class Turnstile:
 
     def why_closed(self, approved: Approved[T]) -> str:
         """Use up the ticket and return an empty text, or say why it may not pass."""
+        void = self.why_void(approved)
+        if void:
+            return void
+        if approved.ticket <= self._last_ticket:
+            return f"ticket {approved.ticket} was used, or overtaken by {self._last_ticket}"
+        self._last_ticket = approved.ticket
+        return ""
+
+    def why_void(self, approved: Approved[T]) -> str:
+        """Why an approval may not leave any more, whether or not its ticket was used; empty if it may."""
         if self._closed:
             return "opening is closed"
         if approved.halt_epoch != self._halt_epoch:
             return "a halt came after the approval"
-        if approved.ticket <= self._last_ticket:
-            return f"ticket {approved.ticket} was used, or overtaken by {self._last_ticket}"
-        self._last_ticket = approved.ticket
         return ""

@@ -73,7 +73,7 @@ def _split(total: int, count: int, least: int, spread_pct: int, random: Random) 
     if reached[-1] <= 0.0:
         reached = [float(number) for number in range(1, count + 1)]
     rest = total - count * least
-    upto = [0, *(int(rest * (part / reached[-1])) for part in reached[:-1]), rest]
+    upto = [0, *(min(rest, int(rest * (part / reached[-1]))) for part in reached[:-1]), rest]
     return [least + after - before for before, after in pairwise(upto)]
 
 

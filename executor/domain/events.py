@@ -61,6 +61,16 @@ class InstrumentLoaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentMissing:
+    """The venue answered that it has no such symbol."""
+
+    at_ns: int
+    category: Category
+    symbol: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BookUpdated:
     """A conflated snapshot of a symbol's market."""
 
@@ -354,6 +364,7 @@ class TimerFired:
 Event = (
     EngineStarted
     | InstrumentLoaded
+    | InstrumentMissing
     | BookUpdated
     | BookLost
     | StreamChanged

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from executor.domain.orders import Category, Liquidity, Side
-from executor.domain.units import Money, Price, Quantity
+from executor.domain.units import Money, Price, Quantity, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,5 +40,5 @@ class Fill:
 
     @property
     def content(self) -> str:
-        """What must be equal in every copy of the same execution."""
-        return f"{self.side}:{self.last_qty}:{self.last_px}"
+        """What must be equal in every copy of the same execution; trailing zeros are not part of it."""
+        return f"{self.side}:{plain(self.last_qty.normalize())}:{plain(self.last_px.normalize())}"

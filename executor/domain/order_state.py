@@ -61,7 +61,6 @@ CHILD_MOVES: Final[dict[ChildStatus, dict[ChildStatus, str]]] = {
         _S.FILLED: "found finished",
         _S.CANCELED: "found finished",
         _S.REJECTED: "refused after all, or proved never to have existed",
-        _S.PENDING_CANCEL: "found while the parent wants it gone",
     },
     _S.FILLED: {},
     _S.CANCELED: {

@@ -1,7 +1,8 @@
 """The life of a parent order as a table, with a reason for every row.
 
 A parent that ended short is never COMPLETE. Its final states are reached only when every child is proven
-finished, so CANCELED and EXPIRED mean that nothing of ours is left at the venue.
+finished, so CANCELED and EXPIRED mean that nothing of ours is left at the venue; EXECUTING therefore never
+ends directly.
 """
 
 from enum import StrEnum
@@ -49,7 +50,6 @@ class Reason(StrEnum):
     STREAM_LOST = "STREAM_LOST"
     RECOVERED = "RECOVERED"
     REPEAT_THROTTLE = "REPEAT_THROTTLE"
-    SHUTDOWN = "SHUTDOWN"
     OVER_FILLED = "OVER_FILLED"
     VENUE_REJECTS = "VENUE_REJECTS"
     BELOW_MINIMUM = "BELOW_MINIMUM"
@@ -81,10 +81,6 @@ PARENT_MOVES: Final[dict[ParentStatus, dict[ParentStatus, str]]] = {
         _S.ACTIVE: "the child is finished without filling",
         _S.PAUSED: "operator, circuit or doubt; the child is being cancelled",
         _S.ADJUSTING: "new parameters; the child is being cancelled",
-        _S.COMPLETE: "the last child is finished and only dust is left",
-        _S.CANCELED: "operator; the child is finished",
-        _S.EXPIRED: "deadline; the child is finished",
-        _S.FAILED: "cannot go on; the child is finished",
     },
     _S.FILLED: {
         _S.COMPLETE: "nothing, or only dust, is left",

@@ -16,6 +16,7 @@ from executor.domain.timeline import utc_day
 from executor.domain.units import ZERO
 from executor.engine.desk import Desk
 from executor.engine.halt import halt
+from executor.engine.markets import mid_before
 from executor.engine.report import running_shortfall_bps
 from executor.engine.state import (
     ChildState,
@@ -90,9 +91,8 @@ def _book_child(desk: Desk, child: ChildState, fill: Fill) -> None:
     if fill.liquidity is Liquidity.MAKER:
         child.maker_qty += fill.last_qty
     market = desk.state.markets.get(market_key(fill.category, fill.symbol))
-    mid = child.arrival_mid_px
-    if market is not None and market.snapshot is not None:
-        mid = market.snapshot.mid_px
+    before = mid_before(market, fill.ts_exchange_ns) if market is not None else None
+    mid = child.arrival_mid_px if before is None else before
     child.spread_captured += fill.side.sign * (mid - fill.last_px) * fill.last_qty
     if not child.venue_order_id and fill.venue_order_id:
         child.venue_order_id = fill.venue_order_id

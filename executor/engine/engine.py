@@ -12,7 +12,7 @@ from executor.domain.commands import Command, Subscribe
 from executor.domain.fills import Fill
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Category
-from executor.engine import booking, child, markets, recovery, verbs
+from executor.engine import booking, child, markets, reconcile, recovery, verbs
 from executor.engine.desk import Desk
 from executor.engine.parent import step
 from executor.engine.state import EngineState, ParentState
@@ -20,6 +20,7 @@ from executor.engine.state import EngineState, ParentState
 RareEvent = (
     ev.EngineStarted
     | ev.InstrumentLoaded
+    | ev.InstrumentMissing
     | ev.BookLost
     | ev.StreamChanged
     | ev.ParentSubmitted
@@ -113,6 +114,8 @@ def _consider_rare(desk: Desk, event: RareEvent) -> Iterable[ParentState]:
             return _on_started(desk, event)
         case ev.InstrumentLoaded():
             return markets.on_instrument(desk, event)
+        case ev.InstrumentMissing():
+            return markets.on_instrument_missing(desk, event)
         case ev.BookLost():
             return markets.on_book_lost(desk, event)
         case ev.StreamChanged():
@@ -138,9 +141,9 @@ def _consider_rare(desk: Desk, event: RareEvent) -> Iterable[ParentState]:
             desk.state.leave_orders = event.policy is ev.DrainPolicy.LEAVE
             return _open(desk.state)
         case ev.Reconciled():
-            return recovery.on_reconciled(desk, event)
+            return reconcile.on_reconciled(desk, event)
         case ev.ReconcileFailed():
-            return recovery.on_reconcile_failed(desk, event)
+            return reconcile.on_reconcile_failed(desk, event)
 
 
 def _one(parent: ParentState | None) -> tuple[ParentState, ...]:
@@ -167,9 +170,8 @@ def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
     state.timers.clear()
     for market in state.markets.values():
         market.book_ns = None
-    for parent in _open(state):
-        for name in parent.live:
-            _doubt_after_restart(desk, name)
+    for name in reconcile.live_children(state):
+        _doubt_after_restart(desk, name)
     desk.out.extend(
         Subscribe(category=Category(name.partition(":")[0]), symbol=name.partition(":")[2])
         for name in state.markets
@@ -202,7 +204,7 @@ def _on_stream(desk: Desk, event: ev.StreamChanged) -> Iterable[ParentState]:
     state.reconciling.clear()
     if event.live:
         for category in sorted({name.partition(":")[0] for name in state.markets}):
-            recovery.request_reconcile(desk, Category(category))
+            reconcile.request_reconcile(desk, Category(category))
     return _open(state)
 
 
@@ -220,7 +222,7 @@ def _on_timer(desk: Desk, event: ev.TimerFired) -> Iterable[ParentState]:
             recovery.look_after(desk, watched)
             return _one(state.parents.get(watched.order.parent_id))
         case "reconcile":
-            recovery.request_reconcile(desk, Category(name))
+            reconcile.request_reconcile(desk, Category(name))
             return ()
         case _:
             return ()

@@ -2,21 +2,41 @@
 
 from decimal import Decimal
 
-from executor.domain.events import BookLost, BookUpdated, InstrumentLoaded
+from executor.domain.commands import AlertCode, Severity
+from executor.domain.events import BookLost, BookUpdated, InstrumentLoaded, InstrumentMissing
 from executor.domain.market import MarketSnapshot
+from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO
 from executor.engine.desk import Desk
+from executor.engine.reconcile import position_unknown, request_reconcile
 from executor.engine.state import Benchmarks, EngineState, MarketState, ParentState, market_key
 from risk.circuit import observe, to_decimal, volatility_hourly_pct
+
+MIDS_KEPT_MAX = 64
 
 
 def on_instrument(desk: Desk, event: InstrumentLoaded) -> list[ParentState]:
     """Take in the venue's rules of a symbol."""
     rules = event.instrument
-    market = desk.state.markets.setdefault(market_key(rules.category, rules.symbol), MarketState())
-    market.instrument = rules
+    name = market_key(rules.category, rules.symbol)
+    desk.state.markets.setdefault(name, MarketState()).instrument = rules
+    if position_unknown(desk.state, name):
+        request_reconcile(desk, rules.category)
     return parents_of(desk.state, rules.category, rules.symbol)
+
+
+def on_instrument_missing(desk: Desk, event: InstrumentMissing) -> list[ParentState]:
+    """End the parents that wait for a symbol which does not exist, and forget the symbol."""
+    parents = parents_of(desk.state, event.category, event.symbol)
+    name = market_key(event.category, event.symbol)
+    if name in desk.state.markets and desk.state.markets[name].instrument is None:
+        del desk.state.markets[name]
+    for parent in parents:
+        desk.alert(Severity.WARNING, AlertCode.NO_SUCH_SYMBOL, parent.order.parent_id, event.detail)
+        if parent.goal is None:
+            parent.goal, parent.goal_reason = ParentStatus.FAILED, Reason.INSTRUMENT_UNUSABLE
+    return parents
 
 
 def on_book(desk: Desk, event: BookUpdated) -> list[ParentState]:
@@ -29,6 +49,9 @@ def on_book(desk: Desk, event: BookUpdated) -> list[ParentState]:
     traded_qty, traded_notional = _new_trades(market, snapshot)
     market.snapshot = snapshot
     market.book_ns = desk.now_ns
+    market.recent_mids.append((snapshot.ts_exchange_ns, snapshot.mid_px))
+    if len(market.recent_mids) > MIDS_KEPT_MAX:
+        del market.recent_mids[0]
     market.estimates = observe(
         market.estimates, desk.now_ns, float(snapshot.mid_px), float(market.traded_qty)
     )
@@ -52,6 +75,17 @@ def on_book_lost(desk: Desk, event: BookLost) -> list[ParentState]:
             _advance(sums, sums.last_mid_px, desk.now_ns)
             sums.last_mid_ns = 0  # no mid is in force until the book is back
     return parents
+
+
+def mid_before(market: MarketState, ts_exchange_ns: int) -> Decimal | None:
+    """The last mid that is older than an instant of the venue's clock; None if none is kept.
+
+    The book after a trade already shows what the trade did, and it can arrive before our fill does.
+    """
+    for at_ns, mid_px in reversed(market.recent_mids):
+        if at_ns < ts_exchange_ns:
+            return mid_px
+    return None
 
 
 def parents_of(state: EngineState, category: str, symbol: str) -> list[ParentState]:

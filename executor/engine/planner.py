@@ -140,8 +140,9 @@ def _place(desk: Desk, parent: ParentState, decision: Decision, px: Price) -> No
     state = desk.state
     look = gate_view(state, parent)
     cap = size_cap(look, state.limits, parent.order.side, px)
-    # A cap of zero means that a size limit cannot be computed or is used up; the gate then names it.
-    qty = Quantity(min(decision.qty, cap)) if cap > ZERO else decision.qty
+    # A cap below the venue's minimum means that a size limit is used up, or unknown; the gate then names it.
+    usable = look.instrument is not None and not look.instrument.is_dust(cap, px)
+    qty = Quantity(min(decision.qty, cap)) if usable else decision.qty
     child_no = len(parent.children) + 1
     order = NewOrder(
         client_order_id=client_order_id(state.instance, parent.order.parent_no, child_no),

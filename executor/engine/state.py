@@ -178,6 +178,8 @@ class MarketState:
         Running totals of the feed at the last snapshot; they start again at zero with the process.
     traded_qty
         The same quantity since the first snapshot ever, never falling; base units.
+    recent_mids
+        The last mids with the venue's time of each, oldest first, to value a fill by the book before it.
     blocked
         Why nothing may be opened here; empty when nothing is unexplained.
     """
@@ -189,6 +191,7 @@ class MarketState:
     feed_traded_qty: Decimal = ZERO
     feed_traded_notional: Decimal = ZERO
     traded_qty: Decimal = ZERO
+    recent_mids: list[tuple[int, Decimal]] = field(default_factory=list)
     blocked: str = ""
 
 

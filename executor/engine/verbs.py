@@ -21,7 +21,7 @@ from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
 from executor.engine.desk import Desk
 from executor.engine.halt import halt
-from executor.engine.recovery import request_reconcile
+from executor.engine.reconcile import position_unknown, request_reconcile
 from executor.engine.state import MarketState, ParentState, market_key
 from strategies.base import STRATEGIES
 
@@ -251,7 +251,9 @@ def _accept(desk: Desk, event: ParentSubmitted) -> ParentState:
     state.idempotency[event.idempotency_key] = parent_id
     desk.parents[parent_id] = None
     desk.out.append(Subscribe(category=event.category, symbol=event.symbol))
-    if not state.reconciled.get(event.category.value, False):
+    if not state.reconciled.get(event.category.value, False) or position_unknown(
+        state, market_key(event.category, event.symbol)
+    ):
         request_reconcile(desk, event.category)
     return parent
 

@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from config.load import load_settings
-from config.problems import quoted
+from config.problems import place
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import failed
 from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile
-from executor.interfaces.output import emit_json, show
+from executor.interfaces.output import emit_json, progress_on_terminal, show
 from executor.interfaces.version import version as own_version
 
 
@@ -23,13 +23,16 @@ def run(
     config: ConfigFile = None,
     yes_live: Annotated[bool, typer.Option("--yes-live", help="Second sign of live trading.")] = False,
     init: Annotated[bool, typer.Option("--init", help="Create the database of a new account.")] = False,
+    new: Annotated[
+        bool, typer.Option("--new", help="Sandbox: put the old database aside, for an exchange started anew.")
+    ] = False,
 ) -> None:
     """Run the daemon until it is asked to end."""
     settings = load_settings(profile, config, os.environ, yes_live)
     settings.require()
     from executor.app import run_daemon  # noqa: PLC0415 - brings the whole daemon with it
 
-    raise typer.Exit(run_daemon(settings, profile, init))
+    raise typer.Exit(run_daemon(settings, profile, init=init, new=new))
 
 
 def demo(
@@ -52,19 +55,23 @@ def audit(
         raise failed(
             ExitCode.DURABILITY,
             "DB_READ",
-            quoted(str(database)),
+            place(database),
             "a directory" if database.is_dir() else "no such file",
             "the database of a daemon",
             "look into the data directory (`executor config show`)",
         )
     from executor.app import run_audit  # noqa: PLC0415 - brings the whole daemon with it
 
-    result = run_audit(database)
+    with progress_on_terminal("replaying") as progress:
+        result = run_audit(database, progress)
     if as_json:
         emit_json(asdict(result))
     else:
-        verdict = "identical" if result.identical else f"DIFFERS at {result.first_difference}"
-        show(f"{result.events} events, {result.commands} commands: {verdict}. {result.detail}".rstrip())
+        verdict = "identical" if result.identical else f"DIFFERS: {result.first_difference}"
+        show(
+            f"{result.events} events, {result.commands} commands, {result.checkpoints} checkpoints: {verdict}"
+        )
+        show(f"head of the chain {result.head_sha256}")
     raise typer.Exit(ExitCode.OK if result.identical else ExitCode.AUDIT_DIFFERS)
 
 

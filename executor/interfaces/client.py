@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from config.hosts import LOOPBACK
-from config.problems import Problem, quoted
+from config.problems import Problem, place, quoted
 from config.secrets import Secret
 from executor.interfaces.control_file import NAME, read_control_file
 from executor.interfaces.exit_codes import ExitCode
@@ -50,7 +50,7 @@ def locate(data_dir: Path, url: str | None, token_file: Path | None) -> Endpoint
         raise failed(
             ExitCode.UNREACHABLE,
             "DAEMON_NOT_RUNNING",
-            quoted(str(path)),
+            place(path),
             "no control file",
             "a running daemon with this data directory",
             "start it with `executor run`, or name it with --profile, --config or --url",

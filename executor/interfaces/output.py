@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TextIO
 
 from config.problems import Problem, printable
@@ -46,6 +47,19 @@ def show_rich(renderable: "RenderableType") -> None:
     with console.capture() as capture:
         console.print(renderable)
     _write(sys.stdout, capture.get())
+
+
+@contextmanager
+def progress_on_terminal(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on standard error while long work goes on; nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.progress import Progress  # noqa: PLC0415 - slow to import, and only needed on a terminal
+
+    with Progress(console=console_on(sys.stderr), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def tell_problems(problems: Iterable[Problem], *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from config.problems import ConfigProblems, Problem, quoted
+from config.problems import ConfigProblems, Problem, place
 from config.secrets import Secret, open_private
 
 FILE_NAME: Final = "control.token"
@@ -65,7 +65,7 @@ def read_token(path: Path) -> Secret:
 def _weak(path: Path, got: str) -> Problem:
     return Problem(
         code="API_TOKEN_WEAK",
-        where=quoted(str(path)),
+        where=place(path),
         got=got,
         allowed=TRUSTED_FORM,
         next_step="delete the file and start the daemon: it makes a good one",

@@ -54,7 +54,9 @@ def audit(path: Path, progress: Callable[[int, int], None] | None = None) -> Aud
     try:
         db.execute("BEGIN")  # one view of a journal that may be growing
         total = db.execute("SELECT count(*) FROM journal").fetchone()
-        checkpoints = {int(seq): bytes(body) for seq, body in db.execute("SELECT seq, state FROM checkpoints")}
+        checkpoints = {
+            int(seq): bytes(body) for seq, body in db.execute("SELECT seq, state FROM checkpoints")
+        }
         head = db.execute("SELECT value FROM meta WHERE key='head'").fetchone()
         return _replay(db, total[0] if total else 0, checkpoints, head[0] if head else "", progress)
     except (apsw.Error, *DAMAGE) as error:

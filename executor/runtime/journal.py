@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, cast
+from typing import Final, NoReturn, Self, cast
 
 import apsw
 import msgspec
@@ -71,6 +71,7 @@ DAMAGE: Final = (
     KeyError,
     TypeError,
     ValueError,
+    ArithmeticError,
 )
 """What reading a damaged file raises: from SQLite, from the text in it, or from a row of another form."""
 
@@ -94,6 +95,11 @@ def chain_hash(previous: bytes, seq: int, at_ns: int, kind: str, event: bytes, c
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.digest()
+
+
+def checkpoint_hash(seq: int, body: bytes) -> bytes:
+    """Hash of a checkpoint: of the state and of the row it belongs to."""
+    return hashlib.sha256(f"{seq}:".encode() + body).digest()
 
 
 class Journal:
@@ -150,6 +156,7 @@ class Journal:
                 path.chmod(0o600)
                 _configure(connection, path)
                 _create(connection, instance)
+                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
             name = _check(connection, path)
         except (apsw.Error, *DAMAGE) as error:
             connection.close()
@@ -198,9 +205,9 @@ class Journal:
         """
         seq = self._seq + 1
         kind = type(event).__name__
-        body, done = record.encode_event(event), record.encode_commands(commands)
-        digest = chain_hash(self._hash, seq, event.at_ns, kind, body, done)
         try:
+            body, done = record.encode_event(event), record.encode_commands(commands)
+            digest = chain_hash(self._hash, seq, event.at_ns, kind, body, done)
             self._begin()
             self._db.execute(
                 "INSERT INTO journal VALUES (?,?,?,?,?,?)", (seq, event.at_ns, kind, body, done, digest)
@@ -209,7 +216,7 @@ class Journal:
             self._since_checkpoint += 1
             if self._since_checkpoint >= CHECKPOINT_EVERY:
                 self._checkpoint(seq, state)
-        except apsw.Error as error:
+        except (apsw.Error, ArithmeticError, TypeError, ValueError) as error:
             self._fail(error)
         self._seq, self._hash = seq, digest
 
@@ -273,12 +280,12 @@ class Journal:
     def _checkpoint(self, seq: int, state: EngineState) -> None:
         body = record.encode_state(state)
         self._db.execute(
-            "INSERT OR REPLACE INTO checkpoints VALUES (?,?,?)", (seq, body, hashlib.sha256(body).digest())
+            "INSERT OR REPLACE INTO checkpoints VALUES (?,?,?)", (seq, body, checkpoint_hash(seq, body))
         )
         self._db.execute("DELETE FROM checkpoints WHERE seq < ?", (seq - 3 * CHECKPOINT_EVERY,))
         self._since_checkpoint = 0
 
-    def _fail(self, error: apsw.Error) -> None:
+    def _fail(self, error: Exception) -> NoReturn:
         self._failed = True
         raise JournalError(f"the journal cannot be written: {error}") from error
 
@@ -367,7 +374,7 @@ def _last_checkpoint(db: apsw.Connection) -> tuple[int, EngineState]:
     if row is None:
         return 0, EngineState()
     seq, body, digest = row
-    if hashlib.sha256(body).digest() != digest:
+    if checkpoint_hash(seq, body) != digest:
         raise JournalError(f"checkpoint {seq} is damaged. {RESTORE_RECIPE}")
     return seq, record.decode_state(body)
 

@@ -17,7 +17,7 @@ from sandbox.bybit_server.admission import (
     reducing_room,
 )
 from sandbox.bybit_server.book import End, Match, Outcome, Side, TimeInForce
-from sandbox.bybit_server.clock import Clock, now_ms
+from sandbox.bybit_server.clock import NS_PER_MS, Clock, now_ms
 from sandbox.bybit_server.fields import Fields, JsonObject
 from sandbox.bybit_server.flow import BackgroundFlow, FlowSettings
 from sandbox.bybit_server.ids import IdSource
@@ -70,7 +70,7 @@ class Exchange:
         instruments: Iterable[Instrument] | None = None,
     ) -> None:
         self.clock: Final = clock
-        self.ids: Final = IdSource(seed)
+        self.ids: Final = IdSource(seed, clock.now_ns() // NS_PER_MS)
         self.keys: Final = {entry.key: entry for entry in credentials}
         self.accounts: Final = {entry.uid: Account(entry.uid, balances) for entry in self.keys.values()}
         listed = catalogue(listed_instruments() if instruments is None else instruments)

@@ -7,6 +7,8 @@ import uuid
 
 SPOT_ORDER_ID_FIRST = 1_321_003_749_386_327_552
 SPOT_EXEC_ID_FIRST = 2_100_000_000_007_764_263
+EPOCH_STEP = 1_000
+"""Spot identifiers reserved for each millisecond of the exchange's start."""
 
 
 class IdSource:
@@ -14,12 +16,14 @@ class IdSource:
 
     Parameters
     ----------
-    seed
-        Two sources with equal seeds give equal sequences.
+    seed, epoch_ms
+        Two sources with equal seeds and epochs give equal sequences. The epoch is the start of the exchange:
+        an exchange that is started anew must not name its executions like the one before.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, epoch_ms: int = 0) -> None:
         self._seed = seed
+        self._epoch_ms = epoch_ms
         self._counters: dict[str, int] = {}
 
     def order_id(self, category: str) -> str:
@@ -27,13 +31,15 @@ class IdSource:
         count = self._count(f"order.{category}")
         if category == "spot":
             # Steps of two: the number in between names the order when the client gave no link id.
-            return str(SPOT_ORDER_ID_FIRST + 2 * count)
+            return str(SPOT_ORDER_ID_FIRST + EPOCH_STEP * self._epoch_ms + 2 * count)
         return self._uuid("order", count, 4)
 
     def exec_id(self, category: str) -> str:
         """Return the next execution id: a version-5 UUID for contracts, digits for spot."""
         count = self._count(f"exec.{category}")
-        return str(SPOT_EXEC_ID_FIRST + count) if category == "spot" else self._uuid("exec", count, 5)
+        if category == "spot":
+            return str(SPOT_EXEC_ID_FIRST + EPOCH_STEP * self._epoch_ms + count)
+        return self._uuid("exec", count, 5)
 
     def connection_id(self) -> str:
         """Return the next WebSocket connection id."""
@@ -49,5 +55,5 @@ class IdSource:
         return count
 
     def _uuid(self, kind: str, count: int, version: int) -> str:
-        digest = hashlib.sha256(f"{self._seed}.{kind}.{count}".encode()).digest()
+        digest = hashlib.sha256(f"{self._seed}.{self._epoch_ms}.{kind}.{count}".encode()).digest()
         return str(uuid.UUID(bytes=digest[:16], version=version))

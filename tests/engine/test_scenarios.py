@@ -6,13 +6,23 @@ from itertools import pairwise
 
 import pytest
 
-from executor.domain.commands import CancelOrder, Outcome, PlaceOrder, QueryOrder, RefuseOrder, StoreReport
+from executor.domain.commands import (
+    CancelOrder,
+    Outcome,
+    PlaceOrder,
+    QueryOrder,
+    Reconcile,
+    RefuseOrder,
+    StoreReport,
+)
 from executor.domain.events import (
     AmendRequested,
     BookLost,
     CancelRequested,
     DrainPolicy,
     HaltRequested,
+    InstrumentLoaded,
+    InstrumentMissing,
     OrderFilled,
     OrderOutcomeUnknown,
     OrderQueryFailed,
@@ -29,7 +39,7 @@ from executor.domain.limits import Limits
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Category, ResidualRule, Side, TimeInForce, TwapParams
 from executor.domain.parent_state import ParentStatus, Reason
-from tests.builders import fill, submitted
+from tests.builders import fill, instrument, submitted
 from tests.engine.rig import Rig
 
 
@@ -560,6 +570,34 @@ def test_position_difference_that_lasts_blocks_the_symbol():
     run(rig, 50, fill_share=0)
     assert "POSITION_DIFFERS" in rig.alerts()
     assert rig.engine.state.markets["linear:BTCUSDT"].blocked
+
+
+def test_position_of_a_symbol_added_later_is_read_before_it_is_traded(rig):
+    rig.send(InstrumentLoaded(at_ns=0, instrument=instrument(symbol="ETHUSDT")))
+    rig.send(submitted(idempotency_key="eth", symbol="ETHUSDT"))
+    (asked,) = [command for command in rig.pending if isinstance(command, Reconcile)]
+    assert asked.symbols == ("BTCUSDT", "ETHUSDT")
+
+
+def test_spot_is_reconciled_without_positions(rig):
+    rig.send(submitted(idempotency_key="spot", category=Category.SPOT))
+    rig.send(InstrumentLoaded(at_ns=0, instrument=instrument(category=Category.SPOT)))
+    rig.settle()
+    ledger = rig.engine.state.ledgers["spot:BTCUSDT:0"]
+    assert ledger.position_qty == 0
+    rig.send(submitted(idempotency_key="spot2", category=Category.SPOT, reduce_only=True))
+    assert rig.last_reply().code == "CATEGORY"
+    rig.send(submitted(idempotency_key="inverse", category=Category.INVERSE))
+    assert rig.last_reply().code == "CATEGORY"
+
+
+def test_symbol_that_does_not_exist_fails_its_parents_with_a_reason():
+    rig = Rig()
+    rig.send(submitted(symbol="BTCUSTD"))
+    rig.send(InstrumentMissing(at_ns=0, category=Category.LINEAR, symbol="BTCUSTD", detail="no such symbol"))
+    assert rig.parent().status is ParentStatus.FAILED
+    assert rig.parent().reason is Reason.INSTRUMENT_UNUSABLE
+    assert "NO_SUCH_SYMBOL" in rig.alerts()
 
 
 def test_same_key_same_body_is_the_same_parent_and_another_body_conflicts(rig):

@@ -13,6 +13,7 @@ from executor.interfaces.api import build_app, serve
 from executor.interfaces.control_file import ControlFile, write_control_file
 from executor.interfaces.guard import GuardLimits
 from executor.interfaces.token import ensure_token
+from executor.interfaces.version import version
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
     assert started.wait(5)
     url = f"http://127.0.0.1:{ports[0]}"
     write_control_file(
-        data_dir, ControlFile(url=url, pid=4711, version="0+source", token_file=str(data_dir / "token"))
+        data_dir, ControlFile(url=url, pid=4711, version=version(), token_file=str(data_dir / "token"))
     )
     monkeypatch.setenv("EXECUTOR_EXECUTOR__DATA_DIR", str(data_dir))
     yield Daemon(control, data_dir, url, token.reveal())

@@ -27,6 +27,7 @@ from executor.domain.timeline import NS_PER_S
 from executor.domain.units import Money, Price, Quantity
 from executor.engine.state import ChildState, EngineState, MarketState, ParentState
 from executor.interfaces.control import ControlBusy, DaemonInfo
+from executor.interfaces.version import version
 
 START_NS = 1_800_000_000 * NS_PER_S
 MINUTE_NS = 60 * NS_PER_S
@@ -38,7 +39,7 @@ class ControlDouble:
     def __init__(self) -> None:
         self.state = EngineState(instance="tst", venue="sandbox", started_ns=START_NS, now_ns=START_NS)
         self.info = DaemonInfo(
-            version="0+source", instance="tst", venue="sandbox", profile="sandbox", pid=4711
+            version=version(), instance="tst", venue="sandbox", profile="sandbox", pid=4711
         )
         self.at_ns = START_NS + 2 * MINUTE_NS
         self.asked: list[Event] = []

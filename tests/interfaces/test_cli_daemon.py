@@ -19,6 +19,7 @@ from executor.interfaces.client import Client
 from executor.interfaces.control import DaemonInfo
 from executor.interfaces.control_file import ControlFile, write_control_file
 from executor.interfaces.exit_codes import ExitCode
+from executor.interfaces.version import version
 
 ORDER = [
     "submit",
@@ -268,7 +269,7 @@ def test_another_version_is_said(run, daemon: Daemon):
 def test_real_money_asks_on_the_terminal(
     run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch, typed: str, asked: int
 ):
-    daemon.control.info = DaemonInfo(version="0+source", instance="l", venue="bybit-live", profile="x", pid=1)
+    daemon.control.info = DaemonInfo(version=version(), instance="l", venue="bybit-live", profile="x", pid=1)
     terminal = io.StringIO(f"{typed}\n")
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stdin", terminal)
@@ -278,7 +279,7 @@ def test_real_money_asks_on_the_terminal(
 
 
 def test_real_money_asks_for_the_words_again(run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch):
-    daemon.control.info = DaemonInfo(version="0+source", instance="l", venue="live", profile="live", pid=1)
+    daemon.control.info = DaemonInfo(version=version(), instance="l", venue="live", profile="live", pid=1)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
     code, _, err = run(*ORDER)
     assert (code, err.split(" ")[0]) == (ExitCode.USAGE, "LIVE_NOT_CONFIRMED")

@@ -18,6 +18,7 @@ from executor.domain.errors import (
 )
 from executor.interfaces import cli
 from executor.interfaces.exit_codes import ExitCode
+from executor.runtime.audit import AuditResult
 
 ORDER = [
     "submit",
@@ -199,15 +200,6 @@ def test_config_show_and_check(run):
     assert checked["remarks"][0]["code"] == "SECRET_MISSING"
 
 
-@dataclass(frozen=True)
-class Audit:
-    events: int
-    commands: int
-    identical: bool
-    first_difference: str | None
-    detail: str
-
-
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     module = types.ModuleType("executor.app")
@@ -217,13 +209,13 @@ def app(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
 
 
 def test_run_passes_settings_and_gives_the_exit_code(run, app, monkeypatch: pytest.MonkeyPatch):
-    def run_daemon(settings, profile, init):
-        app.calls.append((settings.executor.mode, profile, init))
+    def run_daemon(settings, profile, *, init, new):
+        app.calls.append((settings.executor.mode, profile, init, new))
         return 8
 
     app.run_daemon = run_daemon
     assert run("run", "--init").code == ExitCode.HALTED
-    assert app.calls == [("sandbox", "sandbox", True)]
+    assert app.calls == [("sandbox", "sandbox", True, False)]
     assert run("run", "--profile", "testnet").code == ExitCode.USAGE, "no keys"
     assert run("run", "--profile", "live", "--yes-live").code == ExitCode.USAGE, "no money limits"
     assert len(app.calls) == 1
@@ -240,7 +232,7 @@ def test_run_passes_settings_and_gives_the_exit_code(run, app, monkeypatch: pyte
     ],
 )
 def test_every_error_has_its_exit_code(run, app, error: ExecutorError, code: ExitCode):
-    def run_daemon(*_):
+    def run_daemon(*_, **__):
         raise error
 
     app.run_daemon = run_daemon
@@ -255,12 +247,12 @@ def test_audit(run, app, tmp_path: Path):
     said = run("audit", str(database))
     assert (said.code, said.err.split(" ")[0]) == (ExitCode.DURABILITY, "DB_READ")
     database.write_bytes(b"")
-    app.run_audit = lambda _: Audit(5, 3, True, None, "")
-    assert run("audit", str(database)).out == "5 events, 3 commands: identical.\n"
-    app.run_audit = lambda _: Audit(5, 3, False, "event 4", "other quantity")
+    app.run_audit = lambda _path, _progress: AuditResult(5, 3, 1, True, None, "ab")
+    assert run("audit", str(database)).out.startswith("5 events, 3 commands, 1 checkpoints: identical\n")
+    app.run_audit = lambda _path, _progress: AuditResult(5, 3, 1, False, "row 4", "ab")
     said = run("audit", str(database), "--json")
     assert said.code == ExitCode.AUDIT_DIFFERS
-    assert json.loads(said.out)["first_difference"] == "event 4"
+    assert json.loads(said.out)["first_difference"] == "row 4"
 
 
 def test_demo(run, monkeypatch: pytest.MonkeyPatch):

@@ -17,7 +17,7 @@ from executor.venues.bybit.access import Access
 from executor.venues.bybit.codec import decode_execution, decode_order, decode_rows
 from executor.venues.bybit.server_time import ServerTime
 from executor.venues.bybit.signer import Signer
-from executor.venues.bybit.stream import Message, Stream
+from executor.venues.bybit.stream import PING_EVERY_S, SILENCE_S_MAX, Message, Stream
 
 _AUTH_AHEAD_MS = 10_000
 
@@ -44,6 +44,8 @@ class AccountFeed:
         prefix: str,
         on_unreadable: Callable[[RemoteProtocolError], None],
         random: Random,
+        ping_every_s: float = PING_EVERY_S,
+        silence_s_max: float = SILENCE_S_MAX,
     ) -> None:
         self._signer = signer
         self._time = time
@@ -58,6 +60,8 @@ class AccountFeed:
             on_message=self._on_message,
             on_lost=self._on_lost,
             random=random,
+            ping_every_s=ping_every_s,
+            silence_s_max=silence_s_max,
         )
 
     async def _join(self, stream: Stream) -> None:
@@ -68,12 +72,12 @@ class AccountFeed:
 
     def _on_lost(self, detail: str) -> None:
         if self._live:
-            self._live = False
             self._post(StreamChanged(at_ns=0, stream=StreamName.PRIVATE, live=False, detail=detail))
+            self._live = False
 
     def _on_message(self, message: Message) -> None:
         rows = message.get("data")
-        listed = rows if isinstance(rows, list) else []
+        listed = rows if isinstance(rows, list) else [rows]  # what is not a list is one unreadable row
         topic = message.get("topic")
         if topic == "order":
             ours = [row for row in listed if not isinstance(row, dict) or self._is_ours(row)]
@@ -85,9 +89,10 @@ class AccountFeed:
             for fill in fills:
                 self._post(fill)
         else:
-            bad = [RemoteProtocolError(f"message of topic {topic!r}")]
+            bad = [RemoteProtocolError(f"message of topic {str(topic)[:80]!r}")]
         for error in bad:
             self._on_unreadable(error)
 
     def _is_ours(self, row: dict[str, object]) -> bool:
-        return str(row.get("orderLinkId", "")).startswith(self._prefix)
+        name = row.get("orderLinkId")
+        return not isinstance(name, str) or name.startswith(self._prefix)

@@ -49,8 +49,8 @@ class BookSync:
             raise RemoteProtocolError(f"book update id {update_id!r}")
         bids, asks = _levels(data.get("b")), _levels(data.get("a"))
         if kind == "snapshot" or update_id == 1:
-            self.bids = {px: qty for px, qty in bids if qty}
-            self.asks = {px: qty for px, qty in asks if qty}
+            self.bids = {px: qty for px, qty in dict(bids).items() if qty}
+            self.asks = {px: qty for px, qty in dict(asks).items() if qty}
         elif kind == "delta":
             if not self.sound:
                 raise RemoteProtocolError("book delta before a snapshot")
@@ -78,7 +78,7 @@ def _merge(side: dict[Decimal, Decimal], levels: Iterable[tuple[Decimal, Decimal
 
 
 def _levels(rows: object) -> list[tuple[Decimal, Decimal]]:
-    if not isinstance(rows, list):
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise RemoteProtocolError("book without levels")
     try:
         levels = [(parse_plain(px), parse_plain(qty)) for px, qty in rows]

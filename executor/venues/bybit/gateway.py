@@ -7,18 +7,19 @@ import aiohttp
 
 from executor.domain.approval import Approved
 from executor.domain.commands import CancelOrder, QueryOrder, Reconcile, Subscribe
-from executor.domain.errors import Disconnected, RemoteProtocolError, TransportError
-from executor.domain.events import Event, InstrumentLoaded, ReconcileFailed
+from executor.domain.errors import Disconnected, Overflow, RemoteProtocolError, TransportError
+from executor.domain.events import Event, InstrumentLoaded, InstrumentMissing, ReconcileFailed
 from executor.domain.orders import Category, NewOrder
 from executor.domain.ports import Log, Post
 from executor.runtime.clock import Clock
 from executor.venues.bybit.access import Access
 from executor.venues.bybit.account_feed import AccountFeed
 from executor.venues.bybit.market_feed import MarketFeed
-from executor.venues.bybit.order_entry import OrderEntry
+from executor.venues.bybit.order_entry import GuardedRequest, OrderEntry
 from executor.venues.bybit.queries import Queries
 from executor.venues.bybit.server_time import ServerTime
 from executor.venues.bybit.signer import Signer
+from executor.venues.bybit.stream import PING_EVERY_S, SILENCE_S_MAX
 from risk.turnstile import Turnstile
 
 _TIME_EVERY_S = 60.0
@@ -39,7 +40,11 @@ class BybitVenue:
         turnstile: Turnstile,
         log: Log,
         seed: int,
+        ping_every_s: float = PING_EVERY_S,
+        silence_s_max: float = SILENCE_S_MAX,
     ) -> None:
+        self._ping_every_s = ping_every_s
+        self._silence_s_max = silence_s_max
         self._access = access
         self._prefix = f"{instance}-"
         self._clock = clock
@@ -59,6 +64,7 @@ class BybitVenue:
             timeout=aiohttp.ClientTimeout(total=self._access.request_timeout_s),
             trust_env=False,
             connector=aiohttp.TCPConnector(limit=32, keepalive_timeout=60),
+            request_class=GuardedRequest,
         )
         self._sockets = aiohttp.ClientSession(trust_env=False)
         self._entry = OrderEntry(
@@ -107,6 +113,8 @@ class BybitVenue:
             prefix=self._prefix,
             on_unreadable=on_unreadable,
             random=self._random,
+            ping_every_s=self._ping_every_s,
+            silence_s_max=self._silence_s_max,
         )
         await self._measure_time()
         async with asyncio.TaskGroup() as group:
@@ -118,17 +126,21 @@ class BybitVenue:
                 if (command.category, command.symbol) in self._known:
                     continue
                 self._known.add((command.category, command.symbol))
-                group.create_task(self._load_rules(post, command.category, command.symbol))
-                feed = self._feeds.get(command.category)
-                if feed is None:
-                    feed = MarketFeed(
-                        self._sockets, self._access, command.category, self._clock, post, self._random
-                    )
-                    self._feeds[command.category] = feed
-                    await feed.add(command.symbol)
-                    group.create_task(feed.stream.run())
-                else:
-                    group.create_task(self._add(feed, command.symbol))
+                group.create_task(self._follow(group, post, command.category, command.symbol))
+
+    async def _follow(self, group: asyncio.TaskGroup, post: Post, category: Category, symbol: str) -> None:
+        """Read the rules first: a symbol that does not exist must not spoil the subscription of the others."""
+        if not await self._load_rules(post, category, symbol):
+            self._known.discard((category, symbol))
+            return
+        feed = self._feeds.get(category)
+        if feed is None:
+            feed = MarketFeed(self._sockets, self._access, category, self._clock, post, self._random)
+            self._feeds[category] = feed
+            await feed.add(symbol)
+            group.create_task(feed.stream.run())
+        else:
+            await self._add(feed, symbol)
 
     async def _add(self, feed: MarketFeed, symbol: str) -> None:
         try:
@@ -136,16 +148,23 @@ class BybitVenue:
         except (Disconnected, RemoteProtocolError, TimeoutError, aiohttp.ClientError) as error:
             self._log("subscription failed", symbol=symbol, error=str(error))
 
-    async def _load_rules(self, post: Post, category: Category, symbol: str) -> None:
+    async def _load_rules(self, post: Post, category: Category, symbol: str) -> bool:
+        """Read the rules of a symbol until it works; False if the venue says there is none."""
         while True:
             try:
                 rules = await self._queries.instrument(category, symbol)
-            except (TransportError, RemoteProtocolError) as error:
+                if rules is None:
+                    nearest = await self._queries.nearest_symbols(category, symbol)
+                    hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
+                    detail = f"Bybit has no {category} symbol {symbol}{hint}"
+                    post(InstrumentMissing(at_ns=0, category=category, symbol=symbol, detail=detail))
+                    return False
+                post(InstrumentLoaded(at_ns=0, instrument=rules))
+            except (TransportError, RemoteProtocolError, Overflow) as error:
                 self._log("instrument rules not readable", symbol=symbol, error=str(error))
                 await asyncio.sleep(_RETRY_S)
             else:
-                post(InstrumentLoaded(at_ns=0, instrument=rules))
-                return
+                return True
 
     async def _keep_rules(self, post: Post) -> None:
         while True:

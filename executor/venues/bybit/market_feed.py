@@ -28,6 +28,7 @@ from executor.venues.bybit.codec import decode_rows, decode_trade
 from executor.venues.bybit.stream import Message, Stream
 
 _QUIET_NS = NS_PER_S
+_STAMP_MS_MAX = 9_000_000_000_000
 
 
 @dataclass(slots=True)
@@ -81,15 +82,24 @@ class MarketFeed:
         return [f"orderbook.{self._access.book_depth}.{symbol}", f"publicTrade.{symbol}"]
 
     async def _join(self, stream: Stream) -> None:
-        for symbol in self._symbols:
-            await stream.request("subscribe", self._topics(symbol))
+        refusals: list[RemoteProtocolError] = []
+        for symbol in list(self._symbols):
+            try:
+                await stream.request("subscribe", self._topics(symbol))
+            except (
+                RemoteProtocolError
+            ) as error:  # one symbol the venue does not know must not cost the others
+                refusals.append(error)
+                self._post(BookLost(at_ns=0, category=self._category, symbol=symbol, detail=str(error)[:200]))
+        if refusals and len(refusals) == len(self._symbols):
+            raise refusals[0]
         self._joined = True
         self._post(StreamChanged(at_ns=0, stream=StreamName.PUBLIC, live=True, detail=self._category.value))
 
     def _on_lost(self, detail: str) -> None:
         if self._joined:
-            self._joined = False
             self._post(StreamChanged(at_ns=0, stream=StreamName.PUBLIC, live=False, detail=detail))
+            self._joined = False
         for name, symbol in self._symbols.items():
             self._lose(name, symbol, detail)
 
@@ -131,7 +141,9 @@ class MarketFeed:
             self._lose(name, symbol, str(error))
             raise
         stamp = message.get("cts") or message.get("ts")
-        symbol.ts_exchange_ns = stamp * NS_PER_MS if isinstance(stamp, int) else 0
+        if not isinstance(stamp, int) or not 0 < stamp < _STAMP_MS_MAX:
+            stamp = 0
+        symbol.ts_exchange_ns = stamp * NS_PER_MS
         self._conflate(name, symbol)
 
     def _conflate(self, name: str, symbol: _Symbol) -> None:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import aiohttp
@@ -34,6 +36,25 @@ TIME_PATH = "/v5/market/time"
 _ANSWER_BYTES_MAX = 1 << 20
 
 
+_LAST_LOOK: ContextVar[Callable[[], str] | None] = ContextVar("_LAST_LOOK", default=None)
+
+
+class NotSent(Exception):  # noqa: N818 - reads as what happened
+    """A request was dropped before its first byte."""
+
+
+class GuardedRequest(aiohttp.ClientRequest):
+    """A request that asks once more whether it may leave when its connection stands ready."""
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        """Write the request, unless it was forbidden while it waited for a connection."""
+        look = _LAST_LOOK.get()
+        refusal = "" if look is None else look()
+        if refusal:
+            raise NotSent(refusal)
+        return await super().send(conn)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A readable answer of the venue."""
@@ -49,7 +70,7 @@ class OrderEntry:
     Parameters
     ----------
     http
-        A client without redirects, proxies and retries.
+        A client without redirects, proxies and retries, whose requests are `GuardedRequest`s.
     """
 
     def __init__(
@@ -71,20 +92,26 @@ class OrderEntry:
     async def place(self, approved: Approved[NewOrder]) -> Event:
         """Send one create request and say what its answer proves.
 
-        The bytes are built, held against the approval, signed and sent as they are; the ticket is used up
-        right before the send.
+        The bytes are built, held against the approval, signed and sent as they are. The ticket is used up
+        here, and looked at once more when the connection is there, because waiting for one takes time.
         """
         order = approved.order
         body = msgspec.json.encode(create_fields(order))
         check_create_bytes(body, approved)
         headers = self._signer.headers(self._time.now_ms(), body)
+
         refusal = self._turnstile.why_closed(approved)
         if refusal:
             return OrderNotSent(at_ns=0, client_order_id=order.client_order_id, detail=refusal)
+        token = _LAST_LOOK.set(lambda: self._turnstile.why_void(approved))
         try:
             answer = await self._post(CREATE_PATH, body, headers)
+        except NotSent as error:
+            return OrderNotSent(at_ns=0, client_order_id=order.client_order_id, detail=str(error))
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             return OrderOutcomeUnknown(at_ns=0, client_order_id=order.client_order_id, detail=_name(error))
+        finally:
+            _LAST_LOOK.reset(token)
         return _created(order, answer, hashlib.sha256(body).hexdigest())
 
     async def cancel(self, command: CancelOrder) -> Event:

@@ -6,6 +6,7 @@ each call runs in a worker thread; one client serves one call at a time.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 
 import requests
 from pybit.exceptions import FailedRequestError, InvalidRequestError
@@ -33,13 +34,34 @@ _PAGES_MAX = 1_000
 _WINDOW_MS = 7 * 86_400_000 - 1_000
 _AHEAD_MS = 1_000
 _NO_RETRY = {-999}
+_PARAMETER_ERROR = 10_001
+
+
+class _Client(HTTP):  # type: ignore[misc]
+    """pybit, signing with our signer and the venue's time instead of the wall clock."""
+
+    def sign_with(self, signer: Signer, time: ServerTime) -> None:
+        """Take the signer and the clock to use."""
+        self._signer, self._server_time = signer, time
+
+    def _prepare_headers(self, payload: str, recv_window: int, content_type: str = "") -> dict[str, str]:
+        return self._signer.headers(self._server_time.now_ms(), payload.encode())
+
+
+class QueryRefused(TransportError):  # noqa: N818 - reads as what happened
+    """The venue answered with an error code instead of what was asked."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.text = text
 
 
 class Queries:
     """Reads the account. Every method ends with an answer or an event that says it could not."""
 
     def __init__(self, access: Access, signer: Signer, clock: Clock, time: ServerTime, prefix: str) -> None:
-        self._http = HTTP(
+        self._http = _Client(
             api_key=signer.api_key,
             api_secret=access.api_secret,
             recv_window=signer.recv_window_ms,
@@ -49,6 +71,7 @@ class Queries:
             force_retry=False,
             log_requests=False,
         )
+        self._http.sign_with(signer, time)
         self._http.endpoint = access.rest_url
         self._http.client.trust_env = False
         self._http.client.max_redirects = 0
@@ -57,18 +80,37 @@ class Queries:
         self._prefix = prefix
         self._one = asyncio.Lock()
 
-    async def instrument(self, category: Category, symbol: str) -> Instrument:
-        """Read the trading rules of one symbol.
+    async def instrument(self, category: Category, symbol: str) -> Instrument | None:
+        """Read the trading rules of one symbol; None if the venue answers that it has no such symbol.
 
         Raises
         ------
         TransportError, RemoteProtocolError
-            If they could not be read; the second also when there is no such symbol.
+            If they could not be read.
         """
-        rows = await self._rows(self._http.get_instruments_info, category=category.value, symbol=symbol)
+        try:
+            rows = await self._rows(self._http.get_instruments_info, category=category.value, symbol=symbol)
+        except QueryRefused as error:
+            if error.code == _PARAMETER_ERROR and "symbol" in error.text.lower():
+                return None
+            raise
+        if not rows:
+            return None
         if len(rows) != 1 or not isinstance(rows[0], dict):
-            raise RemoteProtocolError(f"the venue has no {category} instrument {symbol}")
+            raise RemoteProtocolError(f"{len(rows)} instruments are called {symbol}")
         return decode_instrument(rows[0], category)
+
+    async def nearest_symbols(self, category: Category, symbol: str) -> list[str]:
+        """Up to three existing symbols that read like a mistyped one.
+
+        Raises
+        ------
+        TransportError
+            If the list could not be read.
+        """
+        rows = await self._rows(self._http.get_instruments_info, category=category.value, limit=1_000)
+        names = [str(row.get("symbol")) for row in rows if isinstance(row, dict)]
+        return get_close_matches(symbol, names, n=3)
 
     async def order(self, command: QueryOrder) -> list[Event]:
         """Look for one order everywhere: open, recently closed, history, executions."""
@@ -130,7 +172,9 @@ class Queries:
         return [*events, done]
 
     def _is_ours(self, row: object) -> bool:
-        return isinstance(row, dict) and str(row.get("orderLinkId", "")).startswith(self._prefix)
+        """Whether a row is, or for all that can be read of it may be, an order of ours."""
+        name = row.get("orderLinkId") if isinstance(row, dict) else None
+        return not isinstance(name, str) or name.startswith(self._prefix)
 
     async def _rows(self, ask: Callable[..., object], **parameters: str | int) -> list[object]:
         """All pages of one list.
@@ -163,7 +207,7 @@ class Queries:
                 answer = await asyncio.to_thread(ask, **parameters)
             except (InvalidRequestError, FailedRequestError) as error:
                 text = str(error.message).encode(errors="backslashreplace").decode()
-                raise TransportError(f"{error.status_code}: {text}") from error
+                raise QueryRefused(int(error.status_code), text) from error
             except (
                 requests.RequestException,
                 # pybit trusts the form of an answer and fails over one that has another
@@ -174,7 +218,10 @@ class Queries:
                 RecursionError,
             ) as error:
                 raise TransportError(f"{type(error).__name__}: {error}") from error
-        result = answer.get("result") if isinstance(answer, dict) else None
+        # pybit takes an answer without a return code for a success; here it proves nothing.
+        if not isinstance(answer, dict) or type(answer.get("retCode")) is not int or answer["retCode"]:
+            raise TransportError("an answer without a return code")
+        result = answer.get("result")
         if not isinstance(result, dict):
             raise TransportError("an answer without a result")
         return result

@@ -1,6 +1,7 @@
 """One WebSocket connection that is kept up: connect, join, read, ping, and start over with back-off.
 
-It is live only while something was heard within the last ten seconds. What is read is handed on as parsed
+It is live only while something was heard within the last ten seconds, the time to notice and to close
+included. What is read is handed on as parsed
 JSON; frames that cannot be parsed are counted and skipped, oversize frames end the connection.
 """
 
@@ -15,9 +16,12 @@ from executor.domain.errors import Disconnected, Overflow, RemoteProtocolError
 
 Message = dict[str, object]
 
-PING_EVERY_S = 5.0
-SILENCE_S_MAX = 10.0
+PING_EVERY_S = 3.0
+SILENCE_S_MAX = 8.0
+_LOOKS_PER_PING = 3
+_CLOSE_S_MAX = 0.5
 _ACK_S_MAX = 10.0
+_ROOM_S = 0.05
 _FRAME_BYTES_MAX = 4 << 20
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _STEADY_S = 30.0
@@ -36,6 +40,8 @@ class Stream:
         Called when a connection that had joined has ended, with the reason.
     random
         Seeded; spreads reconnects in time.
+    ping_every_s, silence_s_max
+        Time between two pings, and time without a word after which the connection counts as lost, seconds.
     """
 
     def __init__(
@@ -47,7 +53,11 @@ class Stream:
         on_message: Callable[[Message], None],
         on_lost: Callable[[str], None],
         random: Random,
+        ping_every_s: float = PING_EVERY_S,
+        silence_s_max: float = SILENCE_S_MAX,
     ) -> None:
+        self._ping_every_s = ping_every_s
+        self._silence_s_max = silence_s_max
         self._http = http
         self._url = url
         self._join = join
@@ -76,7 +86,7 @@ class Stream:
                 RemoteProtocolError,
                 Overflow,
             ) as error:
-                self._on_lost(f"{type(error).__name__}: {error}"[:200])
+                await self._tell_lost(f"{type(error).__name__}: {error}"[:200])
             steady = asyncio.get_running_loop().time() - began_s > _STEADY_S
             failures = 0 if steady else min(failures + 1, len(_BACKOFF_S) - 1)
             await asyncio.sleep(_BACKOFF_S[failures] * self._random.uniform(0.5, 1.5))
@@ -101,11 +111,25 @@ class Stream:
         finally:
             self._acks.pop(op if op == "auth" else name, None)
         if answer.get("success") is not True:
-            raise RemoteProtocolError(f"{op} refused: {answer.get('ret_msg')}")
+            raise RemoteProtocolError(f"{op} refused: {str(answer.get('ret_msg'))[:100]!r}")
         return answer
 
+    async def _tell_lost(self, detail: str) -> None:
+        """Say that the connection is lost; waits for room, because nobody would say it again."""
+        while True:
+            try:
+                self._on_lost(detail)
+            except Overflow:
+                await asyncio.sleep(_ROOM_S)
+            else:
+                return
+
     async def _connect_once(self) -> None:
-        async with self._http.ws_connect(self._url, max_msg_size=_FRAME_BYTES_MAX, autoping=True) as socket:
+        # A peer that has gone silent will not answer the closing either: do not wait long for it.
+        timeout = aiohttp.ClientWSTimeout(ws_close=_CLOSE_S_MAX)
+        async with self._http.ws_connect(
+            self._url, max_msg_size=_FRAME_BYTES_MAX, autoping=True, timeout=timeout
+        ) as socket:
             self._socket = socket
             self.connects += 1
             self._heard_s = asyncio.get_running_loop().time()
@@ -141,10 +165,11 @@ class Stream:
     async def _ping(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(PING_EVERY_S)
-            if loop.time() - self._heard_s > SILENCE_S_MAX:
-                raise Disconnected(f"silent for {SILENCE_S_MAX} s")
             await socket.send_str('{"op":"ping"}')
+            for _ in range(_LOOKS_PER_PING):
+                await asyncio.sleep(self._ping_every_s / _LOOKS_PER_PING)
+                if loop.time() - self._heard_s > self._silence_s_max:
+                    raise Disconnected(f"silent for {self._silence_s_max} s")
 
     def _take(self, text: str) -> None:
         try:
