@@ -14,7 +14,7 @@ import uvloop
 from config.hosts import Mode
 from config.settings import Settings
 from executor.domain.commands import Reply
-from executor.domain.errors import ConfigError, JournalError, Overflow
+from executor.domain.errors import ConfigError, InvariantViolation, JournalError, LocalProtocolError, Overflow
 from executor.domain.events import EngineStarted, Event, ShutdownRequested
 from executor.domain.orders import base36
 from executor.domain.ports import Log
@@ -32,6 +32,7 @@ from executor.interfaces.version import version
 from executor.runtime.audit import AuditResult, audit
 from executor.runtime.clock import Clock
 from executor.runtime.journal import Journal
+from executor.runtime.latch import latch_in_journal
 from executor.runtime.live import LiveRuntime
 from executor.runtime.lock import ProcessLock, account_lock_path
 from executor.runtime.log import LineLog
@@ -40,6 +41,7 @@ from executor.venues.bybit.gateway import BybitVenue
 from risk.turnstile import Turnstile
 
 JOURNAL_NAME = "journal.db"
+CLOCK_ERROR_MS_MAX = 500
 
 
 class Daemon:
@@ -172,6 +174,7 @@ async def _run(settings: Settings, profile: str, *, init: bool, new: bool) -> in
                 seed=secrets.randbits(32),
             )
         )
+        await check_clock(venue, settings, log)
         runtime = LiveRuntime(
             engine=Engine(state), journal=journal, venue=venue, clock=clock, turnstile=turnstile, log=log
         )
@@ -211,7 +214,25 @@ async def _run(settings: Settings, profile: str, *, init: bool, new: bool) -> in
             )
         )
         gc.freeze()
-        return await _until_stopped(runtime, settings, log)
+        return await _until_stopped(runtime, journal, clock, settings, log)
+
+
+async def check_clock(venue: BybitVenue, settings: Settings, log: Log) -> None:
+    """Compare this machine's clock with the venue's before anything is sent.
+
+    Raises
+    ------
+    ConfigError
+        In live mode, if the clocks differ by more than half a second or could not be compared.
+    """
+    error_ms = await venue.clock_error_ms()
+    if error_ms is not None and abs(error_ms) <= CLOCK_ERROR_MS_MAX:
+        return
+    measured = "could not be measured" if error_ms is None else f"is {error_ms} ms"
+    text = f"CLOCK_OFFSET: the venue's clock minus ours {measured}, allowed are {CLOCK_ERROR_MS_MAX} ms either way"
+    if settings.executor.mode is Mode.LIVE:
+        raise ConfigError(f"{text}; set this machine's clock (NTP) and start again")
+    log(text, level="warning")
 
 
 def put_journal_aside(settings: Settings, log: Log) -> None:
@@ -239,7 +260,9 @@ def put_journal_aside(settings: Settings, log: Log) -> None:
     log("journal put aside", path=path.with_name(f"{path.stem}.{number}{path.suffix}"))
 
 
-async def _until_stopped(runtime: LiveRuntime, settings: Settings, log: LineLog) -> int:
+async def _until_stopped(
+    runtime: LiveRuntime, journal: Journal, clock: Clock, settings: Settings, log: LineLog
+) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -257,7 +280,15 @@ async def _until_stopped(runtime: LiveRuntime, settings: Settings, log: LineLog)
         )
     except BaseExceptionGroup as group:
         first = first_error(group)
-        log("stopped by a failure", level="error", error=f"{type(first).__name__}: {first}")
+        text = f"{type(first).__name__}: {first}"
+        log("stopped by a failure", level="error", error=text)
+        if isinstance(first, InvariantViolation | LocalProtocolError):
+            latch_in_journal(journal, clock, text)
+            log(
+                "halted until a person re-arms",
+                level="error",
+                next="executor rearm --operator NAME --reason TEXT",
+            )
         _list_remaining(runtime, log)
         return int(ExitCode.DURABILITY if isinstance(first, JournalError) else ExitCode.ORDERS_MAY_REMAIN)
     _list_remaining(runtime, log)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from executor.domain.errors import AlreadyRunning
+from executor.domain.errors import AlreadyRunning, ConfigError
 
 
 def account_lock_path(venue_url: str, api_key: str) -> Path:
@@ -31,16 +31,21 @@ class ProcessLock:
         ------
         AlreadyRunning
             If another process has it; the message names its pid.
+        ConfigError
+            If the file cannot be made, or is a symbolic link.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Never removed: a lock file that is deleted can be held twice.
-        self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Never removed: a lock file that is deleted can be held twice.
+            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ConfigError(f"the lock file {self._path} cannot be used: {error.strerror}") from error
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(self._handle, 32).decode(errors="replace").strip() or "unknown"
             os.close(self._handle)
-            raise AlreadyRunning(f"another executor holds {self._path} (pid {holder})") from None
+            raise AlreadyRunning(f"pid {holder} holds {self._path}") from None
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
         return self

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from executor.domain.errors import AlreadyRunning
+from executor.domain.errors import AlreadyRunning, ConfigError
 from executor.runtime.lock import ProcessLock, account_lock_path
 
 
@@ -56,7 +56,7 @@ def test_a_symbolic_link_is_not_followed(tmp_path):
     target.write_text("keep")
     link = tmp_path / "executor.lock"
     link.symlink_to(target)
-    with pytest.raises(OSError, match="symbolic"), ProcessLock(link):
+    with pytest.raises(ConfigError, match="symbolic"), ProcessLock(link):
         pytest.fail("a link was followed")
     assert target.read_text() == "keep"
 

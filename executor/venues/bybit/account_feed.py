@@ -12,7 +12,7 @@ import aiohttp
 from executor.domain.errors import RemoteProtocolError
 from executor.domain.events import Stream as StreamName
 from executor.domain.events import StreamChanged
-from executor.domain.ports import Post
+from executor.domain.ports import Log, Post
 from executor.venues.bybit.access import Access
 from executor.venues.bybit.codec import decode_execution, decode_order, decode_rows
 from executor.venues.bybit.server_time import ServerTime
@@ -43,6 +43,7 @@ class AccountFeed:
         post: Post,
         prefix: str,
         on_unreadable: Callable[[RemoteProtocolError], None],
+        log: Log,
         random: Random,
         ping_every_s: float = PING_EVERY_S,
         silence_s_max: float = SILENCE_S_MAX,
@@ -59,6 +60,7 @@ class AccountFeed:
             join=self._join,
             on_message=self._on_message,
             on_lost=self._on_lost,
+            log=log,
             random=random,
             ping_every_s=ping_every_s,
             silence_s_max=silence_s_max,

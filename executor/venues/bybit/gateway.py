@@ -77,6 +77,11 @@ class BybitVenue:
         await self._http.close()
         await self._sockets.close()
 
+    async def clock_error_ms(self) -> int | None:
+        """The venue's clock minus ours, milliseconds; None if the venue did not answer."""
+        await self._measure_time()
+        return self._time.offset_ms if self._time.is_measured else None
+
     async def place(self, approved: Approved[NewOrder]) -> Event:
         """Send one create request."""
         return await self._entry.place(approved)
@@ -102,7 +107,8 @@ class BybitVenue:
 
         def on_unreadable(error: RemoteProtocolError) -> None:
             self._log("private row not readable", error=str(error))
-            post(ReconcileFailed(at_ns=0, category=Category.LINEAR, detail=f"unreadable row: {error}"[:200]))
+            for category in sorted({category for category, _ in self._known}):
+                post(ReconcileFailed(at_ns=0, category=category, detail=f"unreadable row: {error}"[:200]))
 
         account = AccountFeed(
             http=self._sockets,
@@ -112,11 +118,13 @@ class BybitVenue:
             post=post,
             prefix=self._prefix,
             on_unreadable=on_unreadable,
+            log=self._log,
             random=self._random,
             ping_every_s=self._ping_every_s,
             silence_s_max=self._silence_s_max,
         )
-        await self._measure_time()
+        if not self._time.is_measured:
+            await self._measure_time()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_time())
             group.create_task(self._keep_rules(post))
@@ -135,7 +143,15 @@ class BybitVenue:
             return
         feed = self._feeds.get(category)
         if feed is None:
-            feed = MarketFeed(self._sockets, self._access, category, self._clock, post, self._random)
+            feed = MarketFeed(
+                http=self._sockets,
+                access=self._access,
+                category=category,
+                clock=self._clock,
+                post=post,
+                log=self._log,
+                random=self._random,
+            )
             self._feeds[category] = feed
             await feed.add(symbol)
             group.create_task(feed.stream.run())

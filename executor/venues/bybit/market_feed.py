@@ -18,7 +18,7 @@ from executor.domain.events import BookLost, BookUpdated, StreamChanged
 from executor.domain.events import Stream as StreamName
 from executor.domain.market import MarketSnapshot
 from executor.domain.orders import Category
-from executor.domain.ports import Post
+from executor.domain.ports import Log, Post
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.domain.units import ZERO, Money, Price, Quantity
 from executor.runtime.clock import Clock
@@ -47,11 +47,13 @@ class MarketFeed:
 
     def __init__(
         self,
+        *,
         http: aiohttp.ClientSession,
         access: Access,
         category: Category,
         clock: Clock,
         post: Post,
+        log: Log,
         random: Random,
     ) -> None:
         self._access = access
@@ -67,6 +69,7 @@ class MarketFeed:
             join=self._join,
             on_message=self._on_message,
             on_lost=self._on_lost,
+            log=log,
             random=random,
         )
 

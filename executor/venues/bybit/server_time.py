@@ -19,6 +19,11 @@ class ServerTime:
         """The venue's time by our estimate, milliseconds."""
         return self._clock.now_ns() // NS_PER_MS + self.offset_ms - _BEHIND_MS
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether the venue's clock was ever read."""
+        return bool(self._samples)
+
     def learn(self, sent_ns: int, received_ns: int, server_ms: int) -> None:
         """Take in one measurement; the one with the shortest round trip of the last few counts."""
         middle_ms = (sent_ns + received_ns) // 2 // NS_PER_MS

@@ -13,6 +13,7 @@ from random import Random
 import aiohttp
 
 from executor.domain.errors import Disconnected, Overflow, RemoteProtocolError
+from executor.domain.ports import Log
 
 Message = dict[str, object]
 
@@ -38,6 +39,8 @@ class Stream:
         Called with each message that is not a control frame.
     on_lost
         Called when a connection that had joined has ended, with the reason.
+    log
+        Told of every connection that failed or ended.
     random
         Seeded; spreads reconnects in time.
     ping_every_s, silence_s_max
@@ -52,6 +55,7 @@ class Stream:
         join: Callable[["Stream"], Awaitable[None]],
         on_message: Callable[[Message], None],
         on_lost: Callable[[str], None],
+        log: Log,
         random: Random,
         ping_every_s: float = PING_EVERY_S,
         silence_s_max: float = SILENCE_S_MAX,
@@ -63,6 +67,7 @@ class Stream:
         self._join = join
         self._on_message = on_message
         self._on_lost = on_lost
+        self._log = log
         self._random = random
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._acks: dict[str, asyncio.Future[Message]] = {}
@@ -86,7 +91,9 @@ class Stream:
                 RemoteProtocolError,
                 Overflow,
             ) as error:
-                await self._tell_lost(f"{type(error).__name__}: {error}"[:200])
+                detail = f"{type(error).__name__}: {error}"[:200]
+                self._log("stream lost", level="warning", url=self._url, error=detail)
+                await self._tell_lost(detail)
             steady = asyncio.get_running_loop().time() - began_s > _STEADY_S
             failures = 0 if steady else min(failures + 1, len(_BACKOFF_S) - 1)
             await asyncio.sleep(_BACKOFF_S[failures] * self._random.uniform(0.5, 1.5))
