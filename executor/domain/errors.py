@@ -22,7 +22,17 @@ class ConfigError(ExecutorError):
 
 
 class JournalError(ExecutorError):
-    """The durable record cannot be trusted or written."""
+    """The durable record cannot be trusted or written.
+
+    Parameters
+    ----------
+    code
+        Stable, for machines; the text says what to do.
+    """
+
+    def __init__(self, text: str, code: str = "DB_DAMAGED") -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class AlreadyRunning(ExecutorError):  # noqa: N818 - reads as the sentence an operator sees

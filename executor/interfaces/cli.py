@@ -141,6 +141,8 @@ def _of_error(error: ExecutorError) -> Problem:
         type(error),
         ("FAILED", "none of this", "look into the daemon's log; it may be a fault of the program"),
     )
+    if isinstance(error, JournalError):
+        code = error.code
     return Problem(code=code, where="executor", got=str(error), allowed=allowed, next_step=next_step)
 
 

@@ -9,7 +9,7 @@ import apsw
 from executor.domain.errors import InvariantViolation, JournalError
 from executor.engine.engine import Engine
 from executor.runtime import record
-from executor.runtime.journal import DAMAGE, GENESIS, chain_hash, rows
+from executor.runtime.integrity import DAMAGE, GENESIS, chain_hash, rows
 from executor.runtime.tables import first_difference
 
 
@@ -45,12 +45,12 @@ def audit(path: Path, progress: Callable[[int, int], None] | None = None) -> Aud
         If the file cannot be read as a journal.
     """
     if not path.is_file():
-        raise JournalError(f"{path}: no such file")
+        raise JournalError(f"{path}: no such file", "DB_MISSING")
     try:
         # Immutable would skip the write-ahead log; read-only sees everything that was committed.
         db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     except apsw.Error as error:
-        raise JournalError(f"{path}: {error}") from error
+        raise JournalError(f"{path}: {error}", "DB_UNUSABLE") from error
     try:
         db.execute("BEGIN")  # one view of a journal that may be growing
         total = db.execute("SELECT count(*) FROM journal").fetchone()

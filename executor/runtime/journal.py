@@ -5,15 +5,11 @@ transaction; commands are carried out only after their commit. A failed commit i
 and nothing goes on in memory.
 """
 
-import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NoReturn, Self, cast
+from typing import Final, NoReturn, Self
 
 import apsw
-import msgspec
 
 from executor.domain.commands import Command
 from executor.domain.errors import JournalError
@@ -21,14 +17,26 @@ from executor.domain.events import BookUpdated, Event, TimerFired
 from executor.engine.engine import Engine, Touched
 from executor.engine.state import EngineState
 from executor.runtime import record
+from executor.runtime.integrity import (
+    DAMAGE,
+    GENESIS,
+    HEAD,
+    RESTORE_RECIPE,
+    SCHEMA_VERSION,
+    chain_hash,
+    check_form,
+    check_head,
+    check_library,
+    check_link,
+    checkpoint_hash,
+    explained,
+    hash_at,
+    last_checkpoint,
+    rows,
+)
 from executor.runtime.tables import first_difference, write_touched
 
-SCHEMA_VERSION: Final = 1
-SQLITE_MIN: Final = (3, 51, 3)
 CHECKPOINT_EVERY: Final = 20_000
-GENESIS: Final = b"\0" * 32
-_TAIL_CHECKED: Final = 1_000
-_HEAD: Final = "head"
 
 _SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -56,50 +64,6 @@ CREATE TABLE fills (
 ) STRICT;
 CREATE TABLE reports (parent_id TEXT PRIMARY KEY, at_ns INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 """
-
-RESTORE_RECIPE: Final = (
-    "Nothing was changed. Copy the damaged files away, restore the last backup of the database, run"
-    " `executor audit` on it, and start again: what happened since is read from the venue."
-)
-
-
-DAMAGE: Final = (
-    apsw.CorruptError,
-    apsw.NotADBError,
-    apsw.SQLError,
-    msgspec.MsgspecError,
-    KeyError,
-    TypeError,
-    ValueError,
-    ArithmeticError,
-)
-"""What reading a damaged file raises: from SQLite, from the text in it, or from a row of another form."""
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One row of the journal."""
-
-    seq: int
-    at_ns: int
-    kind: str
-    event: bytes
-    commands: bytes
-    hash: bytes
-
-
-def chain_hash(previous: bytes, seq: int, at_ns: int, kind: str, event: bytes, commands: bytes) -> bytes:
-    """Hash of a row: SHA-256 over the previous hash and everything in the row."""
-    digest = hashlib.sha256(previous)
-    for part in (str(seq).encode(), str(at_ns).encode(), kind.encode(), event, commands):
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.digest()
-
-
-def checkpoint_hash(seq: int, body: bytes) -> bytes:
-    """Hash of a checkpoint: of the state and of the row it belongs to."""
-    return hashlib.sha256(f"{seq}:".encode() + body).digest()
 
 
 class Journal:
@@ -131,24 +95,25 @@ class Journal:
         JournalError
             If it is missing, damaged, newer than this code, read-only, or not a database. Nothing is written.
         """
-        _check_sqlite()
+        check_library()
         if path.is_symlink():
-            raise JournalError(f"{path}: is a symbolic link; give the real path")
+            raise JournalError(f"{path}: is a symbolic link; give the real path", "DB_SYMLINK")
         fresh = not path.exists()
         if fresh and not create:
             raise JournalError(
                 f"{path}: there is no journal. If this account was never traded from here, start once with --init;"
-                f" otherwise restore it from a backup, because orders of ours may be open."
+                f" otherwise restore it from a backup, because orders of ours may be open.",
+                "DB_MISSING",
             )
         if fresh and not instance:
-            raise JournalError("a new journal needs an instance name")
+            raise JournalError("a new journal needs an instance name", "DB_INSTANCE")
         if not fresh and not path.is_file():
-            raise JournalError(f"{path}: is not a file; give the path of the journal")
+            raise JournalError(f"{path}: is not a file; give the path of the journal", "DB_NOT_A_FILE")
         try:
             flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if fresh else 0)
             connection = apsw.Connection(str(path), flags=flags)
         except apsw.Error as error:
-            raise _explained(path, error) from error
+            raise explained(path, error) from error
         try:
             # A refusal must leave the file as it is: what waits in the write-ahead log stays there.
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
@@ -157,10 +122,10 @@ class Journal:
                 _configure(connection, path)
                 _create(connection, instance)
                 connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
-            name = _check(connection, path)
+            name = check_form(connection, path)
         except (apsw.Error, *DAMAGE) as error:
             connection.close()
-            raise _explained(path, error) from error
+            raise explained(path, error) from error
         except JournalError:
             connection.close()
             raise
@@ -189,7 +154,7 @@ class Journal:
             state = self._recover()
             _configure(self._db, self._path)
         except (apsw.Error, *DAMAGE) as error:
-            raise _explained(self._path, error) from error
+            raise explained(self._path, error) from error
         self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         return state
 
@@ -242,12 +207,12 @@ class Journal:
             If the disk refused. Never retried.
         """
         if self._failed:
-            raise JournalError("the journal failed earlier; nothing is written any more")
+            raise JournalError("the journal failed earlier; nothing is written any more", "DB_FAILED")
         if not self._dirty:
             return
         try:
             head = f"{self._seq}:{self._hash.hex()}"
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (_HEAD, head))
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (HEAD, head))
             self._db.execute("COMMIT")
         except apsw.Error as error:
             self._fail(error)
@@ -272,7 +237,7 @@ class Journal:
 
     def _begin(self) -> None:
         if self._failed:
-            raise JournalError("the journal failed earlier; nothing is written any more")
+            raise JournalError("the journal failed earlier; nothing is written any more", "DB_FAILED")
         if not self._dirty:
             self._db.execute("BEGIN IMMEDIATE")
             self._dirty = True
@@ -287,23 +252,24 @@ class Journal:
 
     def _fail(self, error: Exception) -> NoReturn:
         self._failed = True
-        raise JournalError(f"the journal cannot be written: {error}") from error
+        raise JournalError(f"the journal cannot be written: {error}", "DB_FAILED") from error
 
     def _recover(self) -> EngineState:
-        start, state = _last_checkpoint(self._db)
+        start, state = last_checkpoint(self._db)
         engine = Engine(state)
-        self._seq, self._hash = start, _hash_at(self._db, start)
+        self._seq, self._hash = start, hash_at(self._db, start)
         for link in rows(self._db, start):
-            _check_link(self._hash, self._seq, link)
+            check_link(self._hash, self._seq, link)
             commands = engine.on_event(record.decode_event(link.kind, link.event))
             if record.encode_commands(commands) != link.commands:
                 raise JournalError(
                     f"journal row {link.seq} ({link.kind}): this version of the code decides differently;"
-                    " start the version that wrote it, let its parents end, then upgrade"
+                    " start the version that wrote it, let its parents end, then upgrade",
+                    "DB_OTHER_VERSION",
                 )
             self._seq, self._hash = link.seq, link.hash
             self._since_checkpoint += 1
-        _check_head(self._db, self._seq, self._hash)
+        check_head(self._db, self._seq, self._hash)
         difference = first_difference(self._db, engine.state)
         if difference:
             raise JournalError(f"table and journal disagree: {difference}. {RESTORE_RECIPE}")
@@ -315,26 +281,14 @@ def needs_commit(event: Event, commands: tuple[Command, ...]) -> bool:
     return bool(commands) or not isinstance(event, BookUpdated | TimerFired)
 
 
-def rows(db: apsw.Connection, after_seq: int) -> Iterator[Link]:
-    """Rows of the journal in order, after a sequence number."""
-    query = "SELECT seq, at_ns, kind, event, commands, hash FROM journal WHERE seq > ? ORDER BY seq"
-    for row in db.execute(query, (after_seq,)):
-        seq, at_ns, kind, event, commands, digest = cast("tuple[int, int, str, bytes, bytes, bytes]", row)
-        yield Link(seq, at_ns, kind, event, commands, digest)
-
-
-def _check_sqlite() -> None:
-    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
-    if version < SQLITE_MIN:
-        raise JournalError(f"SQLite {apsw.sqlite_lib_version()} is too old; {SQLITE_MIN} or later is needed")
-
-
 def _configure(db: apsw.Connection, path: Path) -> None:
     mode = db.execute("PRAGMA journal_mode=WAL").fetchone()
     db.execute("PRAGMA synchronous=FULL")
     full = db.execute("PRAGMA synchronous").fetchone()
     if mode != ("wal",) or full != (2,):
-        raise JournalError(f"{path}: the file system does not support WAL with full sync ({mode}, {full})")
+        raise JournalError(
+            f"{path}: the file system does not support WAL with full sync ({mode}, {full})", "DB_FILE_SYSTEM"
+        )
 
 
 def _create(db: apsw.Connection, instance: str) -> None:
@@ -344,79 +298,3 @@ def _create(db: apsw.Connection, instance: str) -> None:
         "INSERT INTO meta VALUES ('schema_version', ?), ('instance', ?)", (str(SCHEMA_VERSION), instance)
     )
     db.execute("COMMIT")
-
-
-def _check(db: apsw.Connection, path: Path) -> str:
-    if db.readonly("main"):
-        raise JournalError(f"{path}: cannot be written; check owner and permissions. Nothing was changed.")
-    verdict = db.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != ("ok",):
-        raise JournalError(f"{path}: damaged ({verdict}). {RESTORE_RECIPE}")
-    try:
-        meta = {str(key): str(value) for key, value in db.execute("SELECT key, value FROM meta")}
-    except apsw.SQLError as error:
-        raise JournalError(
-            f"{path}: is a database, but not a journal of this program. {RESTORE_RECIPE}"
-        ) from error
-    version = int(meta.get("schema_version", "0"))
-    if version > SCHEMA_VERSION:
-        raise JournalError(
-            f"{path}: written by a newer version (schema {version}, this code knows {SCHEMA_VERSION})."
-            " Start the newer version. Nothing was changed."
-        )
-    if version < 1 or "instance" not in meta:
-        raise JournalError(f"{path}: has no schema version or instance. {RESTORE_RECIPE}")
-    return meta["instance"]
-
-
-def _last_checkpoint(db: apsw.Connection) -> tuple[int, EngineState]:
-    row = db.execute("SELECT seq, state, sha256 FROM checkpoints ORDER BY seq DESC LIMIT 1").fetchone()
-    if row is None:
-        return 0, EngineState()
-    seq, body, digest = row
-    if checkpoint_hash(seq, body) != digest:
-        raise JournalError(f"checkpoint {seq} is damaged. {RESTORE_RECIPE}")
-    return seq, record.decode_state(body)
-
-
-def _hash_at(db: apsw.Connection, seq: int) -> bytes:
-    """Hash of a row, after checking the chain over the rows before it."""
-    if seq == 0:
-        return GENESIS
-    first = max(seq - _TAIL_CHECKED, 0)
-    previous, number = GENESIS if first == 0 else None, first
-    for link in rows(db, first):
-        if link.seq > seq:
-            break
-        if previous is not None:
-            _check_link(previous, number, link)
-        previous, number = link.hash, link.seq
-    if previous is None or number != seq:
-        raise JournalError(f"journal row {seq} is missing. {RESTORE_RECIPE}")
-    return bytes(previous)
-
-
-def _check_link(previous: bytes, number: int, link: Link) -> None:
-    if link.seq != number + 1:
-        raise JournalError(f"journal row {number + 1} is missing. {RESTORE_RECIPE}")
-    if chain_hash(previous, link.seq, link.at_ns, link.kind, link.event, link.commands) != link.hash:
-        raise JournalError(f"journal row {link.seq} was changed after it was written. {RESTORE_RECIPE}")
-
-
-def _check_head(db: apsw.Connection, seq: int, digest: bytes) -> None:
-    """Hold the last row against the note every commit leaves: rows missing at the end break no chain."""
-    row = db.execute("SELECT value FROM meta WHERE key=?", (_HEAD,)).fetchone()
-    found = row is None if seq == 0 else row == (f"{seq}:{digest.hex()}",)
-    if not found:
-        raise JournalError(f"the journal ends at row {seq}, its head says {row}. {RESTORE_RECIPE}")
-
-
-def _explained(path: Path, error: BaseException) -> JournalError:
-    """Say what to do about an error: only damage calls for the backup."""
-    if isinstance(error, DAMAGE):
-        return JournalError(f"{path}: {type(error).__name__}: {error}. {RESTORE_RECIPE}")
-    if isinstance(error, apsw.BusyError | apsw.LockedError):
-        advice = "another program holds it: end that program, then start again"
-    else:
-        advice = "check the path, its owner and permissions, and the disk"
-    return JournalError(f"{path}: {type(error).__name__}: {error}; {advice}. Nothing was changed.")

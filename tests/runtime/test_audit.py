@@ -14,7 +14,8 @@ from executor.domain.errors import JournalError
 from executor.engine.engine import Engine
 from executor.runtime import record
 from executor.runtime.audit import audit
-from executor.runtime.journal import GENESIS, Journal, chain_hash, rows
+from executor.runtime.integrity import GENESIS, chain_hash, rows
+from executor.runtime.journal import Journal
 from tests.runtime.drives import JournaledRig, sha256, tell_story, wander
 
 
