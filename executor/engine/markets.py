@@ -33,6 +33,7 @@ def on_instrument_missing(desk: Desk, event: InstrumentMissing) -> list[ParentSt
     if name in desk.state.markets and desk.state.markets[name].instrument is None:
         del desk.state.markets[name]
     for parent in parents:
+        parent.detail = event.detail
         desk.alert(Severity.WARNING, AlertCode.NO_SUCH_SYMBOL, parent.order.parent_id, event.detail)
         if parent.goal is None:
             parent.goal, parent.goal_reason = ParentStatus.FAILED, Reason.INSTRUMENT_UNUSABLE

@@ -109,6 +109,8 @@ class ParentState:
         Whether a resume leads back to INITIALIZED because it was paused before it began.
     waiting
         Why nothing is being sent right now: codes for people and machines.
+    detail
+        A sentence about the last thing that stopped it, such as a missing symbol or a rejection.
     version
         Counts changes by operators.
     pending
@@ -141,6 +143,7 @@ class ParentState:
     resume_to_start: bool = False
     pending: AmendRequested | None = None
     waiting: tuple[str, ...] = ()
+    detail: str = ""
     version: int = 1
     cum_qty: Decimal = ZERO
     cum_notional: Decimal = ZERO
