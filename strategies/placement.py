@@ -27,7 +27,7 @@ def wait(why: Why, wake_ns: int) -> Decision:
 
 
 def rest(view: View, qty: Quantity, why: Why, wake_ns: int) -> Decision:
-    """Rest at the touch, or at the parent's limit where that is more passive; a limit below one tick waits.
+    """Rest at the touch, or at the parent's limit where that is more passive; a limit far from the market waits.
 
     A resting order keeps its place while the touch is less than `reprice_ticks` ahead of it.
     """
@@ -40,6 +40,8 @@ def rest(view: View, qty: Quantity, why: Why, wake_ns: int) -> Decision:
             px = working.px
     limit = view.order.limit_px
     if limit is not None and side.sign * (px - limit) > ZERO:
+        if _is_far(view, limit):
+            return wait(Why.LIMIT_PRICE, wake_ns)
         px = limit
     px = view.instrument.round_px(side, px)
     if px <= ZERO:
@@ -67,6 +69,12 @@ def cross(view: View, qty: Quantity, why: Why) -> Decision:
         why=why,
         wake_ns=again_ns,
     )
+
+
+def _is_far(view: View, px: Price) -> bool:
+    """Whether a price is so far from the market that the gate would refuse it."""
+    mid = view.market.mid_px
+    return abs(px - mid) * BPS_PER_UNIT > view.price_collar_bps_max * mid
 
 
 def rest_until_ns(view: View, start_ns: int, end_ns: int) -> int:

@@ -148,5 +148,6 @@ def view(schedule: Schedule, *, now_ns=T0, cum="0", base="0", working: Working |
         slice_base_qty=D(base),
         working=working,
         cross_spread_bps_max=D(20),
+        price_collar_bps_max=D(10_000),
     )
     return View(**{**usual, **over})

@@ -106,6 +106,8 @@ class View:
         Filled quantity of the parent when the slice in force began.
     cross_spread_bps_max
         Spread above which crossing will be refused, basis points.
+    price_collar_bps_max
+        Distance from the mid beyond which any price will be refused, basis points.
     """
 
     now_ns: int
@@ -117,6 +119,7 @@ class View:
     slice_base_qty: Quantity
     working: Working | None
     cross_spread_bps_max: Decimal
+    price_collar_bps_max: Decimal
 
     @property
     def leaves_qty(self) -> Quantity:

@@ -11,10 +11,11 @@ from executor.domain.decision import Decision, View, Why
 from executor.domain.orders import ResidualRule
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
-from executor.domain.units import ZERO, Price, Quantity
+from executor.domain.units import ZERO, Price, Quantity, plain
 from executor.engine.desk import Desk
 from executor.engine.markets import volatility_pct
 from executor.engine.planner import realise, working_of
+from executor.engine.preview import beyond_limits, too_fast
 from executor.engine.state import MarketState, ParentState, market_key
 from risk.refusals import RefusalCode
 from strategies.base import STRATEGIES
@@ -192,8 +193,17 @@ def _try_start(desk: Desk, parent: ParentState) -> None:
         return
     mid = market.snapshot.mid_px
     if market.instrument.is_dust(parent.order.order_qty, mid):
+        parent.detail = f"{plain(parent.order.order_qty)} is below what the venue accepts at {plain(mid)}"
         finish(desk, parent, _S.FAILED, Reason.BELOW_MINIMUM)
         return
+    parent.detail = beyond_limits(desk.state, parent.order, market, parent.order.order_qty)
+    if parent.detail:
+        desk.alert(Severity.WARNING, AlertCode.BEYOND_LIMITS, parent.order.parent_id, parent.detail)
+        finish(desk, parent, _S.FAILED, Reason.BEYOND_LIMITS)
+        return
+    parent.detail = too_fast(desk.state, parent.order, market)
+    if parent.detail:
+        desk.alert(Severity.WARNING, AlertCode.TOO_FAST, parent.order.parent_id, parent.detail)
     parent.started_ns = desk.now_ns
     parent.arrival_px = mid
     parent.decision_px = parent.decision_px or mid
@@ -297,6 +307,7 @@ def _work(desk: Desk, parent: ParentState) -> None:
         slice_base_qty=Quantity(parent.slice_base_qty),
         working=working_of(desk.state, parent),
         cross_spread_bps_max=desk.state.limits.cross_spread_bps_max,
+        price_collar_bps_max=desk.state.limits.price_collar_bps_max,
     )
     decision = _residual(view) if desk.now_ns >= parent.order.deadline_ns else _scheduled(view)
     realise(desk, parent, view, decision)

@@ -6,7 +6,7 @@ depends on the state is decided here.
 
 from dataclasses import replace
 
-from executor.domain.commands import Outcome, Reply, Subscribe
+from executor.domain.commands import AlertCode, Outcome, Reply, Severity, Subscribe
 from executor.domain.events import (
     AmendRequested,
     CancelRequested,
@@ -19,10 +19,11 @@ from executor.domain.events import (
 from executor.domain.orders import Category, ParentOrder
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
+from executor.domain.units import ZERO
 from executor.engine.desk import Desk
 from executor.engine.halt import halt
 from executor.engine.reconcile import position_unknown, request_reconcile
-from executor.engine.state import MarketState, ParentState, market_key
+from executor.engine.state import EngineState, MarketState, ParentState, market_key
 from strategies.base import STRATEGIES
 
 _S = ParentStatus
@@ -135,20 +136,43 @@ def on_rearm(desk: Desk, event: RearmRequested) -> None:
     if not event.reason.strip() or not event.operator.strip():
         _reply(desk, event.request_id, Outcome.INVALID, "", "REASON", "an operator and a reason are needed")
         return
-    state.latched = False
-    state.latch_reason = ""
-    state.orphans.clear()
-    for market in state.markets.values():
-        market.blocked = ""
-    for ledger in state.ledgers.values():
-        if ledger.differs_since_ns and ledger.opening_qty is not None:
-            ledger.opening_qty += ledger.difference_qty
-            ledger.difference_qty, ledger.differs_since_ns = ledger.difference_qty * 0, 0
+    cleared = _clear_latch(state)
+    text = f"cleared: {'; '.join(cleared)}" if cleared else "nothing was halted or blocked"
+    desk.alert(Severity.INFO, AlertCode.REARMED, "", f"{event.operator}: {event.reason}; {text}")
     for parent_id in state.open_parents:
         parent = state.parents[parent_id]
         parent.children_at_rearm = len(parent.children)
     del state.order_times_ns[: max(len(state.order_times_ns) - state.limits.orders_per_min_max, 0)]
-    _reply(desk, event.request_id, Outcome.ACCEPTED, "", "REARMED", "re-armed; resume parents one by one")
+    _reply(
+        desk,
+        event.request_id,
+        Outcome.ACCEPTED,
+        "",
+        "REARMED",
+        f"re-armed; {text}; resume parents one by one",
+    )
+
+
+def _clear_latch(state: EngineState) -> list[str]:
+    """Clear the stop and every block; says what was cleared, so that a person sees what was accepted."""
+    cleared = []
+    if state.latched:
+        cleared.append(f"the halt by {state.latch_reason}")
+    state.latched = False
+    state.latch_reason = ""
+    if state.orphans:
+        cleared.append(f"{len(state.orphans)} fills without an order")
+    state.orphans.clear()
+    for name, market in state.markets.items():
+        if market.blocked:
+            cleared.append(f"the block on {name} ({market.blocked})")
+        market.blocked = ""
+    for name, ledger in state.ledgers.items():
+        if ledger.differs_since_ns and ledger.opening_qty is not None:
+            cleared.append(f"a position difference of {ledger.difference_qty} in {name}, taken as it is")
+            ledger.opening_qty += ledger.difference_qty
+            ledger.difference_qty, ledger.differs_since_ns = ZERO, 0
+    return cleared
 
 
 def _reply(desk: Desk, request_id: str, outcome: Outcome, parent_id: str, code: str, text: str) -> None:

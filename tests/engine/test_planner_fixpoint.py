@@ -81,7 +81,6 @@ CUTS = [
     dict(child_notional_max=D(5_000)),
     dict(participation_pct_max=D("0.1")),
     dict(open_notional_max=D(4_000)),
-    dict(position_notional_max=D(20_000)),
 ]
 
 

@@ -600,6 +600,50 @@ def test_symbol_that_does_not_exist_fails_its_parents_with_a_reason():
     assert "NO_SUCH_SYMBOL" in rig.alerts()
 
 
+def test_quantity_beyond_the_limits_on_the_whole_fails_before_its_first_child(rig):
+    rig.send(submitted(order_qty=D(1_000_000)))
+    assert rig.parent().status is ParentStatus.FAILED
+    assert rig.parent().reason is Reason.BEYOND_LIMITS
+    assert "position_notional_max" in rig.parent().detail
+    assert rig.commands(PlaceOrder) == []
+
+
+def test_closing_a_large_position_is_not_held_against_the_position_limit():
+    rig = Rig()
+    rig.open_market()
+    rig.engine.state.ledgers["linear:BTCUSDT:0"].opening_qty = D(500)
+    rig.send(submitted(side=Side.SELL, order_qty=D(500), duration_s=3_600))
+    rig.tick(1)
+    assert rig.parent().status in {ParentStatus.ACTIVE, ParentStatus.EXECUTING}
+
+
+def test_order_too_large_for_the_volume_is_told_but_worked(rig):
+    rig.send(submitted(order_qty=D(90)))
+    assert "TOO_FAST" in rig.alerts()
+    assert "can be traded in 120 s within 10 %" in rig.parent().detail
+    assert rig.parent().status in {ParentStatus.ACTIVE, ParentStatus.EXECUTING}
+
+
+def test_limit_price_far_from_the_market_waits_and_says_so(rig):
+    rig.send(submitted(limit_px=D(1)))
+    run(rig, 5)
+    assert rig.venue.orders == {}
+    assert rig.parent().waiting == ("LIMIT_PRICE",)
+    assert rig.commands(RefuseOrder) == []
+
+
+def test_rearm_says_what_it_cleared(rig):
+    rig.send(RearmRequested(at_ns=0, request_id="r", operator="ann", reason="look"))
+    assert "nothing was halted or blocked" in rig.last_reply().text
+    rig.send(OrderFilled(at_ns=0, fill=fill(client_order_id="x-9-9", last_qty=D("0.01"))))
+    rig.send(HaltRequested(at_ns=0, request_id="h", operator="bob", reason="odd"))
+    rig.send(RearmRequested(at_ns=0, request_id="r", operator="ann", reason="known"))
+    text = rig.last_reply().text
+    assert "bob: odd" in text
+    assert "1 fills without an order" in text
+    assert "linear:BTCUSDT" in text
+
+
 def test_same_key_same_body_is_the_same_parent_and_another_body_conflicts(rig):
     rig.send(submitted())
     rig.send(submitted(request_id="r2"))

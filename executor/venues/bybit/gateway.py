@@ -25,6 +25,7 @@ from risk.turnstile import Turnstile
 _TIME_EVERY_S = 60.0
 _RULES_EVERY_S = 600.0
 _RETRY_S = 2.0
+_RETRY_S_MAX = 30.0
 
 
 class BybitVenue:
@@ -166,6 +167,7 @@ class BybitVenue:
 
     async def _load_rules(self, post: Post, category: Category, symbol: str) -> bool:
         """Read the rules of a symbol until it works; False if the venue says there is none."""
+        told, wait_s = "", _RETRY_S
         while True:
             try:
                 rules = await self._queries.instrument(category, symbol)
@@ -177,8 +179,11 @@ class BybitVenue:
                     return False
                 post(InstrumentLoaded(at_ns=0, instrument=rules))
             except (TransportError, RemoteProtocolError, Overflow) as error:
-                self._log("instrument rules not readable", symbol=symbol, error=str(error))
-                await asyncio.sleep(_RETRY_S)
+                if str(error) != told:
+                    told = str(error)
+                    self._log("instrument rules not readable", level="warning", symbol=symbol, error=told)
+                await asyncio.sleep(wait_s)
+                wait_s = min(wait_s * 2, _RETRY_S_MAX)
             else:
                 return True
 
@@ -197,4 +202,4 @@ class BybitVenue:
         try:
             await self._entry.measure_time()
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
-            self._log("venue clock not measured", error=str(error))
+            self._log("venue not reached", level="warning", url=self._access.rest_url, error=str(error))
