@@ -23,6 +23,7 @@ from config.schema import (
 )
 from config.secrets import known_secrets, read_credentials
 from config.settings import Settings
+from config.written import Form
 
 
 def load_settings(
@@ -96,21 +97,34 @@ def load_settings(
     )
 
 
-def locate_data_dir(profile: str | Path, extra: Path | None, environ: Mapping[str, str]) -> Path:
+def locate_data_dir(
+    profile: str | Path, extra: Path | None, environ: Mapping[str, str]
+) -> tuple[Path, tuple[Problem, ...]]:
     """Find the data directory alone, for commands that talk to a running daemon and trade nothing.
+
+    An emergency stop must not fail because of a setting it does not need, so everything else that is wrong
+    is only remarked.
+
+    Returns
+    -------
+    tuple
+        The directory, and what was found wrong elsewhere.
 
     Raises
     ------
     ConfigProblems
-        If the files cannot be read or the directory is not usable; other settings are not judged.
+        If the directory is not usable, or a file that might name it cannot be read.
     """
     reader = read_layers(profile, extra, environ)
     written = reader.layer.get("executor", {}).get("data_dir")
+    hidden = known_secrets(environ)
+    remarks = tuple(problem.without(hidden) for problem in reader.problems)
+    reader.problems = [] if written is not None and written.form is Form.ENV else list(reader.unread)
     reader.layer = {"executor": {} if written is None else {"data_dir": written}}
     section = reader.section("executor", ExecutorSection)
     if section is None or reader.problems:
-        raise ConfigProblems(problem.without(known_secrets(environ)) for problem in reader.problems)
-    return section.data_dir
+        raise ConfigProblems(problem.without(hidden) for problem in reader.problems)
+    return section.data_dir, remarks
 
 
 def _with_urls(venue: VenueSection, mode: Mode) -> VenueSection:

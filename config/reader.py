@@ -28,8 +28,11 @@ def read_layers(profile: str | Path, extra: Path | None, environ: Mapping[str, s
     for path in (_profile_path(profile), extra):
         if isinstance(path, Problem):
             reader.problems.append(path)
+            reader.unread.append(path)
         elif path is not None:
-            reader.add(*read_file(path))
+            layer, problems = read_file(path)
+            reader.unread += [] if layer else problems
+            reader.add(layer, problems)
     reader.mode_in_files = reader.layer.get("executor", {}).get("mode")
     reader.add(*read_environment(environ, setting_names()))
     return reader
@@ -43,11 +46,14 @@ class Reader:
     ----------
     mode_in_files
         What the files say about `executor.mode`, whatever the environment says.
+    unread
+        Those of the problems that kept a whole file from being read.
     """
 
     layer: Layer = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     mode_in_files: Written | None = None
+    unread: list[Problem] = field(default_factory=list)
 
     def add(self, layer: Layer, problems: list[Problem]) -> None:
         """Lay one more layer over what was read so far."""

@@ -143,6 +143,34 @@ def open_private(path: Path) -> tuple[bytes, Problem | None]:
         return source.read(FILE_BYTES_MAX + 1), None
 
 
+_NO_DIRECTORY: Final = (FileExistsError, NotADirectoryError)
+
+
+def make_private_dir(path: Path) -> None:
+    """Make a directory of ours if it is not there, with mode 0700.
+
+    Raises
+    ------
+    ConfigProblems
+        DATA_DIR if it cannot be made.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigProblems([no_directory(path, error)]) from None
+
+
+def no_directory(path: Path, error: OSError) -> Problem:
+    """Say that a path cannot be used as the directory of our records."""
+    return _problem(
+        "DATA_DIR",
+        place(path.absolute()),
+        "a file" if isinstance(error, _NO_DIRECTORY) else (error.strerror or "a path that cannot be used"),
+        "a directory of ours, or a path where one can be made",
+        "correct executor.data_dir, or its permissions",
+    )
+
+
 def _trust_problem(status: os.stat_result, path: Path) -> Problem | None:
     """Say why an open file is not ours alone; None if it is."""
     where = place(path)

@@ -73,7 +73,7 @@ def refusals_page() -> str:
         "Refusals",
         "risk/refusals.py",
         "The gate looks at every child order before it leaves and collects all reasons that hold. A refused order "
-        "is recorded and never sent. Limits named here are described in the configuration reference.",
+        "is recorded and never sent. Limits named here are listed by `executor config show`.",
         _table(("code", "when"), ((f"`{code}`", text) for code, text in REFUSAL_TEXT.items())),
     )
 

@@ -18,7 +18,7 @@ from executor.domain.errors import ConfigError, InvariantViolation, JournalError
 from executor.domain.events import EngineStarted, Event, ShutdownRequested
 from executor.domain.orders import base36
 from executor.domain.ports import Log
-from executor.domain.timeline import NS_PER_S
+from executor.domain.timeline import NS_PER_MS, NS_PER_S, iso_utc
 from executor.domain.units import install_decimal_context
 from executor.engine.engine import Engine
 from executor.engine.state import EngineState
@@ -162,6 +162,11 @@ async def _run(settings: Settings, profile: str, *, init: bool, new: bool) -> in
             )
         )
         state = journal.recover()
+        if clock.now_ns() < state.now_ns - CLOCK_ERROR_MS_MAX * NS_PER_MS:
+            raise ConfigError(
+                f"CLOCK_BACK: this machine's clock says {iso_utc(clock.now_ns())}, the journal ends at"
+                f" {iso_utc(state.now_ns)}; set the clock (NTP) and start again"
+            )
         turnstile = Turnstile()
         venue = await stack.enter_async_context(
             BybitVenue(
@@ -185,6 +190,17 @@ async def _run(settings: Settings, profile: str, *, init: bool, new: bool) -> in
             profile=profile,
             pid=os.getpid(),
         )
+        runtime.post(
+            EngineStarted(
+                at_ns=0,
+                version=info.version,
+                instance=journal.instance,
+                venue=info.venue,
+                limits=settings.limits,
+                timings=settings.timings,
+                seed=secrets.randbits(53),
+            )
+        )
         token_file = settings.control.token_file or data_dir / TOKEN_NAME
         token = ensure_token(token_file)
         app = build_app(Daemon(runtime, clock, info), token)
@@ -201,17 +217,6 @@ async def _run(settings: Settings, profile: str, *, init: bool, new: bool) -> in
             instance=info.instance,
             control=url,
             metrics=f"{url}/metrics",
-        )
-        runtime.post(
-            EngineStarted(
-                at_ns=0,
-                version=info.version,
-                instance=journal.instance,
-                venue=info.venue,
-                limits=settings.limits,
-                timings=settings.timings,
-                seed=secrets.randbits(53),
-            )
         )
         gc.freeze()
         return await _until_stopped(runtime, journal, clock, settings, log)
@@ -282,7 +287,7 @@ async def _until_stopped(
         first = first_error(group)
         text = f"{type(first).__name__}: {first}"
         log("stopped by a failure", level="error", error=text)
-        if isinstance(first, InvariantViolation | LocalProtocolError):
+        if isinstance(first, InvariantViolation | LocalProtocolError | AssertionError):
             latch_in_journal(journal, clock, text)
             log(
                 "halted until a person re-arms",

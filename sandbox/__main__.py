@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import Final
 
 from sandbox.bybit_server import Credentials, FlowSettings, SandboxOptions, run
+
+PORT_MAX: Final = 65_535
 
 
 def parse(arguments: list[str] | None = None) -> tuple[SandboxOptions, Path | None]:
     """Return the options on the command line and the path of the ready file, if any."""
     default_key = Credentials()
     parser = argparse.ArgumentParser(
-        prog="python -m sandbox", description="A local exchange with Bybit's wire."
+        prog="executor sandbox",
+        description="A local exchange with Bybit's wire; `python -m sandbox` is the same.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address of the clients' port")
-    parser.add_argument("--port", type=int, default=8765, help="clients' port, 0 for any (default 8765)")
+    parser.add_argument("--port", type=_port, default=8765, help="clients' port, 0 for any (default 8765)")
     parser.add_argument(
-        "--control-port", type=int, default=8766, help="control port, 0 for any (default 8766)"
+        "--control-port", type=_port, default=8766, help="control port, 0 for any (default 8766)"
     )
     parser.add_argument("--seed", type=int, default=7, help="seed of everything random (default 7)")
     parser.add_argument(
@@ -53,9 +58,28 @@ def _credentials(text: str, parser: argparse.ArgumentParser) -> Credentials:
     parts = text.split(":")
     if len(parts) not in {2, 3} or not all(parts) or not parts[-1 if len(parts) == 3 else 0]:
         parser.error(f"--key must be KEY:SECRET or KEY:SECRET:UID, not {text!r}")
+    if len(parts) == 3 and not (parts[2].isascii() and parts[2].isdecimal()):
+        parser.error(f"the UID in --key must be digits, not {parts[2]!r}")
     uid = int(parts[2]) if len(parts) == 3 else Credentials().uid
     return Credentials(key=parts[0], secret=parts[1], uid=uid)
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text) > PORT_MAX:
+        raise argparse.ArgumentTypeError(f"a port is a whole number from 0 to {PORT_MAX}, not {text!r}")
+    return int(text)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the exchange until it is told to end; gives the exit code, 2 if it cannot start."""
+    options, ready_file = parse(arguments)
+    try:
+        run(options, ready_file)
+    except OSError as error:
+        sys.stderr.write(f"sandbox: {error.strerror or error}; end what holds it, or choose another\n")
+        return 2
+    return 0
+
+
 if __name__ == "__main__":
-    run(*parse())
+    sys.exit(main())

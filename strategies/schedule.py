@@ -1,6 +1,7 @@
 """Cutting a quantity into slices: exact in steps, never below the venue's minimum, seeded where random."""
 
 from itertools import accumulate, pairwise
+from math import fsum
 from random import Random
 
 from executor.domain.decision import Schedule, Slice
@@ -80,7 +81,7 @@ def _split(total: int, count: int, least: int, spread_pct: int, random: Random) 
 def _deviations(count: int, random: Random) -> list[float]:
     """Random numbers within -1 and 1 whose sum is zero, so that no piece pays for the others beyond its bound."""
     drawn = [random.uniform(-1, 1) for _ in range(count)]
-    mean = sum(drawn) / count
+    mean = fsum(drawn) / count
     widest = max(1.0, *(abs(number - mean) for number in drawn))
     return [(number - mean) / widest for number in drawn]
 

@@ -274,9 +274,10 @@ class OrderFilled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderAbsent:
-    """One complete round of questions about an order was answered cleanly, and it was nowhere.
+    """One complete round of questions about an order was answered cleanly, and the order was nowhere.
 
-    `asked_ns` is when the round began: answers to questions asked too early prove nothing.
+    Its executions, if there are any, come before this event. `asked_ns` is when the round began: answers to
+    questions asked too early prove nothing.
     """
 
     at_ns: int
@@ -350,7 +351,28 @@ class ReconcileFailed:
 
     at_ns: int
     category: Category
+    asked_ns: int
     detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountUnreadable:
+    """Something about the account arrived that could not be read: what it said is not known."""
+
+    at_ns: int
+    category: Category
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionUnexplained:
+    """An execution that fills no order: liquidation, auto-deleveraging, delivery, or a type never seen."""
+
+    at_ns: int
+    category: Category
+    symbol: str
+    exec_id: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,5 +411,7 @@ Event = (
     | CancelOutcomeUnknown
     | Reconciled
     | ReconcileFailed
+    | AccountUnreadable
+    | ExecutionUnexplained
     | TimerFired
 )

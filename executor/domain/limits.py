@@ -73,7 +73,7 @@ class Limits:
     day_notional_max: Decimal | None = Decimal(10_000_000)
     day_loss_max: Decimal | None = Decimal(50_000)
     children_per_parent_max: int = 1_000
-    children_per_hour_max: int = 600
+    children_per_hour_max: int = 900
     amplification_max: Decimal = Decimal(20)
 
 

@@ -18,6 +18,7 @@ from executor.engine.desk import Desk
 from executor.engine.halt import halt
 from executor.engine.markets import mid_before
 from executor.engine.report import running_shortfall_bps
+from executor.engine.revival import revive
 from executor.engine.state import (
     ChildState,
     EngineState,
@@ -39,6 +40,11 @@ def on_fill(desk: Desk, event: OrderFilled) -> ParentState | None:
     if known is not None:
         if known != fill.content:
             _block(desk, fill, AlertCode.FILL_CONFLICT, f"{fill.key}: first {known}, now {fill.content}")
+            return None
+        child = find_child(state, fill.client_order_id, fill.venue_order_id)
+        if fill.key in state.unattributed and child is not None:
+            attribute(desk, child, fill)
+            return state.parents[child.order.parent_id]
         return None
     state.executions[fill.key] = fill.content
     desk.fills.append(fill)
@@ -46,10 +52,20 @@ def on_fill(desk: Desk, event: OrderFilled) -> ParentState | None:
     if child is None or (child.order.symbol, child.order.side) != (fill.symbol, fill.side):
         _book_stranger(desk, fill)
         return None
-    parent = state.parents[child.order.parent_id]
+    _book_ledger(state, fill, child.order.position_idx)
+    return _book_ours(desk, child, fill)
+
+
+def attribute(desk: Desk, child: ChildState, fill: Fill) -> None:
+    """Book an execution that came before anything said whose it was; the account has it already."""
+    del desk.state.unattributed[fill.key]
+    _book_ours(desk, child, fill)
+
+
+def _book_ours(desk: Desk, child: ChildState, fill: Fill) -> ParentState:
+    parent = desk.state.parents[child.order.parent_id]
     _book_child(desk, child, fill)
     _book_parent(desk, parent, child, fill)
-    _book_ledger(state, fill, child.order.position_idx)
     return parent
 
 
@@ -85,8 +101,10 @@ def fee_in_quote(state: EngineState, fill: Fill) -> Decimal:
 
 def _book_child(desk: Desk, child: ChildState, fill: Fill) -> None:
     value = fill.last_qty * fill.last_px
+    child.seen = True
     child.cum_qty += fill.last_qty
     child.cum_notional += value
+    desk.children[child.order.client_order_id] = None
     child.fees += fee_in_quote(desk.state, fill)
     if fill.liquidity is Liquidity.MAKER:
         child.maker_qty += fill.last_qty
@@ -98,9 +116,7 @@ def _book_child(desk: Desk, child: ChildState, fill: Fill) -> None:
         child.venue_order_id = fill.venue_order_id
         desk.state.venue_ids[fill.venue_order_id] = child.order.client_order_id
     if child.status is ChildStatus.REJECTED:
-        detail = f"{child.order.client_order_id} filled although it was held to be {child.detail}"
-        desk.alert(Severity.CRITICAL, AlertCode.ORDER_CONFLICT, child.order.parent_id, detail)
-        halt(desk, Reason.VENUE_REJECTS, detail)
+        revive(desk, child)
     elif child.cum_qty >= child.order.qty:
         child.final_qty = child.cum_qty
         desk.move_child(child, ChildStatus.FILLED, "filled")
@@ -147,6 +163,7 @@ def _book_ledger(state: EngineState, fill: Fill, position_idx: int) -> None:
     signed: Decimal = fill.side.sign * fill.last_qty
     value = fill.last_qty * fill.last_px
     ledger.net_qty += signed
+    ledger.last_px = fill.last_px
     ledger.day_qty += signed
     ledger.day_cash -= fill.side.sign * value
     ledger.day_fees += fee_in_quote(state, fill)
@@ -157,6 +174,8 @@ def _book_stranger(desk: Desk, fill: Fill) -> None:
     """Keep a fill that no order of ours explains; under our own prefix it also blocks the symbol."""
     state = desk.state
     _book_ledger(state, fill, 0)
+    if not fill.client_order_id:
+        state.unattributed[fill.key] = fill
     if not fill.client_order_id.startswith(f"{state.instance}-"):
         return
     state.orphans.append(

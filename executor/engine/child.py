@@ -20,9 +20,10 @@ from executor.domain.order_state import ChildStatus
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO
-from executor.engine.booking import find_child
+from executor.engine.booking import attribute, find_child
 from executor.engine.desk import Desk
 from executor.engine.halt import halt
+from executor.engine.revival import keep_live, revive
 from executor.engine.state import VENUE_TO_CHILD, ChildState, ParentState
 
 REJECTS_IN_ROW_MAX = 3
@@ -36,11 +37,14 @@ def on_acked(desk: Desk, event: OrderAcked) -> ParentState | None:
     if child is None:
         return None
     child.acked_ns = desk.now_ns
-    _learn_venue_id(desk, child, event.venue_order_id)
+    child.seen = True
+    parent = _learn_venue_id(desk, child, event.venue_order_id)
     desk.children[event.client_order_id] = None
-    if child.status is ChildStatus.PENDING_NEW:
+    if child.status is ChildStatus.REJECTED:
+        revive(desk, child)
+    elif child.status is ChildStatus.PENDING_NEW:
         desk.watch(child, desk.state.timings.confirm_s)
-    return None
+    return parent
 
 
 def on_rejected(desk: Desk, event: OrderRejected) -> ParentState | None:
@@ -48,13 +52,14 @@ def on_rejected(desk: Desk, event: OrderRejected) -> ParentState | None:
     child = desk.state.children.get(event.client_order_id)
     if child is None or child.is_final:
         return None
-    if child.status in {ChildStatus.NEW, ChildStatus.PARTIALLY_FILLED}:
-        desk.query(child)  # a refusal of what was already seen in the book proves nothing
+    if child.seen:
+        desk.query(child)  # a refusal of what the venue has already shown proves nothing
         return None
     parent = _end_unplaced(desk, child, f"{event.code}: {event.text}")
     parent.rejects_in_row += 1
     parent.retry_ns = desk.now_ns + _REJECT_WAIT_NS
-    detail = f"{event.client_order_id} rejected, {event.code}: {event.text}"
+    parent.waiting = ("VENUE_REJECTED",)
+    parent.detail = detail = f"{event.client_order_id} rejected, {event.code}: {event.text}"
     desk.alert(Severity.WARNING, AlertCode.ORDER_REJECTED, parent.order.parent_id, detail)
     if event.fatal:
         halt(desk, Reason.VENUE_REJECTS, detail)
@@ -66,7 +71,7 @@ def on_rejected(desk: Desk, event: OrderRejected) -> ParentState | None:
 def on_not_sent(desk: Desk, event: OrderNotSent) -> ParentState | None:
     """The command was dropped before its first byte."""
     child = desk.state.children.get(event.client_order_id)
-    if child is None or child.is_final or child.status is ChildStatus.UNKNOWN:
+    if child is None or child.is_final or child.seen or child.status is ChildStatus.UNKNOWN:
         return None
     child.sent_ns = 0
     return _end_unplaced(desk, child, f"not sent: {event.detail}")
@@ -77,7 +82,8 @@ def on_outcome_unknown(desk: Desk, event: OrderOutcomeUnknown) -> ParentState | 
     child = desk.state.children.get(event.client_order_id)
     if child is None or child.status not in {ChildStatus.PENDING_NEW, ChildStatus.PENDING_CANCEL}:
         return None
-    if child.status is ChildStatus.PENDING_CANCEL and child.acked_ns:
+    if child.seen:
+        desk.query(child)
         return None
     doubt(desk, child, event.detail)
     return desk.state.parents[child.order.parent_id]
@@ -88,8 +94,9 @@ def doubt(desk: Desk, child: ChildState, detail: str) -> None:
     desk.move_child(child, ChildStatus.UNKNOWN, detail)
     child.sent_ns = desk.now_ns
     child.absent_rounds = 0
-    child.cancel_found_nothing = False
+    child.cancel_nothing_ns = 0
     child.cancel_sent_ns = 0
+    child.asked_ns = 0
     desk.alert(
         Severity.WARNING,
         AlertCode.OUTCOME_UNKNOWN,
@@ -104,6 +111,7 @@ def on_updated(desk: Desk, event: OrderUpdated) -> ParentState | None:
     child = find_child(desk.state, event.client_order_id, event.venue_order_id)
     if child is None:
         return None
+    child.asked_ns = 0
     if event.updated_ms < child.updated_ms or event.cum_qty < child.venue_cum_qty:
         return None
     if _differs(child, event):
@@ -116,23 +124,25 @@ def on_updated(desk: Desk, event: OrderUpdated) -> ParentState | None:
         return None
     child.updated_ms = event.updated_ms
     child.venue_cum_qty = event.cum_qty
-    parent = desk.state.parents[child.order.parent_id]
+    child.seen = True
+    child.absent_rounds = 0
+    child.cancel_nothing_ns = 0
     _learn_venue_id(desk, child, event.venue_order_id)
     if event.status in _ENDED:
         _end(desk, child, event)
     elif child.status is ChildStatus.REJECTED:
-        _revive(desk, child)
+        revive(desk, child)
     else:
         _show(desk, child, event)
-    if not child.is_released and event.client_order_id not in parent.live:
-        parent.live.append(child.order.client_order_id)
-    return parent
+    keep_live(desk.state, child)
+    return desk.state.parents[child.order.parent_id]
 
 
 def on_cancel_acked(desk: Desk, event: CancelAcked) -> ParentState | None:
     """A cancel was taken; the order's end is still to be proved."""
     child = desk.state.children.get(event.client_order_id)
     if child is not None and not child.is_final:
+        child.seen = True
         desk.watch(child, desk.state.timings.recancel_s)
     return None
 
@@ -142,13 +152,12 @@ def on_cancel_found_nothing(desk: Desk, event: CancelFoundNothing) -> ParentStat
     child = desk.state.children.get(event.client_order_id)
     if child is None or child.is_final:
         return None
-    if child.status is ChildStatus.PENDING_CANCEL and not child.acked_ns and not child.venue_order_id:
+    if child.status is ChildStatus.PENDING_CANCEL and not child.seen:
         doubt(desk, child, "cancel found nothing and the create was never answered")
-    elif child.status is ChildStatus.UNKNOWN:
-        if event.asked_ns >= absence_from_ns(desk, child):
-            child.cancel_found_nothing = True
-    else:
-        desk.query(child)
+        return desk.state.parents[child.order.parent_id]
+    if event.asked_ns >= absence_from_ns(desk, child) and not child.cancel_nothing_ns:
+        child.cancel_nothing_ns = event.asked_ns
+    desk.query(child)
     return desk.state.parents[child.order.parent_id]
 
 
@@ -168,8 +177,16 @@ def absence_from_ns(desk: Desk, child: ChildState) -> int:
 
 
 def prove_absent(desk: Desk, child: ChildState) -> ParentState:
-    """Release an order of which it is proved that it never existed."""
-    return _end_unplaced(desk, child, "proved absent")
+    """Release an order of which it is proved that it is not at the venue.
+
+    One that was never seen never existed. One that was seen has ended and been forgotten there; all its
+    executions are booked, because they were shown before.
+    """
+    if not child.seen:
+        return _end_unplaced(desk, child, "proved absent")
+    child.final_qty = child.cum_qty
+    desk.move_child(child, ChildStatus.CANCELED, "ended and forgotten by the venue")
+    return desk.state.parents[child.order.parent_id]
 
 
 def _end_unplaced(desk: Desk, child: ChildState, detail: str) -> ParentState:
@@ -185,10 +202,16 @@ def _differs(child: ChildState, event: OrderUpdated) -> bool:
     return (order.symbol, order.side, order.qty) != (event.symbol, event.side, event.qty) or worse
 
 
-def _learn_venue_id(desk: Desk, child: ChildState, venue_order_id: str) -> None:
-    if venue_order_id and not child.venue_order_id:
-        child.venue_order_id = venue_order_id
-        desk.state.venue_ids[venue_order_id] = child.order.client_order_id
+def _learn_venue_id(desk: Desk, child: ChildState, venue_order_id: str) -> ParentState | None:
+    """Remember the venue's id; executions that came under it before are now known to be this child's."""
+    if not venue_order_id or child.venue_order_id:
+        return None
+    child.venue_order_id = venue_order_id
+    desk.state.venue_ids[venue_order_id] = child.order.client_order_id
+    mine = [fill for fill in desk.state.unattributed.values() if fill.venue_order_id == venue_order_id]
+    for fill in mine:
+        attribute(desk, child, fill)
+    return desk.state.parents[child.order.parent_id] if mine else None
 
 
 def _end(desk: Desk, child: ChildState, event: OrderUpdated) -> None:
@@ -206,15 +229,6 @@ def _end(desk: Desk, child: ChildState, event: OrderUpdated) -> None:
     desk.children[child.order.client_order_id] = None
     if not child.is_released:
         desk.watch(child, 1)
-
-
-def _revive(desk: Desk, child: ChildState) -> None:
-    """An order that was refused, or proved absent, is open after all: our belief was wrong, so stop."""
-    detail = f"{child.order.client_order_id} is open at the venue although it was held to be {child.detail}"
-    child.final_qty = None
-    desk.alert(Severity.CRITICAL, AlertCode.ORDER_CONFLICT, child.order.parent_id, detail)
-    halt(desk, Reason.VENUE_REJECTS, detail)
-    desk.send_cancel(child)
 
 
 def _show(desk: Desk, child: ChildState, event: OrderUpdated) -> None:

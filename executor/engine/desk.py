@@ -19,7 +19,11 @@ from executor.domain.commands import (
 from executor.domain.fills import Fill
 from executor.domain.order_state import ChildStatus, check_child_move
 from executor.domain.parent_state import ParentStatus, Reason, check_parent_move
+from executor.domain.timeline import NS_PER_S
 from executor.engine.state import ChildState, EngineState, ParentState
+
+QUESTION_NS_MAX = 60 * NS_PER_S
+"""Time after which an unanswered question counts as lost."""
 
 
 @dataclass(slots=True)
@@ -89,6 +93,7 @@ class Desk:
         """Send a cancel request now and watch over it."""
         order = child.order
         child.cancel_sent_ns = self.now_ns
+        child.cancels += 1
         self.children[order.client_order_id] = None
         self.out.append(
             CancelOrder(category=order.category, symbol=order.symbol, client_order_id=order.client_order_id)
@@ -96,13 +101,16 @@ class Desk:
         self.watch(child, self.state.timings.recancel_s)
 
     def query(self, child: ChildState) -> None:
-        """Ask the venue everything about a child, and watch that an answer comes."""
+        """Ask the venue everything about a child, unless a question is under way; watch that an answer comes."""
         order = child.order
+        self.watch(child, self.state.timings.query_gap_s)
+        if child.asked_ns and self.now_ns - child.asked_ns < QUESTION_NS_MAX:
+            return
+        child.asked_ns = self.now_ns
         self.out.append(
             QueryOrder(category=order.category, symbol=order.symbol, client_order_id=order.client_order_id)
         )
-        self.watch(child, self.state.timings.query_gap_s)
 
     def watch(self, child: ChildState, wait_s: int) -> None:
         """Look at a child again after a time."""
-        self.set_timer(f"child:{child.order.client_order_id}", self.now_ns + wait_s * 1_000_000_000)
+        self.set_timer(f"child:{child.order.client_order_id}", self.now_ns + wait_s * NS_PER_S)

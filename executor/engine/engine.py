@@ -15,7 +15,7 @@ from executor.domain.orders import Category
 from executor.engine import booking, child, markets, reconcile, recovery, verbs
 from executor.engine.desk import Desk
 from executor.engine.parent import step
-from executor.engine.state import EngineState, ParentState
+from executor.engine.state import EngineState, ParentState, live_children
 
 RareEvent = (
     ev.EngineStarted
@@ -33,6 +33,8 @@ RareEvent = (
     | ev.ShutdownRequested
     | ev.Reconciled
     | ev.ReconcileFailed
+    | ev.AccountUnreadable
+    | ev.ExecutionUnexplained
 )
 
 
@@ -144,6 +146,10 @@ def _consider_rare(desk: Desk, event: RareEvent) -> Iterable[ParentState]:
             return reconcile.on_reconciled(desk, event)
         case ev.ReconcileFailed():
             return reconcile.on_reconcile_failed(desk, event)
+        case ev.AccountUnreadable():
+            return reconcile.on_unreadable(desk, event)
+        case ev.ExecutionUnexplained():
+            return reconcile.on_unexplained(desk, event)
 
 
 def _one(parent: ParentState | None) -> tuple[ParentState, ...]:
@@ -170,7 +176,7 @@ def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
     state.timers.clear()
     for market in state.markets.values():
         market.book_ns = None
-    for name in reconcile.live_children(state):
+    for name in live_children(state):
         _doubt_after_restart(desk, name)
     desk.out.extend(
         Subscribe(category=Category(name.partition(":")[0]), symbol=name.partition(":")[2])
@@ -185,9 +191,10 @@ def _doubt_after_restart(desk: Desk, name: str) -> None:
     order.sent_ns = desk.now_ns
     order.cancel_sent_ns = 0
     order.absent_rounds = 0
-    order.cancel_found_nothing = False
-    unanswered = not order.acked_ns and not order.venue_order_id
-    if order.status is ChildStatus.PENDING_NEW or (order.status is ChildStatus.PENDING_CANCEL and unanswered):
+    order.asked_ns = 0
+    order.cancel_nothing_ns = 0
+    unanswered = order.status in {ChildStatus.PENDING_NEW, ChildStatus.PENDING_CANCEL} and not order.seen
+    if unanswered:
         child.doubt(desk, order, "the process restarted before the answer")
     else:
         desk.query(order)

@@ -3,6 +3,7 @@
 from executor.domain.commands import AlertCode, Severity
 from executor.domain.parent_state import PARENT_FINAL, ParentStatus, Reason
 from executor.engine.desk import Desk
+from executor.engine.state import live_children
 
 
 def halt(desk: Desk, reason: Reason, text: str) -> None:
@@ -25,5 +26,5 @@ def halt(desk: Desk, reason: Reason, text: str) -> None:
         elif parent.status not in PARENT_FINAL:
             parent.resume_to_start = parent.status is ParentStatus.INITIALIZED
             desk.move_parent(parent, ParentStatus.PAUSED, reason)
-        for name in parent.live:
-            desk.cancel(state.children[name], "halt")
+    for name in live_children(state):
+        desk.cancel(state.children[name], "halt")

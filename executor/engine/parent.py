@@ -50,6 +50,9 @@ def step(desk: Desk, parent: ParentState) -> None:
             _try_recover(desk, parent)
         case _S.ADJUSTING:
             _withdraw(desk, parent, "amended")
+        case _S.ACTIVE | _S.EXECUTING if parent.pending is not None:
+            desk.move_parent(parent, _S.ADJUSTING, Reason.AMENDED)
+            _withdraw(desk, parent, "amended")
         case _:
             pass
     if parent.status in {_S.ACTIVE, _S.EXECUTING} and not _pause_in_doubt(desk, parent):
@@ -58,9 +61,8 @@ def step(desk: Desk, parent: ParentState) -> None:
 
 def market_of(desk: Desk, parent: ParentState) -> MarketState:
     """What is known of the parent's symbol."""
-    return desk.state.markets.setdefault(
-        market_key(parent.order.category, parent.order.symbol), MarketState()
-    )
+    name = market_key(parent.order.category, parent.order.symbol)
+    return desk.state.markets.get(name) or MarketState()
 
 
 def doubts(desk: Desk, parent: ParentState) -> tuple[RefusalCode, ...]:
@@ -118,6 +120,8 @@ def _drop_released(desk: Desk, parent: ParentState) -> None:
     if any(desk.state.children[name].is_released for name in parent.live):
         parent.live = [name for name in parent.live if not desk.state.children[name].is_released]
         desk.parents[parent.order.parent_id] = None
+        if not parent.live and parent.order.parent_id in desk.state.revived_parents:
+            desk.state.revived_parents.remove(parent.order.parent_id)
 
 
 def _withdraw(desk: Desk, parent: ParentState, detail: str) -> None:
@@ -143,6 +147,10 @@ def _is_done(desk: Desk, parent: ParentState) -> Reason | None:
 
 def _finish(desk: Desk, parent: ParentState) -> bool:
     """End the parent if it is done, or if its goal is reached with nothing left at the venue."""
+    if parent.cum_qty > parent.order.order_qty:
+        if not parent.live:
+            finish(desk, parent, _S.FAILED, Reason.OVER_FILLED)
+        return not parent.live
     done = _is_done(desk, parent)
     if done is not None and not (done is Reason.DUST_LEFT and parent.goal is _S.CANCELED):
         finish(desk, parent, _S.COMPLETE, done)
@@ -156,13 +164,16 @@ def _finish(desk: Desk, parent: ParentState) -> bool:
 def _watch_deadline(desk: Desk, parent: ParentState) -> None:
     """Apply the residual rule when the time is up."""
     order = parent.order
-    if parent.goal is not None or desk.now_ns < order.deadline_ns:
+    pending_ns = parent.pending.deadline_ns if parent.pending is not None else None
+    if parent.goal is not None or desk.now_ns < (pending_ns or order.deadline_ns):
         return
     if order.residual is ResidualRule.EXTEND and not parent.extended and parent.started_ns:
         parent.extended = True
         parent.replan = True
         parent.order = replace(order, deadline_ns=order.deadline_ns + order.extend_s * NS_PER_S)
         desk.parents[order.parent_id] = None
+        if desk.now_ns >= parent.order.deadline_ns:
+            _head_for(desk, parent, _S.EXPIRED, Reason.DEADLINE)
     elif order.residual is ResidualRule.CROSS and parent.started_ns:
         if desk.now_ns >= order.deadline_ns + desk.state.timings.residual_window_s * NS_PER_S:
             _head_for(desk, parent, _S.EXPIRED, Reason.DEADLINE)
@@ -309,7 +320,8 @@ def _work(desk: Desk, parent: ParentState) -> None:
         cross_spread_bps_max=desk.state.limits.cross_spread_bps_max,
         price_collar_bps_max=desk.state.limits.price_collar_bps_max,
     )
-    decision = _residual(view) if desk.now_ns >= parent.order.deadline_ns else _scheduled(view)
+    late = desk.now_ns >= parent.order.deadline_ns and parent.order.residual is ResidualRule.CROSS
+    decision = _residual(view) if late else _scheduled(view)
     realise(desk, parent, view, decision)
     _watch_clock(desk, parent, market)
 

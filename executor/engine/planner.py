@@ -25,6 +25,7 @@ from executor.engine.throttle import count_order, count_since
 from risk.gate import GateView, Refused, judge, size_cap
 from risk.refusals import RefusalCode
 
+RESTS_PER_SLICE_MAX = 10
 _REFUSAL_WAIT_MAX_S = 16
 _IN_FORCE = {Style.REST: TimeInForce.POST_ONLY, Style.CROSS: TimeInForce.IOC}
 
@@ -78,7 +79,7 @@ def gate_view(state: EngineState, parent: ParentState) -> GateView:
         volatility_hourly_pct=volatility_pct(state, market) if market else None,
         expected_volume_qty=expected_volume_qty(state, market, order.params.interval_s) if market else None,
         parent_worst_case_qty=worst_case_qty(state, parent),
-        parent_ordered_qty=parent.ordered_qty,
+        parent_ordered_qty=parent.ordered_qty - parent.ordered_at_rearm_qty,
         parent_children=len(parent.children) - parent.children_at_rearm,
         parent_last_order_ns=parent.last_order_ns,
         orders_last_s=count_since(state, NS_PER_S),
@@ -108,6 +109,8 @@ def _adjust(desk: Desk, parent: ParentState, view: View, decision: Decision) -> 
         desk.cancel(child, decision.why.value)
     elif not _is_as_wanted(desk, parent, view, child, decision):
         gap_end_ns = _gap_end_ns(desk.state, parent)
+        if decision.style is Style.REST:
+            gap_end_ns = max(gap_end_ns, _patience_end_ns(parent, child))
         if desk.now_ns >= gap_end_ns:
             desk.cancel(child, decision.why.value)
         else:  # its successor could not be sent yet: the old order is better than none
@@ -128,6 +131,14 @@ def _is_as_wanted(desk: Desk, parent: ParentState, view: View, child: ChildState
     )
     cap = size_cap(without, desk.state.limits, parent.order.side, child.order.px)
     return view.instrument.is_dust(min(decision.qty, cap) - child.open_qty, child.order.px)
+
+
+def _patience_end_ns(parent: ParentState, child: ChildState) -> int:
+    """Until when a resting order does not follow the touch: a tenth of a slice.
+
+    It keeps what is ordered for a slice within about ten times its size, however much the touch moves.
+    """
+    return child.created_ns + parent.order.params.interval_s * NS_PER_S // RESTS_PER_SLICE_MAX
 
 
 def _gap_end_ns(state: EngineState, parent: ParentState) -> int:

@@ -5,12 +5,18 @@ one by one; nothing is ever removed because it was not seen.
 """
 
 from executor.domain.commands import AlertCode, Reconcile, Severity
-from executor.domain.events import PositionReport, Reconciled, ReconcileFailed
+from executor.domain.events import (
+    AccountUnreadable,
+    ExecutionUnexplained,
+    PositionReport,
+    Reconciled,
+    ReconcileFailed,
+)
 from executor.domain.orders import Category
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.domain.units import ZERO
 from executor.engine.desk import Desk
-from executor.engine.state import EngineState, Ledger, ParentState, ledger_key, market_key
+from executor.engine.state import EngineState, Ledger, ParentState, ledger_key, live_children, market_key
 
 EXECUTION_OVERLAP_MS = 60_000
 _RETRY_S = 2
@@ -32,14 +38,15 @@ def request_reconcile(desk: Desk, category: Category) -> None:
     since_ms = state.exec_cursor_ms.setdefault(
         category.value, state.started_ns // NS_PER_MS - EXECUTION_OVERLAP_MS
     )
-    state.reconciling.append(category.value)
+    state.reconciling[category.value] = desk.now_ns
     desk.out.append(Reconcile(category=category, symbols=tuple(symbols), since_ms=since_ms))
 
 
 def on_reconciled(desk: Desk, event: Reconciled) -> list[ParentState]:
     """A complete read ended. Orders it does not show are asked for one by one; nothing is removed."""
     state = desk.state
-    _reconcile_ended(state, event.category)
+    if not _is_current(state, event.category, event.asked_ns):
+        return []
     state.exec_cursor_ms[event.category.value] = event.asked_ns // NS_PER_MS - EXECUTION_OVERLAP_MS
     shown = set(event.open_client_order_ids)
     for name in live_children(state):
@@ -72,12 +79,40 @@ def on_reconciled(desk: Desk, event: Reconciled) -> list[ParentState]:
 
 def on_reconcile_failed(desk: Desk, event: ReconcileFailed) -> list[ParentState]:
     """An incomplete read proves nothing, and while we can not read we open nothing."""
+    if not _is_current(desk.state, event.category, event.asked_ns):
+        return []
+    return _close_category(desk, event.category, event.detail)
+
+
+def on_unreadable(desk: Desk, event: AccountUnreadable) -> list[ParentState]:
+    """Something about the account is not known: open nothing until a complete read."""
+    return _close_category(desk, event.category, f"unreadable: {event.detail}")
+
+
+def on_unexplained(desk: Desk, event: ExecutionUnexplained) -> list[ParentState]:
+    """An execution that no order of ours explains changes the position: block the symbol until a person looks."""
     state = desk.state
-    _reconcile_ended(state, event.category)
-    if state.reconciled.get(event.category.value, True):  # told once, not at every try
-        desk.alert(Severity.WARNING, AlertCode.RECONCILE_FAILED, "", f"{event.category}: {event.detail}")
-    state.reconciled[event.category.value] = False
-    desk.set_timer(f"reconcile:{event.category}", desk.now_ns + _RETRY_S * NS_PER_S)
+    key = f"{event.category}:{event.symbol}:{event.exec_id}"
+    market = state.markets.get(market_key(event.category, event.symbol))
+    if key in state.unexplained or market is None:
+        return []
+    state.unexplained.append(key)
+    market.blocked = f"{AlertCode.EXECUTION_UNEXPLAINED}: {event.kind} {event.exec_id}"
+    desk.alert(
+        Severity.CRITICAL,
+        AlertCode.EXECUTION_UNEXPLAINED,
+        "",
+        f"{event.symbol}: {event.kind} {event.exec_id}",
+    )
+    return [state.parents[name] for name in state.open_parents]
+
+
+def _close_category(desk: Desk, category: Category, detail: str) -> list[ParentState]:
+    state = desk.state
+    if state.reconciled.get(category.value, True):  # told once, not at every try
+        desk.alert(Severity.WARNING, AlertCode.RECONCILE_FAILED, "", f"{category}: {detail}")
+    state.reconciled[category.value] = False
+    desk.set_timer(f"reconcile:{category}", desk.now_ns + _RETRY_S * NS_PER_S)
     return [state.parents[name] for name in state.open_parents]
 
 
@@ -96,14 +131,13 @@ def _open_spot_ledgers(state: EngineState) -> None:
             ledger.opening_qty = ledger.opening_qty or ZERO
 
 
-def _reconcile_ended(state: EngineState, category: Category) -> None:
-    if category.value in state.reconciling:
-        state.reconciling.remove(category.value)
-
-
-def live_children(state: EngineState) -> list[str]:
-    """Names of all children that are not proved finished, also of parents that have ended."""
-    return [name for parent in state.parents.values() for name in parent.live]
+def _is_current(state: EngineState, category: Category, asked_ns: int) -> bool:
+    """Whether an answer belongs to the read that is under way; one from before a lost stream says nothing."""
+    requested_ns = state.reconciling.get(category.value)
+    if requested_ns is None or asked_ns < requested_ns:
+        return False
+    del state.reconciling[category.value]
+    return True
 
 
 def _compare_position(desk: Desk, report: PositionReport) -> bool:

@@ -16,19 +16,32 @@ from executor.engine.child import absence_from_ns, doubt, prove_absent
 from executor.engine.desk import Desk
 from executor.engine.state import ChildState, ParentState
 
+CANCELS_BEFORE_ALERT = 2
+
 
 def on_absent(desk: Desk, event: OrderAbsent) -> ParentState | None:
-    """One clean, complete, empty round. Counts only if it was asked late enough."""
+    """One clean, complete round that did not show the order. Counts only if it was asked late enough."""
     child = desk.state.children.get(event.client_order_id)
-    if child is None or child.is_final:
+    if child is None:
         return None
-    if child.status is not ChildStatus.UNKNOWN:
-        if not child.venue_order_id and not child.acked_ns:
-            doubt(desk, child, "the venue shows nothing of it")
+    child.asked_ns = 0
+    if child.is_released:
+        return None
+    if not child.seen and child.status is not ChildStatus.UNKNOWN:
+        doubt(desk, child, "the venue shows nothing of it")
         return None
     timings = desk.state.timings
     gap_ns = timings.query_gap_s * NS_PER_S
-    if event.asked_ns >= max(absence_from_ns(desk, child), child.absent_round_ns + gap_ns):
+    from_ns = absence_from_ns(desk, child)
+    if event.asked_ns < from_ns:
+        return None
+    if child.seen:
+        if not child.cancel_found_nothing:
+            desk.cancel(child, "the venue does not show it")
+            return None
+        # It was there: what became of it may show late, so the margin counts from the cancel that missed it.
+        from_ns = child.cancel_nothing_ns + timings.absence_margin_s * NS_PER_S
+    if event.asked_ns >= max(from_ns, child.absent_round_ns + gap_ns):
         child.absent_rounds += 1
         child.absent_round_ns = event.asked_ns
     if child.absent_rounds >= timings.absence_rounds and child.cancel_found_nothing:
@@ -40,6 +53,7 @@ def on_query_failed(desk: Desk, event: OrderQueryFailed) -> ParentState | None:
     """An error counts for nothing and spoils the rounds so far."""
     child = desk.state.children.get(event.client_order_id)
     if child is not None:
+        child.asked_ns = 0
         child.absent_rounds = 0
     return None
 
@@ -49,22 +63,26 @@ def look_after(desk: Desk, child: ChildState) -> None:
     if child.is_released:
         return
     timings = desk.state.timings
+    overdue = desk.now_ns - child.cancel_sent_ns >= timings.recancel_s * NS_PER_S
     if child.status is ChildStatus.UNKNOWN:
-        late_ns = absence_from_ns(desk, child)
-        if desk.now_ns >= late_ns and not child.cancel_found_nothing and child.cancel_sent_ns < late_ns:
+        if desk.now_ns >= absence_from_ns(desk, child) and not child.cancel_found_nothing and overdue:
             desk.send_cancel(child)
-        elif child.cancel_sent_ns and desk.now_ns - child.cancel_sent_ns > timings.recancel_s * NS_PER_S:
-            child.cancel_sent_ns = 0
         desk.query(child)
-    elif child.status is ChildStatus.PENDING_CANCEL:
-        if desk.now_ns - child.cancel_sent_ns >= timings.recancel_s * NS_PER_S:
+    elif child.status is ChildStatus.PENDING_CANCEL or child.status is ChildStatus.REJECTED:
+        if overdue:
             desk.send_cancel(child)
-            desk.alert(
-                Severity.WARNING,
-                AlertCode.CANCEL_UNPROVED,
-                child.order.parent_id,
-                f"{child.order.client_order_id}: cancel not proved after {timings.recancel_s} s, sent again",
-            )
+            _tell_unproved_cancel(desk, child)
         desk.query(child)
-    elif child.is_final or (child.acked_ns and child.status is ChildStatus.PENDING_NEW):
+    elif child.is_final or child.absent_rounds or child.status is ChildStatus.PENDING_NEW:
         desk.query(child)
+
+
+def _tell_unproved_cancel(desk: Desk, child: ChildState) -> None:
+    """Alert once for each child, however often its cancel must be sent."""
+    if child.cancels == CANCELS_BEFORE_ALERT:
+        desk.alert(
+            Severity.WARNING,
+            AlertCode.CANCEL_UNPROVED,
+            child.order.parent_id,
+            f"{child.order.client_order_id}: cancel not proved, sent again until it is",
+        )

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from executor.domain.decision import Schedule, Style
 from executor.domain.events import AmendRequested, VenueStatus
+from executor.domain.fills import Fill
 from executor.domain.instrument import Instrument
 from executor.domain.limits import Limits, Timings
 from executor.domain.market import MarketSnapshot
@@ -31,7 +32,15 @@ class ChildState:
         The venue's own executed quantity once a final status is proved; None before.
     sent_ns
         Latest instant at which its create request may have left; restarts with the process; 0 if it never left.
-    absent_rounds, cancel_found_nothing
+    seen
+        Whether the venue ever showed that it has the order: an acknowledgement, an update, a fill.
+    cancels
+        Cancel requests sent so far.
+    asked_ns
+        When the question now under way was asked; 0 when none is.
+    cancel_nothing_ns
+        When the cancel was asked that found no such order, late enough to count; 0 for none.
+    absent_rounds
         Evidence gathered so far that an unanswered order never existed.
     """
 
@@ -42,6 +51,7 @@ class ChildState:
     sent_ns: int
     arrival_mid_px: Decimal
     venue_order_id: str = ""
+    seen: bool = False
     cum_qty: Decimal = ZERO
     cum_notional: Decimal = ZERO
     maker_qty: Decimal = ZERO
@@ -54,14 +64,21 @@ class ChildState:
     done_ns: int = 0
     absent_rounds: int = 0
     absent_round_ns: int = 0
-    cancel_found_nothing: bool = False
+    cancel_nothing_ns: int = 0
     cancel_sent_ns: int = 0
+    cancels: int = 0
+    asked_ns: int = 0
     detail: str = ""
 
     @property
     def is_final(self) -> bool:
         """Whether the order can no longer be open at the venue."""
         return self.status in CHILD_FINAL
+
+    @property
+    def cancel_found_nothing(self) -> bool:
+        """Whether a cancel that counts found no such order."""
+        return self.cancel_nothing_ns > 0
 
     @property
     def open_qty(self) -> Quantity:
@@ -148,6 +165,7 @@ class ParentState:
     cum_qty: Decimal = ZERO
     cum_notional: Decimal = ZERO
     ordered_qty: Decimal = ZERO
+    ordered_at_rearm_qty: Decimal = ZERO
     children: list[str] = field(default_factory=list)
     live: list[str] = field(default_factory=list)
     children_at_rearm: int = 0
@@ -206,8 +224,10 @@ class Ledger:
     ----------
     opening_qty
         Signed position found at the venue before our first fill; None until it was read.
-    net_qty, cash
-        Signed sum of our fills and of the money they moved (fees apart), since the beginning.
+    last_px
+        Price of the last fill, quote per base.
+    net_qty
+        Signed sum of all fills since the beginning.
     day, day_cash, day_qty, day_fees, day_notional
         The same within one UTC day.
     difference_qty, differs_since_ns
@@ -215,6 +235,7 @@ class Ledger:
     """
 
     opening_qty: Decimal | None = None
+    last_px: Decimal = ZERO
     net_qty: Decimal = ZERO
     day: int = 0
     day_cash: Decimal = ZERO
@@ -243,7 +264,17 @@ class OrphanFill:
 
 @dataclass(slots=True, kw_only=True)
 class EngineState:
-    """Everything. Serialisable as it is."""
+    """Everything. Serialisable as it is.
+
+    Parameters
+    ----------
+    reconciling
+        For each category with a complete read under way, when it was asked for.
+    revived_parents
+        Parents that had ended and of which a child turned out not to be finished.
+    unattributed
+        Executions without an order id of ours, kept until a copy or an acknowledgement says whose they are.
+    """
 
     instance: str = ""
     venue: str = ""
@@ -261,14 +292,17 @@ class EngineState:
     private_live: bool = False
     public_live: bool = False
     reconciled: dict[str, bool] = field(default_factory=dict)
-    reconciling: list[str] = field(default_factory=list)
+    reconciling: dict[str, int] = field(default_factory=dict)
     exec_cursor_ms: dict[str, int] = field(default_factory=dict)
     next_parent_no: int = 1
     parents: dict[str, ParentState] = field(default_factory=dict)
     open_parents: list[str] = field(default_factory=list)
+    revived_parents: list[str] = field(default_factory=list)
     children: dict[str, ChildState] = field(default_factory=dict)
     venue_ids: dict[str, str] = field(default_factory=dict)
     executions: dict[str, str] = field(default_factory=dict)
+    unattributed: dict[str, Fill] = field(default_factory=dict)
+    unexplained: list[str] = field(default_factory=list)
     orphans: list[OrphanFill] = field(default_factory=list)
     markets: dict[str, MarketState] = field(default_factory=dict)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
@@ -296,6 +330,12 @@ def market_key(category: str, symbol: str) -> str:
 def ledger_key(category: str, symbol: str, position_idx: int) -> str:
     """Name a position."""
     return f"{category}:{symbol}:{position_idx}"
+
+
+def live_children(state: EngineState) -> list[str]:
+    """Names of all children not proved finished, also of parents that have ended and came back to life."""
+    names = [*state.open_parents, *state.revived_parents]
+    return [name for parent_id in names for name in state.parents[parent_id].live]
 
 
 def reserved_qty(state: EngineState, parent: ParentState) -> Decimal:

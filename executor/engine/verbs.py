@@ -142,6 +142,7 @@ def on_rearm(desk: Desk, event: RearmRequested) -> None:
     for parent_id in state.open_parents:
         parent = state.parents[parent_id]
         parent.children_at_rearm = len(parent.children)
+        parent.ordered_at_rearm_qty = parent.ordered_qty
     del state.order_times_ns[: max(len(state.order_times_ns) - state.limits.orders_per_min_max, 0)]
     _reply(
         desk,
@@ -297,8 +298,8 @@ def _why_not_amend(desk: Desk, parent: ParentState, event: AmendRequested) -> tu
         )
     if event.deadline_ns is not None and event.deadline_ns <= desk.now_ns:
         return Outcome.INVALID, "TIME", "the deadline is in the past"
-    if event.order_qty is not None and event.order_qty < parent.cum_qty:
-        return Outcome.INVALID, "QTY", f"{parent.cum_qty} is filled already"
+    if event.order_qty is not None and (event.order_qty <= ZERO or event.order_qty < parent.cum_qty):
+        return Outcome.INVALID, "QTY", f"it must be positive, and {parent.cum_qty} is filled already"
     fields = (event.order_qty, event.limit_px, event.deadline_ns, event.urgency, event.strategy, event.params)
     if all(field is None for field in fields) and not event.clear_limit_px:
         return Outcome.INVALID, "NOTHING", "the amendment changes nothing"

@@ -99,7 +99,7 @@ class Routes:
                 "a parent with an arrival price",
                 "ask again when it has begun",
             )
-        return web.json_response(views.report_view(report))
+        return web.json_response(views.report_view(report, self._control.state, parent))
 
     async def submit(self, request: web.Request) -> web.Response:
         """Take a new parent order."""

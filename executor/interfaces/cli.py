@@ -45,6 +45,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Works large orders on Bybit as many small safe ones, and accounts for every fill.",
+    epilog="Exit codes are listed in docs/reference/exit-codes.md: 0 is done, 2 is a mistake in what was typed.",
 )
 config_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check and show the settings.")
 config_app.command("check")(cli_config.check)

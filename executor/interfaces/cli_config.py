@@ -2,17 +2,12 @@
 
 import os
 from dataclasses import asdict
-from typing import Annotated
-
-import typer
 
 from config.load import load_settings
 from config.secrets import missing_credentials
 from config.settings import effective
-from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile
+from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile, YesLive
 from executor.interfaces.output import cell, emit_json, say, show, show_rich
-
-YesLive = Annotated[bool, typer.Option("--yes-live", help="Second sign of live trading.")]
 
 
 def check(
@@ -38,7 +33,7 @@ def show_settings(
     yes_live: YesLive = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print every setting in force and where it came from; secrets are masked."""
+    """Print every setting and its origin; secrets are masked."""
     rows = effective(load_settings(profile, config, os.environ, yes_live))
     if as_json:
         emit_json([asdict(row) for row in rows])

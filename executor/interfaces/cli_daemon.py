@@ -1,7 +1,6 @@
 """Commands that run something in this process: the daemon, the demonstration, an audit, the sandbox."""
 
 import os
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -11,9 +10,10 @@ import typer
 
 from config.load import load_settings
 from config.problems import place
+from config.secrets import make_private_dir
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import failed
-from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile
+from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile, YesLive
 from executor.interfaces.output import emit_json, progress_on_terminal, show
 from executor.interfaces.version import version as own_version
 
@@ -21,15 +21,20 @@ from executor.interfaces.version import version as own_version
 def run(
     profile: Profile = USUAL_PROFILE,
     config: ConfigFile = None,
-    yes_live: Annotated[bool, typer.Option("--yes-live", help="Second sign of live trading.")] = False,
+    yes_live: YesLive = False,
     init: Annotated[bool, typer.Option("--init", help="Create the database of a new account.")] = False,
     new: Annotated[
         bool, typer.Option("--new", help="Sandbox: put the old database aside, for an exchange started anew.")
     ] = False,
 ) -> None:
-    """Run the daemon until it is asked to end."""
+    """Run the daemon until it is asked to end.
+
+    Ends with 2 if the settings cannot be used or the control port is taken, 5 if another daemon holds the data
+    directory or the account (docs/reference/exit-codes.md).
+    """
     settings = load_settings(profile, config, os.environ, yes_live)
     settings.require()
+    make_private_dir(settings.executor.data_dir)
     from executor.app import run_daemon  # noqa: PLC0415 - brings the whole daemon with it
 
     raise typer.Exit(run_daemon(settings, profile, init=init, new=new))
@@ -50,7 +55,7 @@ def audit(
     database: Annotated[Path, typer.Argument(metavar="DB", help="Database of a daemon that has stopped.")],
     as_json: AsJson = False,
 ) -> None:
-    """Replay a journal and compare every command with what was recorded."""
+    """Replay a stopped daemon's journal and verify it."""
     if not database.is_file():
         raise failed(
             ExitCode.DURABILITY,
@@ -76,9 +81,11 @@ def audit(
 
 
 def sandbox(context: typer.Context) -> None:
-    """Run the local stand-in exchange; its own options follow (see `executor sandbox --help`)."""
-    command = [sys.executable, "-m", "sandbox", *context.args]
-    raise typer.Exit(subprocess.call(command))  # noqa: S603 - our own interpreter and module
+    """Run the local stand-in exchange."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The exchange takes the place of this process, so that whoever stops the command stops the exchange.
+    os.execv(sys.executable, [sys.executable, "-m", "sandbox", *context.args])  # noqa: S606 - our own module
 
 
 def version(as_json: AsJson = False) -> None:

@@ -6,14 +6,15 @@ from typing import Annotated, Final
 
 import typer
 
-from config.problems import quoted
+from config.problems import ConfigProblems, quoted
 from executor.interfaces.client import Client, Json
+from executor.interfaces.command_words import in_command_words
 from executor.interfaces.confirm import confirm_live
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
 from executor.interfaces.follow import follow, progress_line, progress_table
 from executor.interfaces.kinds import PARENT_ID
-from executor.interfaces.models import AmendBody, SubmitBody, read_body
+from executor.interfaces.models import AmendBody, Body, SubmitBody, read_body
 from executor.interfaces.options import (
     USUAL_PROFILE,
     AsJson,
@@ -24,41 +25,78 @@ from executor.interfaces.options import (
     Url,
     connect,
 )
-from executor.interfaces.output import emit_json, say, show, show_rich
+from executor.interfaces.output import cell, emit_json, say, show, show_rich
+from executor.interfaces.sentences import sentences
 
 KEY_FORM: Final = "1 to 64 characters A-Z a-z 0-9 _ -"
 _KEY: Final = re.compile(r"\A[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
 
-Qty = Annotated[str | None, typer.Option("--qty", help="Total to trade, base units.")]
-Duration = Annotated[str | None, typer.Option("--duration", help="How long: 30s, 5m, 4h.")]
-Deadline = Annotated[str | None, typer.Option("--deadline", help="Until when: 2026-11-20T12:00:00Z.")]
+Qty = Annotated[str | None, typer.Option("--qty", help="Required. Total to trade, base units: 1.5.")]
+NewQty = Annotated[str | None, typer.Option("--qty", help="New total to trade, base units: 1.5.")]
+NewDuration = Annotated[str | None, typer.Option("--duration", help="How long from now: 30s, 5m, 4h.")]
+NewDeadline = Annotated[str | None, typer.Option("--deadline", help="Until when: 2026-11-20T12:00:00Z.")]
+Duration = Annotated[
+    str | None, typer.Option("--duration", help="How long: 30s, 5m, 4h; this or --deadline is required.")
+]
+Deadline = Annotated[
+    str | None,
+    typer.Option("--deadline", help="Until when: 2026-11-20T12:00:00Z; this or --duration is required."),
+]
 LimitPrice = Annotated[str | None, typer.Option("--limit-price", help="Worst price ever paid or taken.")]
-Urgency = Annotated[str | None, typer.Option("--urgency", help="LOW, MEDIUM or HIGH.")]
-Strategy = Annotated[str | None, typer.Option("--strategy", help="How the order is worked; twap.")]
-Interval = Annotated[str | None, typer.Option("--interval", help="Length of one slice: 60s.")]
+Urgency = Annotated[
+    str | None,
+    typer.Option("--urgency", help="How soon it crosses the spread: LOW, MEDIUM (a new order's) or HIGH."),
+]
+Strategy = Annotated[str | None, typer.Option("--strategy", help="How the order is worked: twap.")]
+Interval = Annotated[
+    str | None, typer.Option("--interval", help="Length of one slice; a new order's is 60s.")
+]
 Passiveness = Annotated[
-    str | None, typer.Option("--passiveness", help="Share of a slice spent resting, 0 to 1.")
+    str | None,
+    typer.Option(
+        "--passiveness",
+        help="Share of a slice spent resting, 0 to 1; a new order's goes by urgency: LOW 0.9, MEDIUM 0.7, HIGH 0.3.",
+    ),
 ]
-RandomizeSize = Annotated[int | None, typer.Option("--randomize-size", help="Per cent, 0 to 50.")]
-RandomizeTiming = Annotated[int | None, typer.Option("--randomize-timing", help="Per cent, 0 to 50.")]
-CatchUp = Annotated[bool | None, typer.Option("--catch-up/--no-catch-up", help="Work what was missed later.")]
+RandomizeSize = Annotated[
+    int | None, typer.Option("--randomize-size", help="Per cent, 0 to 50; a new order's is 0.")
+]
+RandomizeTiming = Annotated[
+    int | None, typer.Option("--randomize-timing", help="Per cent, 0 to 50; a new order's is 0.")
+]
+CatchUp = Annotated[
+    bool | None,
+    typer.Option("--catch-up/--no-catch-up", help="Work what was missed later; a new order does."),
+]
 MaxCatchUp = Annotated[
-    str | None, typer.Option("--max-catch-up", help="Cap of a slice, multiple of its size.")
+    str | None,
+    typer.Option("--max-catch-up", help="Cap of a slice, multiple of its size; a new order's is 2."),
 ]
-RepriceTicks = Annotated[int | None, typer.Option("--reprice-ticks", help="Ticks the touch may move away.")]
+RepriceTicks = Annotated[
+    int | None,
+    typer.Option(
+        "--reprice-ticks",
+        help="Ticks the touch may move away before a resting order follows; a new order's is 1.",
+    ),
+]
 
 
 def submit(
-    symbol: Annotated[str | None, typer.Option("--symbol", help="Instrument, such as BTCUSDT.")] = None,
-    side: Annotated[str | None, typer.Option("--side", help="buy or sell.")] = None,
+    symbol: Annotated[
+        str | None, typer.Option("--symbol", help="Required. Instrument, such as BTCUSDT.")
+    ] = None,
+    side: Annotated[str | None, typer.Option("--side", help="Required. buy or sell.")] = None,
     qty: Qty = None,
     residual: Annotated[
-        str | None, typer.Option("--residual", help="The rest at the deadline: cross, leave or extend.")
+        str | None,
+        typer.Option("--residual", help="Required. The rest at the deadline: cross, leave or extend."),
     ] = None,
     duration: Duration = None,
     deadline: Deadline = None,
     extend: Annotated[str | None, typer.Option("--extend", help="Longest extension, with extend.")] = None,
-    category: Annotated[str | None, typer.Option("--category", help="linear, inverse or spot.")] = None,
+    category: Annotated[
+        str | None, typer.Option("--category", help="linear (usual), inverse or spot.")
+    ] = None,
     limit_price: LimitPrice = None,
     decision_price: Annotated[
         str | None, typer.Option("--decision-price", help="Price at which you decided, for the report.")
@@ -96,7 +134,11 @@ def submit(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Submit a parent order."""
+    """Submit a parent order.
+
+    --symbol, --side, --qty, --residual and one of --duration and --deadline are required. With --wait the exit
+    code is 0 if everything was filled and 1 if not (docs/reference/exit-codes.md).
+    """
     body = _given(
         symbol=symbol,
         side=side,
@@ -121,7 +163,7 @@ def submit(
         position_idx=position_idx,
         seed=seed,
     )
-    read_body(SubmitBody, body, flag)
+    read_options(SubmitBody, body)
     key = _key(idempotency_key)
     client = connect(profile, config, url, token_file)
     confirm_live(client, f"{symbol} {qty}", yes_live)
@@ -172,13 +214,13 @@ def cancel(
 
 def amend(
     parent: ParentName,
-    qty: Qty = None,
+    qty: NewQty = None,
     limit_price: LimitPrice = None,
     clear_limit_price: Annotated[
         bool, typer.Option("--clear-limit-price", help="Trade at any price.")
     ] = False,
-    duration: Duration = None,
-    deadline: Deadline = None,
+    duration: NewDuration = None,
+    deadline: NewDeadline = None,
     urgency: Urgency = None,
     strategy: Strategy = None,
     interval: Interval = None,
@@ -197,7 +239,10 @@ def amend(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change a live parent order; what is not named stays as it is. A duration counts from now."""
+    """Change a live parent order.
+
+    What is not named stays as it is. A duration counts from now.
+    """
     body = _given(
         qty=qty,
         limit_price=limit_price,
@@ -215,8 +260,22 @@ def amend(
         reprice_ticks=reprice_ticks,
         version=expected,
     )
-    read_body(AmendBody, body, flag)
+    read_options(AmendBody, body)
     _verb(connect(profile, config, url, token_file), parent, "amend", body, as_json=as_json)
+
+
+def read_options(model: type[Body], values: Json) -> None:
+    """Check what was typed before anything is sent.
+
+    Raises
+    ------
+    ConfigProblems
+        With every problem found, in the words of the command line.
+    """
+    try:
+        read_body(model, values, flag)
+    except ConfigProblems as error:
+        raise ConfigProblems(in_command_words(problem) for problem in error.problems) from None
 
 
 def flag(field: str) -> str:
@@ -314,7 +373,9 @@ def _wait(client: Client, parent_id: str, *, as_json: bool) -> None:
             f"`executor status {parent_id}`, `executor cancel {parent_id}`",
         ) from None
     report = _report(client, parent_id)
-    if as_json:
+    if _never_began(view) and not as_json:
+        show(f"{parent_id} {cell(view['status'])} ({cell(view['reason'])}), nothing was sent: {_why(view)}")
+    elif as_json:
         emit_json({"parent": view, "report": report})
     elif report is None:
         show(progress_line(view))
@@ -323,6 +384,15 @@ def _wait(client: Client, parent_id: str, *, as_json: bool) -> None:
 
         show_rich(report_table(report))
     raise typer.Exit(ExitCode.OK if view["status"] == "COMPLETE" else ExitCode.REFUSED)
+
+
+def _never_began(view: Json) -> bool:
+    children = view["children"]
+    return view["status"] == "FAILED" and isinstance(children, dict) and not children["total"]
+
+
+def _why(view: Json) -> str:
+    return cell(view.get("detail") or sentences(view["waiting"]) or "the daemon's log says more")
 
 
 def _report(client: Client, parent_id: str) -> Json | None:

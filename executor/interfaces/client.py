@@ -9,8 +9,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from config.hosts import LOOPBACK
-from config.problems import Problem, place, quoted
-from config.secrets import Secret
+from config.problems import ConfigProblems, Problem, place, quoted
+from config.secrets import Secret, no_directory
+from executor.interfaces.command_words import command_of, in_command_words
 from executor.interfaces.control_file import NAME, read_control_file
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
@@ -34,6 +35,20 @@ class Endpoint:
     version: str = ""
 
 
+def named(url: str, token_file: Path) -> Endpoint:
+    """Take a daemon by its address and its token; no setting is needed.
+
+    Raises
+    ------
+    CommandFailed
+        USAGE if the address is not on this machine.
+    ConfigProblems
+        If the token file cannot be trusted.
+    """
+    _check_address(url)
+    return Endpoint(url=url, token=read_token(token_file), found_in="--url")
+
+
 def locate(data_dir: Path, url: str | None, token_file: Path | None) -> Endpoint:
     """Find the daemon of a data directory, or the one that was named.
 
@@ -42,10 +57,16 @@ def locate(data_dir: Path, url: str | None, token_file: Path | None) -> Endpoint
     CommandFailed
         UNREACHABLE if no daemon has left its address there; USAGE if the address is not on this machine.
     ConfigProblems
-        If the token file cannot be trusted.
+        If the token file cannot be trusted, or the data directory is a file.
     """
+    try:
+        is_usable = data_dir.is_dir() or not data_dir.exists()
+    except PermissionError as error:
+        raise ConfigProblems([no_directory(data_dir, error)]) from None
+    if not is_usable:
+        raise ConfigProblems([no_directory(data_dir, NotADirectoryError())])
     left = read_control_file(data_dir)
-    path = data_dir / NAME
+    path = (data_dir / NAME).absolute()
     if url is None and left is None:
         raise failed(
             ExitCode.UNREACHABLE,
@@ -53,7 +74,7 @@ def locate(data_dir: Path, url: str | None, token_file: Path | None) -> Endpoint
             place(path),
             "no control file",
             "a running daemon with this data directory",
-            "start it with `executor run`, or name it with --profile, --config or --url",
+            _where_to_look(data_dir),
         )
     address = url if url is not None else (left.url if left is not None else "")
     _check_address(address)
@@ -66,6 +87,12 @@ def locate(data_dir: Path, url: str | None, token_file: Path | None) -> Endpoint
         found_in=str(path) if url is None else "--url",
         version=left.version if left is not None and url is None else "",
     )
+
+
+def _where_to_look(data_dir: Path) -> str:
+    """Say how to reach a daemon; a relative data directory is another one in every place."""
+    step = "start it with `executor run`, or name it with --profile, --config or --url"
+    return step if data_dir.is_absolute() else f"{step}; {data_dir} is looked for below this directory"
 
 
 class Client:
@@ -114,7 +141,7 @@ class Client:
             raise failed(
                 ExitCode.UNREACHABLE,
                 "CONNECTION_LOST",
-                f"{self._endpoint.url}{path}",
+                f"{command_of(path)} at {self._endpoint.url}",
                 quoted(str(error) or type(error).__name__),
                 f"an answer within {self._answer_s_max:g} s",
                 "read the state with `executor status`; repeat an order only with the same --idempotency-key",
@@ -140,7 +167,7 @@ class Client:
             raise failed(
                 ExitCode.UNREACHABLE,
                 "ANSWER",
-                f"{self._endpoint.url}{path}",
+                f"{command_of(path)} at {self._endpoint.url}",
                 f"status {status} and {problem.reason}",
                 "an answer of the executor in JSON",
                 "check that this address is the daemon's",
@@ -178,7 +205,11 @@ def _exit_code(status: int, answer: Json) -> ExitCode:
 
 
 def _problems(answer: Json, path: str) -> list[Problem]:
-    """Read the daemon's problems back."""
+    """Read the daemon's problems back, in the words of the command line."""
+    return [in_command_words(problem) for problem in _answered_problems(answer, path)]
+
+
+def _answered_problems(answer: Json, path: str) -> list[Problem]:
     error = answer.get("error")
     records = error if isinstance(error, list) else [error]
     return [

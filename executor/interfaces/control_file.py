@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from config.secrets import open_private
+from config.problems import ConfigProblems
+from config.secrets import make_private_dir, no_directory, open_private
 from executor.interfaces.strict_json import JsonProblem, read_json_object
 
 NAME: Final = "control.json"
@@ -29,11 +30,20 @@ def control_url(host: str, port: int) -> str:
 
 
 def write_control_file(data_dir: Path, content: ControlFile) -> Path:
-    """Write the file so that a reader sees the whole of it or the one before; mode 0600."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Write the file so that a reader sees the whole of it or the one before; mode 0600.
+
+    Raises
+    ------
+    ConfigProblems
+        DATA_DIR if nothing can be written there.
+    """
+    make_private_dir(data_dir)
     target = data_dir / NAME
     draft = data_dir / f".{NAME}.{secrets.token_hex(4)}"
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigProblems([no_directory(data_dir, error)]) from None
     with os.fdopen(handle, "w", encoding="utf-8") as output:
         json.dump(asdict(content), output)
         output.flush()

@@ -5,6 +5,7 @@ It does what a newcomer would do by hand, with the same commands, in processes o
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,10 +15,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from config.secrets import make_private_dir
 from executor.interfaces.control_file import ControlFile, read_control_file
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import failed
-from executor.interfaces.output import say
+from executor.interfaces.output import console_on, say
 
 HOME: Final = Path("var/sample-run")
 _START_S_MAX: Final = 30.0
@@ -35,9 +37,15 @@ def run_demo(*, json_output: bool, seconds: int, seed: int) -> int:
         Length of the sample order.
     seed
         Seed of the exchange's order flow.
+
+    Raises
+    ------
+    CommandFailed
+        INTERRUPTED after Ctrl-C, when everything that was started has ended.
     """
     shutil.rmtree(HOME, ignore_errors=True)
-    HOME.mkdir(parents=True, mode=0o700)
+    make_private_dir(HOME)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     children: list[subprocess.Popen[bytes]] = []
     try:
         venue = _start_exchange(children, seed)
@@ -46,10 +54,27 @@ def run_demo(*, json_output: bool, seconds: int, seed: int) -> int:
         say(f"exchange {venue['rest']}  (a local stand-in: no network, no money)")
         say(f"daemon   {control.url}  metrics {control.url}/metrics  log {HOME / 'daemon.log'}")
         return _submit(settings, seconds, seed, json_output=json_output)
+    except KeyboardInterrupt:
+        raise failed(
+            ExitCode.INTERRUPTED,
+            "INTERRUPTED",
+            "demo",
+            "Ctrl-C: stopped; exchange and daemon are ended",
+            "patience",
+            "the same command begins a new demonstration",
+        ) from None
     finally:
-        for child in reversed(children):
-            _end(child)
-        say(f"the journal stays in {HOME / 'journal.db'}: try `executor audit {HOME / 'journal.db'}`")
+        _end_all(children)
+        journal = HOME / "journal.db"
+        if journal.is_file():
+            say(f"the journal stays until the next demo replaces it; try: {own_command()} audit {journal}")
+
+
+def own_command() -> str:
+    """Give the path of the `executor` that is running, as it can be typed from here."""
+    command = Path(sys.executable).with_name("executor")
+    here = Path.cwd()
+    return shlex.quote(str(command.relative_to(here) if command.is_relative_to(here) else command))
 
 
 def _start_exchange(children: list[subprocess.Popen[bytes]], seed: int) -> Mapping[str, str]:
@@ -95,7 +120,15 @@ def _submit(settings: Mapping[str, str], seconds: int, seed: int, *, json_output
     ]
     say(f"$ executor {' '.join(words)}")
     command = [sys.executable, "-m", _CLI, *words, *(["--json"] if json_output else [])]
-    return subprocess.run(command, env=dict(settings), check=False).returncode  # noqa: S603 - our own interpreter
+    # In a process group of its own: Ctrl-C is answered here alone, and once.
+    child = subprocess.Popen(command, env=dict(settings), process_group=0)  # noqa: S603 - our own interpreter
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        child.terminate()
+        child.wait()
+        console_on(sys.stderr).show_cursor()
+        raise
 
 
 def _spawn(words: list[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
@@ -124,6 +157,16 @@ def _wait_for(child: subprocess.Popen[bytes], is_there: Callable[[], bool], who:
                 "mend what the log says and try again",
             )
         time.sleep(0.05)
+
+
+def _end_all(children: list[subprocess.Popen[bytes]]) -> None:
+    """End what was started, last first; a second Ctrl-C does not leave anything behind."""
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        for child in reversed(children):
+            _end(child)
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -2,15 +2,23 @@
 
 import sys
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from executor.interfaces import figures
 from executor.interfaces.client import Client, Json
 from executor.interfaces.output import cell, console_on, say
+from executor.interfaces.sentences import sentences, shortly
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 POLL_S: Final = 0.5
+TEXT_CHARS_MAX: Final = 105
+LABEL_CHARS: Final = 22
+BAR_CHARS: Final = 40
+MINUTE_S: Final = 60
+HOUR_S: Final = 3_600
 
 
 def follow(client: Client, parent_id: str) -> Json:
@@ -27,11 +35,11 @@ def follow(client: Client, parent_id: str) -> Json:
     from rich.live import Live  # noqa: PLC0415 - slow to import, and only needed on a terminal
 
     view = client.get(path)
-    with Live(progress_table(view), console=console_on(sys.stderr), auto_refresh=False) as live:
+    with Live(progress_board(view), console=console_on(sys.stderr), auto_refresh=False) as live:
         while not view["final"]:
             time.sleep(POLL_S)
             view = client.get(path)
-            live.update(progress_table(view), refresh=True)
+            live.update(progress_board(view), refresh=True)
     return view
 
 
@@ -40,47 +48,139 @@ def progress_line(view: Json) -> str:
     text = (
         f"{cell(view['id'])} {cell(view['status'])} {cell(view['side'])} {cell(view['filled'])}"
         f"/{cell(view['qty'])} {cell(view['symbol'])} {cell(view['progress_pct'])} %"
-        f" (plan {cell(view['schedule_pct'])} %) avg {cell(view['avg_price'])}"
-        f" cost {cell(view['shortfall_bps'])} bps"
+        f" (plan {cell(view['schedule_pct'])} %) avg {_price(view, 'avg_price')}"
+        f" cost {figures.amount(view['shortfall_bps'])} bps"
     )
-    return f"{text} waiting: {cell(view['waiting'])}" if view["waiting"] else text
+    waiting = f" - {shortly(view['waiting'])}" if view["waiting"] else ""
+    is_worth_telling = view.get("detail") and view["status"] != "COMPLETE"
+    stopped = f"; last obstacle: {cell(view['detail'])}" if is_worth_telling else ""
+    return f"{text}{waiting}{stopped}"
+
+
+def progress_board(view: Json) -> "Table":
+    """Lay out what changes while a parent works: at most twelve lines on a terminal of 80 columns."""
+    from rich.progress_bar import ProgressBar  # noqa: PLC0415 - slow to import
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    done = ProgressBar(total=100, completed=_done_pct(view), width=BAR_CHARS)
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row(done, Text(f"{cell(view['progress_pct'])} %"))
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=LABEL_CHARS)
+    table.add_column(overflow="fold")
+    table.add_row(Text(cell(view["id"])), Text(_order(view)))
+    table.add_row(Text("filled"), bar)
+    for title, text in _board_rows(view):
+        table.add_row(Text(title), Text(_cut(text)))
+    return table
+
+
+def _board_rows(view: Json) -> list[tuple[str, str]]:
+    why = shortly(view["waiting"])
+    rows = [
+        ("schedule", _due(view)),
+        ("time left", "-" if view["final"] else _span(view.get("time_left_s"))),
+        ("status", f"{cell(view['status'])}: {why}" if why else cell(view["status"])),
+        ("quantity", f"{cell(view['filled'])} of {cell(view['qty'])} filled"),
+        ("average price", f"{_price(view, 'avg_price')} (arrival {_price(view, 'arrival_price')})"),
+        ("cost against arrival", f"{figures.amount(view['shortfall_bps'])} bps, without fees"),
+        ("children", _children(view)),
+    ]
+    is_worth_telling = view.get("detail") and view["status"] != "COMPLETE"
+    return [*rows, ("last obstacle", cell(view["detail"]))] if is_worth_telling else rows
 
 
 def progress_table(view: Json) -> "Table":
-    """Lay a parent out as two columns."""
+    """Lay a parent out in full, as two columns."""
     from rich.table import Table  # noqa: PLC0415 - slow to import
     from rich.text import Text  # noqa: PLC0415
 
     rows = (
-        ("parent", "id"),
-        ("status", "status"),
-        ("reason", "reason"),
-        ("waiting for", "waiting"),
-        ("side", "side"),
-        ("symbol", "symbol"),
-        ("quantity", "qty"),
-        ("filled", "filled"),
-        ("leaves", "leaves"),
-        ("progress %", "progress_pct"),
-        ("plan %", "schedule_pct"),
-        ("ahead (+) or late (-) %", "deviation_pct"),
-        ("average price", "avg_price"),
-        ("arrival price", "arrival_price"),
-        ("cost against arrival, bps", "shortfall_bps"),
-        ("deadline", "deadline"),
-        ("strategy", "strategy"),
-        ("parameters", "params"),
-        ("children", "children"),
-        ("plan", "plan"),
-        ("version", "version"),
+        ("parent", cell(view.get("id"))),
+        ("status", cell(view.get("status"))),
+        ("reason", cell(view.get("reason"))),
+        ("now", sentences(view.get("waiting")) or "-"),
+        ("last obstacle", cell(view.get("detail") or None)),
+        ("side", cell(view.get("side"))),
+        ("symbol", cell(view.get("symbol"))),
+        ("quantity", cell(view.get("qty"))),
+        ("filled", cell(view.get("filled"))),
+        ("leaves", cell(view.get("leaves"))),
+        ("progress %", cell(view.get("progress_pct"))),
+        ("plan %", cell(view.get("schedule_pct"))),
+        ("ahead (+) or late (-) %", figures.amount(view.get("deviation_pct"))),
+        ("average price", _price(view, "avg_price")),
+        ("arrival price", _price(view, "arrival_price")),
+        ("cost against arrival, bps, without fees", figures.amount(view.get("shortfall_bps"))),
+        ("deadline", cell(view.get("deadline"))),
+        ("strategy", cell(view.get("strategy"))),
+        ("parameters", cell(view.get("params"))),
+        ("children", _children(view)),
+        ("plan", _plan(view.get("plan"))),
+        ("version", cell(view.get("version"))),
     )
     table = Table(box=None, show_header=False, pad_edge=False)
-    for title, key in rows:
-        value = view.get(key)
-        if key == "plan" and isinstance(value, dict):
-            value = {name: inner for name, inner in value.items() if name != "schedule"}
-        table.add_row(Text(title), Text(cell(value)))
+    for title, text in rows:
+        table.add_row(Text(title), Text(text))
     return table
+
+
+def _order(view: Json) -> str:
+    return " ".join(cell(view[name]) for name in ("side", "qty", "symbol", "strategy"))
+
+
+def _due(view: Json) -> str:
+    share = view["schedule_pct"]
+    return "not begun" if share is None else f"{cell(share)} % would be filled by now"
+
+
+def _done_pct(view: Json) -> float:
+    share = view["progress_pct"]
+    return 0.0 if share is None else min(float(Decimal(str(share))), 100.0)
+
+
+def _price(view: Json, name: str) -> str:
+    return figures.price(view.get(name), view.get("tick_size"))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_CHARS_MAX else f"{text[: TEXT_CHARS_MAX - 1]}…"
+
+
+def _span(seconds: object) -> str:
+    """Show a number of seconds in the two units that matter."""
+    if not isinstance(seconds, int):
+        return cell(seconds)
+    if seconds < MINUTE_S:
+        return f"{seconds} s"
+    if seconds < HOUR_S:
+        return f"{seconds // MINUTE_S} min {seconds % MINUTE_S} s"
+    return f"{seconds // HOUR_S} h {seconds % HOUR_S // MINUTE_S} min"
+
+
+def _children(view: Json) -> str:
+    """Say how many orders were sent and how many of them may still be open."""
+    match view.get("children"):
+        case {"total": int(total), "unproved": int(still_open), "by_status": dict(by_status)}:
+            counts = ", ".join(f"{cell(count)} {cell(status)}" for status, count in by_status.items())
+            return f"{total} sent, {still_open} open" + (f" ({counts})" if counts else "")
+        case other:
+            return cell(other)
+
+
+def _plan(plan: object) -> str:
+    """Describe the schedule without its slices."""
+    match plan:
+        case {"slices": int(slices), "slices_asked": int(asked), "merged": int(merged), "current": int(now)}:
+            joined = (
+                f" ({asked} asked, {merged} joined to others to reach the venue's minimum)" if merged else ""
+            )
+            return f"{slices} slice{'s' if slices != 1 else ''}{joined}, " + (
+                f"now in number {now + 1}" if now >= 0 else "not begun"
+            )
+        case other:
+            return cell(other)
 
 
 def _follow_lines(client: Client, path: str) -> Json:

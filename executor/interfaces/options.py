@@ -7,15 +7,26 @@ from typing import Annotated, Final
 import typer
 
 from config.load import locate_data_dir
-from executor.interfaces.client import Client, Endpoint, locate
+from executor.interfaces.client import Client, Endpoint, locate, named
 from executor.interfaces.output import say
 from executor.interfaces.version import version
 
 USUAL_PROFILE: Final = "sandbox"
 
+YesLive = Annotated[
+    bool,
+    typer.Option(
+        "--yes-live",
+        help='Second sign of live trading, like EXECUTOR_LIVE_CONFIRM=I-TRADE-REAL-MONEY; the first is mode = "live" '
+        "in the profile file.",
+    ),
+]
+
 Profile = Annotated[
     str,
-    typer.Option("--profile", "-p", envvar="EXECUTOR_PROFILE", help="sandbox, testnet, demo or live."),
+    typer.Option(
+        "--profile", "-p", envvar="EXECUTOR_PROFILE", help="sandbox (usual), testnet, demo or live."
+    ),
 ]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="One more settings file, over the profile.")
@@ -35,7 +46,7 @@ ParentName = Annotated[str, typer.Argument(metavar="PARENT", help="Id of the par
 
 
 def connect(profile: str, config: Path | None, url: str | None, token_file: Path | None) -> Client:
-    """Find the daemon that these options mean.
+    """Find the daemon that these options mean; what is wrong with other settings is a remark.
 
     Raises
     ------
@@ -44,7 +55,12 @@ def connect(profile: str, config: Path | None, url: str | None, token_file: Path
     ConfigProblems
         If the options, the files or the token cannot be used.
     """
-    endpoint = locate(locate_data_dir(profile, config, os.environ), url, token_file)
+    if url is not None and token_file is not None:
+        return Client(named(url, token_file))
+    data_dir, remarks = locate_data_dir(profile, config, os.environ)
+    for remark in remarks:
+        say(f"ignored here: {remark.line()}")
+    endpoint = locate(data_dir, url, token_file)
     _compare_versions(endpoint)
     return Client(endpoint)
 

@@ -40,13 +40,16 @@ def show(text: str) -> None:
 
 
 def show_rich(renderable: "RenderableType") -> None:
-    """Print a table on standard output; wide, so that nothing is cut, when that is no terminal."""
+    """Print a table on standard output; where that is no terminal, nothing is cut or padded."""
     console = console_on(sys.stdout)
     if not sys.stdout.isatty():
         console.width = max(console.width, PIPE_WIDTH)
     with console.capture() as capture:
         console.print(renderable)
-    _write(sys.stdout, capture.get())
+    text = capture.get()
+    if not sys.stdout.isatty():
+        text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+    _write(sys.stdout, text)
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
+from executor.interfaces import figures
+
 _DASH: Final = "-"
 _PCT: Final = Decimal(100)
 _PARTS: Final = ("delay", "trading", "opportunity", "fees")
@@ -32,7 +34,7 @@ def report_table(report: Mapping[str, object]) -> Table:
         width=78,
         show_edge=False,
     )
-    table.add_column("", ratio=2)
+    table.add_column("figure", ratio=2)
     table.add_column("value", justify="right", ratio=3)
     table.add_column("bps", justify="right", ratio=1, min_width=12, no_wrap=True)
     _group(table, "Result", _result(report))
@@ -65,24 +67,24 @@ def _result(report: Mapping[str, object]) -> list[_Row]:
 
 def _prices(report: Mapping[str, object]) -> list[_Row]:
     names = (("decision", "decision_px"), ("arrival", "arrival_px"), ("average", "avg_px"), ("end", "end_px"))
-    return [(label, _word(report, name), "") for label, name in names]
+    return [(label, _price(report, name), "") for label, name in names]
 
 
 def _shortfall(report: Mapping[str, object]) -> list[_Row]:
     quote, bps = _nested(report, "shortfall_quote"), _nested(report, "shortfall_bps")
     return [
-        ("total against decision", _word(quote, "total"), _word(bps, "total")),
-        *((f"  {part}", _word(quote, part), _word(bps, part)) for part in _PARTS),
-        ("total against arrival", "", _word(report, "arrival_shortfall_bps")),
+        ("total against decision", _amount(quote, "total"), _amount(bps, "total")),
+        *((f"  {part}", _amount(quote, part), _amount(bps, part)) for part in _PARTS),
+        ("total against arrival", "", _amount(report, "arrival_shortfall_bps")),
     ]
 
 
 def _benchmarks(report: Mapping[str, object]) -> list[_Row]:
     return [
-        ("VWAP without own", _word(report, "vwap_px"), _word(report, "vwap_slippage_bps")),
-        ("TWAP of mids", _word(report, "twap_px"), _word(report, "twap_slippage_bps")),
-        ("spread captured", _word(report, "spread_captured_quote"), _word(report, "spread_captured_bps")),
-        ("fees of traded value", _word(report, "fees_quote"), _word(report, "fees_bps")),
+        ("VWAP without own", _price(report, "vwap_px"), _amount(report, "vwap_slippage_bps")),
+        ("TWAP of mids", _price(report, "twap_px"), _amount(report, "twap_slippage_bps")),
+        ("spread captured", _amount(report, "spread_captured_quote"), _amount(report, "spread_captured_bps")),
+        ("fees of traded value", _amount(report, "fees_quote"), _amount(report, "fees_bps")),
     ]
 
 
@@ -101,6 +103,14 @@ def _execution(report: Mapping[str, object]) -> list[_Row]:
 def _word(values: Mapping[str, object], name: str, unit: str = "") -> str:
     value = values.get(name)
     return _DASH if value is None else f"{value}{unit}"
+
+
+def _price(report: Mapping[str, object], name: str) -> str:
+    return figures.price(report.get(name), report.get("tick_size"))
+
+
+def _amount(values: Mapping[str, object], name: str) -> str:
+    return figures.amount(values.get(name))
 
 
 def _per_cent(values: Mapping[str, object], name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from config.problems import ConfigProblems, Problem, place
-from config.secrets import Secret, open_private
+from config.secrets import Secret, make_private_dir, open_private
 
 FILE_NAME: Final = "control.token"
 TOKEN_BYTES: Final = 32
@@ -28,7 +28,7 @@ def ensure_token(path: Path) -> Secret:
     ConfigProblems
         API_TOKEN_WEAK if the file cannot be trusted or the token is short or guessable.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_dir(path.parent)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         handle = os.open(path, flags, 0o600)

@@ -8,7 +8,7 @@ from typing import Final
 
 from executor.domain.limits import Limits
 from executor.domain.orders import Side, TwapParams
-from executor.domain.timeline import iso_utc
+from executor.domain.timeline import NS_PER_S, iso_utc
 from executor.domain.units import plain
 from executor.engine.report import running_shortfall_bps, schedule_progress
 from executor.engine.state import ChildState, EngineState, MarketState, ParentState, market_key, reserved_qty
@@ -76,12 +76,14 @@ def parent_view(state: EngineState, parent: ParentState, now_ns: int, *, with_sl
     at_ns = parent.finished_ns or now_ns
     progress = schedule_progress(parent, at_ns)
     mid_px = _mid_px(state, parent)
+    market = state.markets.get(market_key(order.category, order.symbol))
     return {
         "id": order.parent_id,
         "status": parent.status.value,
         "reason": parent.reason.value,
         "final": parent.is_final,
         "waiting": list(parent.waiting),
+        "detail": parent.detail,
         "version": parent.version,
         "idempotency_key": parent.idempotency_key,
         "category": order.category.value,
@@ -104,6 +106,7 @@ def parent_view(state: EngineState, parent: ParentState, now_ns: int, *, with_sl
         "created": _instant(parent.created_ns),
         "started": _instant(parent.started_ns),
         "deadline": _instant(order.deadline_ns),
+        "time_left_s": max(order.deadline_ns - at_ns, 0) // NS_PER_S,
         "finished": _instant(parent.finished_ns),
         "residual": order.residual.value,
         "extend_s": order.extend_s,
@@ -115,6 +118,7 @@ def parent_view(state: EngineState, parent: ParentState, now_ns: int, *, with_sl
         "seed": str(order.seed),
         "plan": _plan(parent, at_ns, with_slices=with_slices),
         "children": _children_counts(state, parent),
+        "tick_size": _tick_size(market),
     }
 
 
@@ -146,9 +150,11 @@ def limits_view(limits: Limits) -> Json:
     }
 
 
-def report_view(report: Mapping[str, object]) -> Json:
-    """Show a cost report with JSON values only."""
-    return {key: _json_value(value) for key, value in report.items()}
+def report_view(report: Mapping[str, object], state: EngineState, parent: ParentState) -> Json:
+    """Show a cost report with JSON values only; the tick goes with it while it is known."""
+    view = {key: _json_value(value) for key, value in report.items()}
+    tick_size = _tick_size(state.markets.get(market_key(parent.order.category, parent.order.symbol)))
+    return view if tick_size is None else view | {"tick_size": tick_size}
 
 
 def _json_value(value: object) -> object:
@@ -224,8 +230,12 @@ def _market(key: str, market: MarketState, now_ns: int) -> Json:
         "blocked": market.blocked,
         "qty_step": None if market.instrument is None else plain(market.instrument.qty_step),
         "min_qty": None if market.instrument is None else plain(market.instrument.min_order_qty),
-        "tick_size": None if market.instrument is None else plain(market.instrument.tick_size),
+        "tick_size": _tick_size(market),
     }
+
+
+def _tick_size(market: MarketState | None) -> str | None:
+    return None if market is None or market.instrument is None else plain(market.instrument.tick_size)
 
 
 def _mid_px(state: EngineState, parent: ParentState) -> Decimal | None:

@@ -31,6 +31,7 @@ from executor.domain.events import Event, ShutdownRequested, StreamChanged
 from executor.domain.ports import Log, Venue
 from executor.engine.engine import Engine
 from executor.engine.report import parent_facts
+from executor.engine.state import live_children
 from executor.runtime.clock import Clock
 from executor.runtime.journal import Journal, needs_commit
 from executor.runtime.telemetry import Telemetry
@@ -261,8 +262,7 @@ class LiveRuntime:
 
     def remaining(self) -> list[str]:
         """Child orders that are not proved finished."""
-        state = self.engine.state
-        return [name for parent_id in state.open_parents for name in state.parents[parent_id].live]
+        return live_children(self.engine.state)
 
     async def _cancel_all_directly(self) -> None:
         """Last act of a daemon that failed: cancel what may be open, without engine and journal."""

@@ -42,6 +42,7 @@ class Rig:
         self.pending: list[Command] = []
         self.log: list[Command] = []
         self.journal: list[tuple[bytes, bytes]] = []
+        self.kinds: list[str] = []
         self.limits = limits or Limits()
         self.timings = timings or Timings()
         self.mid = Decimal(50_000)
@@ -81,6 +82,7 @@ class Rig:
         stamped = replace(event, at_ns=self.now_ns)
         commands = self.engine.on_event(stamped)
         self.journal.append((record.encode_event(stamped), record.encode_commands(commands)))
+        self.kinds.append(type(stamped).__name__)
         for command in commands:
             self.log.append(command)
             if isinstance(command, SetTimer):

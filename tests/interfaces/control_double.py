@@ -38,6 +38,7 @@ class ControlDouble:
 
     def __init__(self) -> None:
         self.state = EngineState(instance="tst", venue="sandbox", started_ns=START_NS, now_ns=START_NS)
+        self.state.reconciled = {"linear": True}
         self.info = DaemonInfo(
             version=version(), instance="tst", venue="sandbox", profile="sandbox", pid=4711
         )

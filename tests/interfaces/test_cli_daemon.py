@@ -99,7 +99,8 @@ def test_refusals_of_the_engine(run, daemon: Daemon, outcome: Outcome, code: str
     daemon.control.replies.append(reply(outcome, code=code, text="because"))
     got, out, err = run(*ORDER)
     assert got == exit_code
-    assert err.startswith(f"{code} at /v1/parents")
+    assert err.startswith(f"{code} at executor submit")
+    assert "/v1/" not in err
     assert not out
 
 
@@ -122,6 +123,92 @@ def test_halt_when_nothing_is_open_says_so(run, daemon: Daemon):
     (event,) = daemon.control.asked
     assert isinstance(event, HaltRequested)
     assert (event.operator, event.reason) == ("ann", "drill")
+
+
+@pytest.mark.parametrize("why", [("HALTED", "UNRECONCILED"), ("PRIVATE_STREAM_DOWN",), ()])
+def test_halt_without_the_venue_does_not_say_that_nothing_was_open(run, daemon: Daemon, why: tuple[str, ...]):
+    daemon.control.why_not_ready = why
+    if not why:
+        daemon.control.state.reconciled.clear()
+    code, out, _ = run("halt")
+    words = "halted; nothing is open as far as the journal knows; the venue could not be read\n"
+    assert (code, out) == (ExitCode.OK, words)
+    assert json.loads(run("halt", "--json")[1])["venue_read"] is False
+    add_parent(daemon.control.state)
+    code, _, err = run("halt", "--timeout", "0")
+    assert code == ExitCode.ORDERS_MAY_REMAIN
+    assert "the venue could not be read" in err
+
+
+@pytest.mark.parametrize("words", [["halt", "--reason", "x"], ["status"], ["cancel", "tst-1"]])
+def test_a_setting_that_is_not_needed_is_a_remark(
+    run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: list[str]
+):
+    own = tmp_path / "own.toml"
+    own.write_text("[limits]\nday_los_max = 1\n")
+    monkeypatch.setenv("EXECUTOR_NUMBER", "1")
+    monkeypatch.setenv("EXECUTOR_LIMITS__DAY_LOSS_MAX", "lots")
+    code, out, err = run(*words, "--config", str(own))
+    assert code == ExitCode.OK
+    assert out
+    assert [line.split(":")[0] for line in err.splitlines()] == ["ignored here"]
+    assert run("config", "check")[0] == ExitCode.USAGE
+    assert run(*words, "--config", str(tmp_path / "absent.toml"))[0] == ExitCode.OK, (
+        "the environment names it"
+    )
+    monkeypatch.delenv("EXECUTOR_EXECUTOR__DATA_DIR")
+    assert run(*words, "--config", str(tmp_path / "absent.toml"))[0] == ExitCode.USAGE
+
+
+def test_an_address_and_a_token_need_no_settings(run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("EXECUTOR_EXECUTOR__DATA_DIR", "")
+    token = str(daemon.data_dir / "token")
+    assert run("halt", "--url", daemon.url, "--token-file", token, "--profile", "other")[0] == ExitCode.OK
+
+
+def test_status_tells_what_is_not_explained(run, daemon: Daemon):
+    add_market(daemon.control.state)
+    state = daemon.control.state
+    state.markets["linear:BTCUSDT"].blocked = "POSITION_DIFFERS: by 0.5"
+    daemon.control.why_not_ready = ("PRIVATE_STREAM_DOWN",)
+    _, out, _ = run("status")
+    assert "blocked: linear:BTCUSDT: POSITION_DIFFERS: by 0.5" in out
+    assert "not ready: the stream of our own orders and fills is not live (PRIVATE_STREAM_DOWN)" in out
+    assert "--new" not in out
+    daemon.control.info = DaemonInfo(
+        version=version(), instance="s", venue="bybit-sandbox", profile="x", pid=1
+    )
+    assert "executor run --new" in run("status")[1]
+
+
+def test_what_stopped_a_parent_is_told(run, daemon: Daemon):
+    parent = add_parent(daemon.control.state)
+    parent.detail = "the venue rejected 110007: not enough balance"
+    assert parent.detail in run("status", "tst-1")[1]
+    assert parent.detail in run("status")[1]
+    assert json.loads(run("status", "tst-1", "--json")[1])["detail"] == parent.detail
+
+
+def test_a_parent_that_failed_unsent_says_why_instead_of_zeros(run, daemon: Daemon):
+    parent = add_parent(daemon.control.state, status=ParentStatus.FAILED, cum_qty="0")
+    parent.children.clear()
+    parent.detail = "the venue has no symbol BTCUSDT"
+    daemon.control.reports["tst-1"] = {"parent_id": "tst-1", "venue": "sandbox"}
+    code, out, _ = run(*ORDER, "--wait")
+    assert code == ExitCode.REFUSED
+    assert out.endswith("nothing was sent: the venue has no symbol BTCUSDT\n")
+    assert "Cost report" not in out
+
+
+@pytest.mark.parametrize("path", ["pause", "cancel"])
+def test_refusals_name_commands_and_not_paths(run, daemon: Daemon, path: str):
+    daemon.control.replies.append(reply(Outcome.LOCKED, parent_id="tst-9", code="HALTED", text="halted"))
+    _, _, err = run(path, "tst-9")
+    assert err.startswith(f"HALTED at executor {path} tst-9")
+    assert "`executor rearm --operator NAME --reason TEXT`" in err
+    _, _, err = run("status", "tst-9")
+    assert err.startswith("PARENT at PARENT")
+    assert "`executor status`" in err
 
 
 def test_halt_that_cannot_prove_empty_lists_the_orders(run, daemon: Daemon):

@@ -132,6 +132,51 @@ def test_every_flag_is_checked_before_anything_is_sent(run, words: list[str], wh
     assert f"{code} at {where}: got " in said.err
 
 
+@pytest.mark.parametrize(
+    "words", [["--qty", "5,0"], ["--duration", "60"], ["--interval", "x"], ["--passiveness", "1e0"]]
+)
+def test_the_allowed_forms_are_those_of_a_command_line(run, words: list[str]):
+    said = run(*ORDER, *words)
+    assert said.code == ExitCode.USAGE
+    assert not [text for text in ("in quotes", "whole seconds", "send", "/v1/") if text in said.err]
+
+
+def test_a_relative_data_directory_is_named_in_full(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EXECUTOR_EXECUTOR__DATA_DIR", "var/other")
+    said = run("status")
+    assert said.code == ExitCode.UNREACHABLE
+    assert str(tmp_path / "var" / "other" / "control.json") in said.err
+    assert "below this directory" in said.err
+
+
+@pytest.mark.parametrize("words", [["status"], ["halt"], ["run"]])
+def test_a_data_directory_that_is_a_file(run, tmp_path: Path, words: list[str]):
+    (tmp_path / "data").write_text("")
+    said = run(*words)
+    assert said.code == ExitCode.USAGE
+    assert said.err.startswith(f'DATA_DIR at "{tmp_path / "data"}": got a file')
+
+
+def test_help_names_what_is_required_and_what_is_usual(run):
+    shown = " ".join(run("submit", "--help").out.split())
+    for option in ("--symbol", "--side", "--qty", "--residual"):
+        assert f"{option} <str> Required." in shown
+    assert "Required." not in run("amend", "--help").out
+    assert "MEDIUM 0.7" in shown
+    assert "docs/reference/exit-codes.md" in shown
+    live = " ".join(run("run", "--help").out.split())
+    assert "EXECUTOR_LIVE_CONFIRM=I-TRADE-REAL-MONEY" in live
+    assert 'mode = "live"' in live
+
+
+def test_the_list_of_commands_cuts_no_sentence(run):
+    shown = run("--help").out
+    assert "..." not in shown.partition("Commands:")[2]
+    assert "..." not in run("config", "--help").out.partition("Commands:")[2]
+    assert "docs/reference/exit-codes.md" in " ".join(shown.split())
+
+
 def test_all_missing_flags_are_named_at_once(run):
     said = run("submit")
     assert [line.split(":")[0] for line in said.err.splitlines()] == [
@@ -264,9 +309,9 @@ def test_demo(run, monkeypatch: pytest.MonkeyPatch):
 
 def test_sandbox_hands_its_arguments_on(run, monkeypatch: pytest.MonkeyPatch):
     called = []
-    monkeypatch.setattr("subprocess.call", lambda command: called.append(command) or 3)
-    assert run("sandbox", "--port", "0", "--help").code == 3
-    assert called == [[sys.executable, "-m", "sandbox", "--port", "0", "--help"]]
+    monkeypatch.setattr("os.execv", lambda program, words: called.append((program, words)))
+    run("sandbox", "--port", "0", "--help")
+    assert called == [(sys.executable, [sys.executable, "-m", "sandbox", "--port", "0", "--help"])]
 
 
 def test_ctrl_c_anywhere_else_points_to_the_status(run, monkeypatch: pytest.MonkeyPatch):

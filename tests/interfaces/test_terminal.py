@@ -90,13 +90,22 @@ def test_rows_hold_the_reports_numbers() -> None:
     assert row(REPORT, "status")[1] == "EXPIRED (DEADLINE)"
     assert row(REPORT, "filled")[1] == "2.499 = 99.96 %"
     assert row(REPORT, "left")[1] == "0.001 (dust)"
-    assert row(REPORT, "average")[1] == "64998.123456789012"
+    assert row(REPORT, "average")[1] == "64998.12345679"
+    assert row({**REPORT, "tick_size": "0.10"}, "average")[1] == "64998.123"
     assert row(REPORT, "total against decision")[1:] == ["64.50", "4.2001"]
     assert row(REPORT, "total against arrival")[2] == "4.1111"
     assert row(REPORT, "VWAP without own")[1:] == ["64999.5", "0.2118"]
     assert row(REPORT, "children")[1] == "11 FILLED, 2 CANCELED"
     assert row(REPORT, "maker share")[1] == "75.00 %"
     assert row(REPORT, "share of market volume")[1] == "3.2100 %"
+
+
+def test_columns_have_names_and_nothing_is_less_than_no_cost() -> None:
+    (header,) = [line for line in printed(REPORT) if "figure" in line]
+    assert [cell.strip() for cell in header.split("┃")] == ["figure", "value", "bps"]
+    nothing = {**REPORT, "spread_captured_bps": "-0.0000", "fees_quote": "-0.000001"}
+    assert row(nothing, "spread captured")[2] == "0.0000"
+    assert row(nothing, "fees of traded value")[1] == "0.0000"
 
 
 def test_each_part_of_the_shortfall_has_a_row() -> None:

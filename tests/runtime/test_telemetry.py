@@ -238,7 +238,7 @@ def test_every_metric_has_a_series_once_everything_has_happened(
     )
     telemetry.observe(OrderRejected(at_ns=0, client_order_id="x-1-1", code=110007, text="", fatal=False), [])
     telemetry.observe(OrderOutcomeUnknown(at_ns=0, client_order_id="x-1-1", detail=""), [])
-    telemetry.observe(ReconcileFailed(at_ns=0, category=Category.LINEAR, detail=""), [])
+    telemetry.observe(ReconcileFailed(at_ns=0, category=Category.LINEAR, asked_ns=0, detail=""), [])
     telemetry.on_reconnect(Stream.PUBLIC)
     body, _ = telemetry.page()
     without = [f.name for f in text_string_to_metric_families(body.decode()) if not f.samples]
@@ -329,7 +329,7 @@ def test_strangers_fill_makes_no_series(telemetry: Telemetry, state: EngineState
 
 def test_alerts_failures_and_reconnects_are_counted(telemetry: Telemetry) -> None:
     alert = RaiseAlert(severity=Severity.CRITICAL, code=AlertCode.OVER_FILL, parent_id="p1", detail="")
-    telemetry.observe(ReconcileFailed(at_ns=0, category=Category.SPOT, detail=""), [alert])
+    telemetry.observe(ReconcileFailed(at_ns=0, category=Category.SPOT, asked_ns=0, detail=""), [alert])
     telemetry.observe(OrderOutcomeUnknown(at_ns=0, client_order_id="x-1-1", detail=""), [])
     telemetry.on_reconnect(Stream.PRIVATE)
     assert value(telemetry, "executor_alerts_total", code="OVER_FILL", severity="CRITICAL") == 1

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.__main__ import parse
+from sandbox.__main__ import main, parse
 from tests.sandbox.venue_support import poll_until
 
 ROOT = Path(__file__).parents[2]
@@ -22,18 +23,31 @@ def test_options_of_the_command_line():
         ("a", "b", 100_001),
         ("c", "d", 9),
     ]
-    with pytest.raises(SystemExit):
-        parse(["--key", "nosecret"])
+    for words in (["--key", "nosecret"], ["--key", "a:b:c"], ["--port", "65536"], ["--port", "-1"]):
+        with pytest.raises(SystemExit):
+            parse(words)
+
+
+def test_a_port_in_use_is_one_line(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        assert main(["--port", str(holder.getsockname()[1]), "--control-port", "0"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("sandbox: ")
+    assert said.err.count("\n") == 1
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_start_and_stop(tmp_path, number):
+@pytest.mark.parametrize(
+    "start", [["sandbox"], ["executor.interfaces.cli", "sandbox"]], ids=["module", "verb"]
+)
+def test_start_and_stop(tmp_path, number, start):
     ready = tmp_path / "ready.json"
     command = [
         sys.executable,
         "-m",
-        "sandbox",
+        *start,
         "--port",
         "0",
         "--control-port",

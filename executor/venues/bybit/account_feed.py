@@ -4,14 +4,14 @@ Each row is decoded alone. A row that cannot be read is told to the engine's ope
 answered with a complete reconciliation, because something about the account is then not known.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 import aiohttp
 
 from executor.domain.errors import RemoteProtocolError
+from executor.domain.events import Event, StreamChanged
 from executor.domain.events import Stream as StreamName
-from executor.domain.events import StreamChanged
 from executor.domain.ports import Log, Post
 from executor.venues.bybit.access import Access
 from executor.venues.bybit.codec import decode_execution, decode_order, decode_rows
@@ -81,17 +81,17 @@ class AccountFeed:
         rows = message.get("data")
         listed = rows if isinstance(rows, list) else [rows]  # what is not a list is one unreadable row
         topic = message.get("topic")
+        events: Sequence[Event]
         if topic == "order":
             ours = [row for row in listed if not isinstance(row, dict) or self._is_ours(row)]
-            orders, bad = decode_rows(ours, decode_order)
-            for order in orders:
-                self._post(order)
+            events, bad = decode_rows(ours, decode_order)
         elif topic == "execution":
-            fills, bad = decode_rows(listed, decode_execution)
-            for fill in fills:
-                self._post(fill)
+            events, bad = decode_rows(listed, decode_execution)
         else:
+            events = ()
             bad = [RemoteProtocolError(f"message of topic {str(topic)[:80]!r}")]
+        for event in events:
+            self._post(event)
         for error in bad:
             self._on_unreadable(error)
 

@@ -10,7 +10,13 @@ from decimal import Decimal
 from typing import Final, TypeVar
 
 from executor.domain.errors import RemoteProtocolError
-from executor.domain.events import OrderFilled, OrderUpdated, PositionReport, VenueStatus
+from executor.domain.events import (
+    ExecutionUnexplained,
+    OrderFilled,
+    OrderUpdated,
+    PositionReport,
+    VenueStatus,
+)
 from executor.domain.fills import Fill
 from executor.domain.instrument import Instrument
 from executor.domain.orders import Category, Liquidity, NewOrder, Side
@@ -32,6 +38,7 @@ _STATUS: Final = {
     "Rejected": VenueStatus.REJECTED,
 }
 _TRADE: Final = "Trade"
+_KIND_CHARS_MAX: Final = 40
 _TEXT_LEN_MAX: Final = 200
 _INTEGER_MAX: Final = 9_000_000_000_000  # as milliseconds the year 2255, whose nanoseconds still fit 64 bits
 
@@ -93,20 +100,24 @@ def decode_order(row: Row, category: Category | None = None) -> OrderUpdated:
     )
 
 
-def decode_execution(row: Row, category: Category | None = None) -> OrderFilled | None:
+def decode_execution(row: Row, category: Category | None = None) -> OrderFilled | ExecutionUnexplained | None:
     """Read one execution; None for what moves money only (funding, settlement), which fills no order.
 
-    Raises
-    ------
-    RemoteProtocolError
-        Also for an execution type that changes a position without an order of ours; it must be looked into.
+    What changes a position without an order of ours (liquidation, auto-deleveraging, delivery, a type never
+    seen) comes back as `ExecutionUnexplained`: it must be looked into.
     """
     kind = _text(row, "execType")
     if kind in {"Funding", "Settle"}:
         return None
-    if kind != _TRADE:
-        raise RemoteProtocolError(f"execution {_optional(row, 'execId')} is of type {kind!r}")
     category = category or _category(row)
+    if kind != _TRADE:
+        return ExecutionUnexplained(
+            at_ns=0,
+            category=category,
+            symbol=_text(row, "symbol"),
+            exec_id=_text(row, "execId"),
+            kind=kind[:_KIND_CHARS_MAX],
+        )
     side = _side(row)
     qty, px = _number(row, "execQty"), _number(row, "execPrice")
     if qty <= ZERO or px <= ZERO:

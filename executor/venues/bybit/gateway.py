@@ -8,7 +8,7 @@ import aiohttp
 from executor.domain.approval import Approved
 from executor.domain.commands import CancelOrder, QueryOrder, Reconcile, Subscribe
 from executor.domain.errors import Disconnected, Overflow, RemoteProtocolError, TransportError
-from executor.domain.events import Event, InstrumentLoaded, InstrumentMissing, ReconcileFailed
+from executor.domain.events import AccountUnreadable, Event, InstrumentLoaded, InstrumentMissing
 from executor.domain.orders import Category, NewOrder
 from executor.domain.ports import Log, Post
 from executor.runtime.clock import Clock
@@ -109,7 +109,7 @@ class BybitVenue:
         def on_unreadable(error: RemoteProtocolError) -> None:
             self._log("private row not readable", error=str(error))
             for category in sorted({category for category, _ in self._known}):
-                post(ReconcileFailed(at_ns=0, category=category, detail=f"unreadable row: {error}"[:200]))
+                post(AccountUnreadable(at_ns=0, category=category, detail=str(error)[:200]))
 
         account = AccountFeed(
             http=self._sockets,
@@ -163,7 +163,8 @@ class BybitVenue:
         try:
             await feed.add(symbol)
         except (Disconnected, RemoteProtocolError, TimeoutError, aiohttp.ClientError) as error:
-            self._log("subscription failed", symbol=symbol, error=str(error))
+            self._log("subscription failed", level="warning", symbol=symbol, error=str(error))
+            await feed.stream.drop()  # the next connection subscribes to every symbol anew
 
     async def _load_rules(self, post: Post, category: Category, symbol: str) -> bool:
         """Read the rules of a symbol until it works; False if the venue says there is none."""

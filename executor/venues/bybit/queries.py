@@ -160,7 +160,7 @@ class Queries:
                         lambda row: decode_position(row, category),
                     )
         except (TransportError, RemoteProtocolError) as error:
-            return [ReconcileFailed(at_ns=0, category=category, detail=str(error)[:200])]
+            return [ReconcileFailed(at_ns=0, category=category, asked_ns=asked_ns, detail=str(error)[:200])]
         done = Reconciled(
             at_ns=0,
             category=category,

@@ -77,9 +77,10 @@ class Stream:
         self.bad_frames = 0
 
     async def run(self) -> None:
-        """Connect for ever; ends only by cancellation."""
+        """Connect for ever; ends only by cancellation, which a time-out inside must not hide."""
         failures = 0
-        while True:
+        task = asyncio.current_task()
+        while task is None or not task.cancelling():  # closing a socket can swallow a cancellation
             began_s = asyncio.get_running_loop().time()
             try:
                 await self._connect_once()
@@ -120,6 +121,11 @@ class Stream:
         if answer.get("success") is not True:
             raise RemoteProtocolError(f"{op} refused: {str(answer.get('ret_msg'))[:100]!r}")
         return answer
+
+    async def drop(self) -> None:
+        """End the connection; `run` makes a new one."""
+        if self._socket is not None:
+            await self._socket.close()
 
     async def _tell_lost(self, detail: str) -> None:
         """Say that the connection is lost; waits for room, because nobody would say it again."""

@@ -1,0 +1,65 @@
+"""What codes mean, in sentences for people: why a parent order does nothing, why a daemon is not ready."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from executor.interfaces.output import cell
+from risk.refusals import REFUSAL_TEXT, RefusalCode
+
+SENTENCES: Final[dict[str, str]] = {
+    "SLICE_RESTING": "resting at the touch",
+    "SLICE_CROSSING": "taking what is left of the slice from the book",
+    "RESIDUAL_CROSSING": "taking what is left at the deadline from the book",
+    "BEFORE_START": "waits for its first slice",
+    "ON_SCHEDULE": "on schedule, waits for the next slice",
+    "AFTER_END": "the last slice is over, waits for the deadline",
+    "BELOW_MINIMUM": "what is due now is below the venue's minimum",
+    "LIMIT_PRICE": "the market is beyond the limit price",
+    "SPREAD_WIDE": "the spread is too wide to take, waits for a narrower one",
+    "VOLATILITY_UNKNOWN": "warming up: watching the market for about 10 s before the first order",
+    "BENCHMARK_UNKNOWN": "warming up: the mean price is not known yet",
+    "VOLUME_UNKNOWN": "warming up: the market's volume is not known yet",
+    "BOOK_MISSING": "waits for the order book",
+    "BOOK_STALE": "the order book is too old, waits for a newer one",
+    "UNRECONCILED": "the venue's orders and positions have not been read completely",
+    "PRIVATE_STREAM_DOWN": "the stream of our own orders and fills is not live",
+    "PUBLIC_STREAM_DOWN": "the market data stream is not live",
+    "ORDER_GAP": "keeps the shortest time between two orders",
+    "HALTED": "halted; `executor rearm --operator NAME --reason TEXT` clears it",
+    "DRAINING": "the daemon is ending",
+    "PAUSED_OPERATOR": "paused by a person; `executor resume` lets it go on",
+    "PAUSED_HALTED": "paused by the stop",
+    "PAUSED_VOLATILITY": "paused: the market moves too much",
+    "PAUSED_BOOK_LOST": "paused: the order book was lost",
+    "PAUSED_STREAM_LOST": "paused: a stream or the state of the venue was lost",
+    "PAUSED_RECOVERED": "paused after a restart until everything is proved",
+    "PAUSED_REPEAT_THROTTLE": "paused: too many orders; `executor rearm` allows more",
+    "PAUSED_VENUE_REJECTS": "paused: the venue rejected its orders",
+    "CHILD_PENDING_NEW": "an order is on its way to the venue",
+    "CHILD_NEW": "an order is open at the venue",
+    "CHILD_PARTIALLY_FILLED": "an order is filled in part",
+    "CHILD_PENDING_CANCEL": "an order is being cancelled",
+    "CHILD_UNKNOWN": "the state of an order is in doubt, the venue is being asked",
+}
+
+
+def sentence(code: object) -> str:
+    """Say what a code means, the code after it; a code without a sentence stands alone."""
+    name = str(code)
+    text = SENTENCES.get(name)
+    if text is None and name in RefusalCode.__members__:
+        text = REFUSAL_TEXT[RefusalCode(name)]
+    return cell(name) if text is None else f"{text} ({name})"
+
+
+def sentences(codes: object) -> str:
+    """Say what several codes mean."""
+    listed: Iterable[object] = codes if isinstance(codes, list | tuple) else ()
+    return "; ".join(sentence(code) for code in listed)
+
+
+def shortly(codes: object) -> str:
+    """Say what the first of several codes means, and name the others."""
+    listed = list(codes) if isinstance(codes, list | tuple) else []
+    also = f"; also {cell(listed[1:])}" if listed[1:] else ""
+    return f"{sentence(listed[0])}{also}" if listed else ""
