@@ -48,7 +48,8 @@ class ModelVenue:
         self.orders: dict[str, VenueOrder] = {}
         self.mail: list[Event] = []
         self.executions = 0
-        self.creates: list[str] = []
+        # Positions from before, by symbol and position index; an index that is named here is reported.
+        self.opening: dict[tuple[str, int], Decimal] = {}
 
     def create(self, command: PlaceOrder, *, now_ns: int) -> VenueOrder:
         """The request arrives; an identical second one under the same id is a double send."""
@@ -139,13 +140,19 @@ class ModelVenue:
         events += [self.update_of(entry) for entry in ours if entry.is_open]
         positions = []
         for symbol in command.symbols:
-            qty = sum(
-                (entry.order.side.sign * entry.executed for entry in ours if entry.order.symbol == symbol),
-                Decimal(0),
-            )
-            positions.append(
-                PositionReport(category=command.category, symbol=symbol, position_idx=0, qty=qty)
-            )
+            held = [index for name, index in self.opening if name == symbol]
+            for index in held or [0]:
+                qty = sum(
+                    (
+                        entry.order.side.sign * entry.executed
+                        for entry in ours
+                        if (entry.order.symbol, entry.order.position_idx) == (symbol, index)
+                    ),
+                    self.opening.get((symbol, index), Decimal(0)),
+                )
+                positions.append(
+                    PositionReport(category=command.category, symbol=symbol, position_idx=index, qty=qty)
+                )
         done = Reconciled(
             at_ns=0,
             category=command.category,

@@ -7,7 +7,7 @@ from executor.domain.events import (
     OrderOutcomeUnknown,
     OrderQueryFailed,
 )
-from executor.domain.orders import Side
+from executor.domain.orders import Side, TwapParams
 from tests.builders import submitted
 from tests.engine.model_venue import VenueOrder
 from tests.engine.rig import Rig
@@ -19,7 +19,9 @@ class OneChild(Rig):
     def __init__(self, side: Side = Side.BUY, **over) -> None:
         super().__init__()
         self.open_market()
-        self.send(submitted(**{"duration_s": 600, "side": side, **over}))
+        self.send(
+            submitted(**{"duration_s": 600, "side": side, "params": TwapParams(interval_s=300), **over})
+        )
         self.tick(1)
         self.create = next(command for command in self.pending if isinstance(command, PlaceOrder))
         self.pending.clear()

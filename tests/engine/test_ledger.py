@@ -7,7 +7,6 @@ from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Category, Side
 from executor.domain.timeline import NS_PER_S
 from executor.engine.ledger import day_notional, day_pnl, open_notional, same_side_open_qty
-from executor.engine.state import Ledger
 from tests.builders import D, fill, instrument, submitted
 from tests.engine.one_child import NAME, OneChild
 from tests.engine.rig import Rig
@@ -114,9 +113,9 @@ def test_open_value_counts_what_a_final_status_says_and_no_fill_has_shown():
 def test_reduce_only_and_position_index_reach_every_child_and_the_ledger(position_idx):
     side = Side.SELL if position_idx == 1 else Side.BUY
     rig = Rig()
+    rig.venue.opening["BTCUSDT", position_idx] = -side.sign * D(5)
     rig.open_market()
     name = f"linear:BTCUSDT:{position_idx}"
-    rig.engine.state.ledgers[name] = Ledger(opening_qty=-side.sign * D(5))
     rig.send(submitted(side=side, reduce_only=True, position_idx=position_idx))
     run(rig, 125)
     orders = [entry.order for entry in rig.venue.orders.values()]

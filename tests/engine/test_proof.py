@@ -124,20 +124,30 @@ def test_a_doubt_counts_the_window_from_itself(rig):
     still_reserved(rig)
 
 
-def test_a_restart_forgets_the_evidence_and_counts_the_window_anew(doubted):
+def test_a_restart_counts_the_window_anew_and_forgets_the_cancel(doubted):
     doubted.cancel_finds_nothing()
-    rounds(doubted, 2)
     doubted.restart()
     doubted.pending.clear()
-    rounds(doubted, 4)
     doubted.cancel_finds_nothing()
-    rounds(doubted, 2)
+    rounds(doubted, 4)
     still_reserved(doubted)
     doubted.wait(WINDOW_S)
     rounds(doubted, 4)
     still_reserved(doubted)
     doubted.cancel_finds_nothing()
-    rounds(doubted, 4)
+    rounds(doubted, 1)
+    assert doubted.only.status is C.REJECTED
+
+
+def test_a_restart_forgets_the_rounds(doubted):
+    doubted.cancel_finds_nothing()
+    rounds(doubted, 2)
+    doubted.restart()
+    doubted.wait(WINDOW_S)
+    doubted.cancel_finds_nothing()
+    rounds(doubted, 2)
+    still_reserved(doubted)
+    doubted.absent()
     assert doubted.only.status is C.REJECTED
 
 
@@ -267,7 +277,7 @@ def test_a_found_order_may_have_a_better_price_and_not_a_worse_one(side, ticks, 
 @pytest.mark.parametrize("side", list(Side))
 def test_a_found_order_of_the_other_side_or_symbol_is_not_ours(side):
     for change in (
-        {"side": side.opposite if hasattr(side, "opposite") else Side(-side)},
+        {"side": Side(-side)},
         {"symbol": "ETHUSDT"},
     ):
         rig = OneChild(side)

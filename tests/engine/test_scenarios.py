@@ -42,6 +42,8 @@ from executor.domain.parent_state import ParentStatus, Reason
 from tests.builders import fill, instrument, submitted
 from tests.engine.rig import Rig
 
+SIDES = pytest.mark.parametrize("side", list(Side))
+
 
 def amend(**over):
     usual = dict(
@@ -82,8 +84,9 @@ def run(rig, seconds, *, fill_share=1):
         rig.settle()
 
 
-def test_parent_rests_first_and_completes_exactly(rig):
-    rig.send(submitted())
+@SIDES
+def test_parent_rests_first_and_completes_exactly(rig, side):
+    rig.send(submitted(side=side))
     run(rig, 125)
     parent = rig.parent()
     assert parent.status is ParentStatus.COMPLETE
@@ -94,14 +97,15 @@ def test_parent_rests_first_and_completes_exactly(rig):
     assert len(rig.commands(StoreReport)) == 1
 
 
-def test_slice_that_does_not_fill_at_rest_is_crossed_at_its_end(rig):
-    rig.send(submitted())
+@SIDES
+def test_slice_that_does_not_fill_at_rest_is_crossed_at_its_end(rig, side):
+    rig.send(submitted(side=side))
     run(rig, 18, fill_share=0)
     kinds = [entry.order.time_in_force for entry in rig.venue.orders.values()]
     assert kinds == [TimeInForce.POST_ONLY, TimeInForce.IOC]
     first, second = rig.venue.orders.values()
     assert first.status is VenueStatus.CANCELED
-    assert second.order.px > rig.mid
+    assert side.sign * (second.order.px - rig.mid) > 0
     assert rig.parent().cum_qty == first.order.qty
 
 
@@ -124,8 +128,11 @@ def test_large_slice_is_cut_to_the_value_limit():
     assert entry.order.qty == D("1.997")
 
 
-def test_deadline_with_rule_leave_expires_short(rig):
-    rig.send(submitted(residual=ResidualRule.LEAVE, params=TwapParams(interval_s=20, passiveness=D(1))))
+@SIDES
+def test_deadline_with_rule_leave_expires_short(rig, side):
+    rig.send(
+        submitted(side=side, residual=ResidualRule.LEAVE, params=TwapParams(interval_s=20, passiveness=D(1)))
+    )
     run(rig, 130, fill_share=0)
     parent = rig.parent()
     assert parent.status is ParentStatus.EXPIRED
@@ -133,17 +140,35 @@ def test_deadline_with_rule_leave_expires_short(rig):
     assert not any(entry.is_open for entry in rig.venue.orders.values())
 
 
-def test_deadline_with_rule_cross_takes_the_rest(rig):
-    rig.send(submitted(residual=ResidualRule.CROSS, params=TwapParams(interval_s=20, passiveness=D(1))))
+@SIDES
+def test_deadline_with_rule_cross_takes_the_rest(rig, side):
+    rig.send(
+        submitted(side=side, residual=ResidualRule.CROSS, params=TwapParams(interval_s=20, passiveness=D(1)))
+    )
     run(rig, 140, fill_share=0)
     assert rig.parent().status is ParentStatus.COMPLETE
     assert list(rig.venue.orders.values())[-1].order.time_in_force is TimeInForce.IOC
 
 
-def test_deadline_with_rule_extend_goes_on_and_then_expires(rig):
+@SIDES
+def test_deadline_with_rule_cross_expires_when_the_rest_cannot_be_taken_in_its_window(rig, side):
+    limit_px = D(50_000) - side.sign * 10
+    rig.send(submitted(side=side, limit_px=limit_px, params=TwapParams(interval_s=20, passiveness=D(1))))
+    run(rig, 145, fill_share=0)
+    assert rig.parent().goal is None
+    run(rig, 15, fill_share=0)
+    assert rig.parent().status is ParentStatus.EXPIRED
+    assert not any(entry.is_open for entry in rig.venue.orders.values())
+
+
+@SIDES
+def test_deadline_with_rule_extend_goes_on_and_then_expires(rig, side):
     rig.send(
         submitted(
-            residual=ResidualRule.EXTEND, extend_s=60, params=TwapParams(interval_s=20, passiveness=D(1))
+            side=side,
+            residual=ResidualRule.EXTEND,
+            extend_s=60,
+            params=TwapParams(interval_s=20, passiveness=D(1)),
         )
     )
     run(rig, 150, fill_share=0)
@@ -152,15 +177,24 @@ def test_deadline_with_rule_extend_goes_on_and_then_expires(rig):
     assert rig.parent().status is ParentStatus.EXPIRED
 
 
-def test_limit_price_is_never_crossed(rig):
-    rig.send(submitted(limit_px=D(49990), params=TwapParams(interval_s=20, passiveness=D("0.5"))))
+@SIDES
+def test_limit_price_is_never_crossed(rig, side):
+    rig.send(
+        submitted(
+            side=side,
+            limit_px=D(50000) - side.sign * 10,
+            params=TwapParams(interval_s=20, passiveness=D("0.5")),
+        )
+    )
     run(rig, 60, fill_share=0)
     assert rig.venue.orders
-    assert all(entry.order.px <= D(49990) for entry in rig.venue.orders.values())
+    limit_px = rig.parent().order.limit_px
+    assert all(side.sign * (entry.order.px - limit_px) <= 0 for entry in rig.venue.orders.values())
 
 
-def test_dust_is_reported_and_never_ordered(rig):
-    rig.send(submitted(order_qty=D("1.00005")))
+@SIDES
+def test_dust_is_reported_and_never_ordered(rig, side):
+    rig.send(submitted(side=side, order_qty=D("1.00005")))
     run(rig, 130)
     parent = rig.parent()
     assert parent.status is ParentStatus.COMPLETE
@@ -168,8 +202,9 @@ def test_dust_is_reported_and_never_ordered(rig):
     assert parent.leaves_qty == D("0.00005")
 
 
-def test_pause_cancels_and_resume_spreads_the_rest(rig):
-    rig.send(submitted())
+@SIDES
+def test_pause_cancels_and_resume_spreads_the_rest(rig, side):
+    rig.send(submitted(side=side))
     run(rig, 5, fill_share=0)
     rig.send(PauseRequested(at_ns=0, request_id="p", parent_id="P1"))
     run(rig, 30, fill_share=0)
@@ -191,8 +226,9 @@ def test_pause_before_the_start_resumes_to_the_start():
     assert rig.parent().status is ParentStatus.INITIALIZED
 
 
-def test_amended_quantity_waits_for_the_working_child_and_never_falls_below_the_fills(rig):
-    rig.send(submitted())
+@SIDES
+def test_amended_quantity_waits_for_the_working_child_and_never_falls_below_the_fills(rig, side):
+    rig.send(submitted(side=side))
     run(rig, 3, fill_share=0)
     (entry,) = rig.venue.orders.values()
     rig.send(amend(order_qty=D("0.1")))
@@ -241,8 +277,9 @@ def test_impossible_amendments_are_refused(rig, change, code):
     assert (rig.last_reply().outcome, rig.last_reply().code) == (Outcome.INVALID, code)
 
 
-def test_cancel_ends_only_when_the_child_is_proved_gone(rig):
-    rig.send(submitted())
+@SIDES
+def test_cancel_ends_only_when_the_child_is_proved_gone(rig, side):
+    rig.send(submitted(side=side))
     run(rig, 3, fill_share=0)
     rig.send(CancelRequested(at_ns=0, request_id="c", parent_id="P1"))
     assert rig.parent().status is ParentStatus.EXECUTING
@@ -253,8 +290,9 @@ def test_cancel_ends_only_when_the_child_is_proved_gone(rig):
     assert rig.last_reply().outcome is Outcome.STATE
 
 
-def test_fill_that_arrives_before_the_acknowledgement_is_booked_once(rig):
-    rig.send(submitted())
+@SIDES
+def test_fill_that_arrives_before_the_acknowledgement_is_booked_once(rig, side):
+    rig.send(submitted(side=side))
     rig.tick(1)
     place = rig.pending.pop()
     entry = rig.venue.create(place, now_ns=rig.now_ns)
@@ -268,8 +306,9 @@ def test_fill_that_arrives_before_the_acknowledgement_is_booked_once(rig):
     assert rig.parent().cum_qty == entry.order.qty
 
 
-def test_late_fill_after_cancel_is_booked_and_the_reservation_waits_for_it(rig):
-    rig.send(submitted())
+@SIDES
+def test_late_fill_after_cancel_is_booked_and_the_reservation_waits_for_it(rig, side):
+    rig.send(submitted(side=side))
     run(rig, 3, fill_share=0)
     (entry,) = rig.venue.orders.values()
     rig.venue.fill(entry, D("0.05"))
@@ -331,8 +370,9 @@ def test_same_exec_id_on_another_symbol_is_another_fill(rig):
     assert rig.parent().cum_qty == D("0.01")
 
 
-def test_unanswered_order_that_exists_is_adopted_without_a_second_send(rig):
-    rig.send(submitted())
+@SIDES
+def test_unanswered_order_that_exists_is_adopted_without_a_second_send(rig, side):
+    rig.send(submitted(side=side))
     rig.tick(1)
     place = rig.pending.pop()
     entry = rig.venue.create(place, now_ns=rig.now_ns)
@@ -405,8 +445,9 @@ def test_fatal_rejection_halts_at_once(rig):
     assert len(rig.commands(PlaceOrder)) == 1
 
 
-def test_halt_cancels_everything_and_survives_restart_until_rearmed(rig):
-    rig.send(submitted())
+@SIDES
+def test_halt_cancels_everything_and_survives_restart_until_rearmed(rig, side):
+    rig.send(submitted(side=side))
     run(rig, 3, fill_share=0)
     rig.send(HaltRequested(at_ns=0, request_id="h", operator="ann", reason="test"))
     rig.settle()
@@ -416,7 +457,7 @@ def test_halt_cancels_everything_and_survives_restart_until_rearmed(rig):
     assert rig.engine.state.latched
     rig.send(ResumeRequested(at_ns=0, request_id="r", parent_id="P1"))
     assert rig.last_reply().outcome is Outcome.LOCKED
-    rig.send(submitted(idempotency_key="k2"))
+    rig.send(submitted(side=side, idempotency_key="k2"))
     assert rig.last_reply().outcome is Outcome.LOCKED
     rig.send(RearmRequested(at_ns=0, request_id="r", operator="ann", reason=" "))
     assert rig.last_reply().outcome is Outcome.INVALID
@@ -486,8 +527,9 @@ def test_wide_spread_rests_instead_of_crossing(rig):
     assert {entry.order.time_in_force for entry in rig.venue.orders.values()} == {TimeInForce.POST_ONLY}
 
 
-def test_restart_between_commit_and_send_keeps_the_reservation_and_finds_the_truth(rig):
-    rig.send(submitted(duration_s=600))
+@SIDES
+def test_restart_between_commit_and_send_keeps_the_reservation_and_finds_the_truth(rig, side):
+    rig.send(submitted(side=side, duration_s=600))
     rig.tick(1)
     assert isinstance(rig.pending[-1], PlaceOrder)
     rig.restart()

@@ -106,6 +106,8 @@ def test_quantity_cut_to_the_cap_passes_every_size_limit(case, steps):
     finite += [view.parent.order_qty, view.expected_volume_qty, limits.participation_pct_max]
     finite += [limits.child_notional_max, limits.open_notional_max, limits.position_notional_max]
     sound = all(isinstance(n, Decimal) and n.is_finite() and D(0) <= abs(n) < D("1E+15") for n in finite)
+    # The ledger sums quantities times prices, none below zero: a negative sum cannot reach the gate.
+    sound = sound and view.open_notional >= 0
     if not sound or view.instrument is None or view.instrument.category is not order.category:
         return
     cap = size_cap(view, limits, order.side, order.px)
