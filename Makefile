@@ -30,8 +30,8 @@ bench: $(VENV)/.dev ## measure the engine and the journal
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.startup
 
-campaign: $(VENV)/.dev ## the long campaigns: 20 000 histories of the engine, 200 kills of the daemon
-	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_histories.py --timeout 7200
+campaign: $(VENV)/.dev ## the long campaigns: 20 000 histories of the engine twice over, 200 kills of the daemon
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_histories.py tests/engine/test_walk.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/process/test_kill.py --timeout 7200
 
 docs: $(VENV)/.dev ## generate the reference pages from the code

@@ -2,7 +2,14 @@
 
 import pytest
 
-from executor.domain.events import InstrumentLoaded, OrderFilled, PauseRequested, VenueStatus
+from executor.domain.events import (
+    CancelRequested,
+    InstrumentLoaded,
+    OrderFilled,
+    OrderRejected,
+    PauseRequested,
+    VenueStatus,
+)
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Category, Side
 from executor.domain.timeline import NS_PER_S
@@ -129,3 +136,23 @@ def test_plain_children_are_not_reduce_only():
     rig = OneChild()
     order = rig.create.approved.order
     assert (order.reduce_only, order.position_idx) == (False, 0)
+
+
+def test_a_trade_of_a_person_in_a_symbol_we_do_not_follow_stops_nothing():
+    rig = Rig()
+    rig.open_market()
+    execution = fill(symbol="DOGEUSDT", client_order_id="", last_qty=D(10), last_px=D("0.1"), fee=D("0.01"))
+    rig.send(OrderFilled(at_ns=0, fill=execution))
+    assert day_pnl(rig.engine.state) == D("-0.01")
+    rig.send(submitted())
+    run(rig, 30)
+    assert rig.venue.orders
+
+
+def test_an_order_of_an_ended_parent_that_revived_counts_on_its_side():
+    rig = OneChild()
+    rig.send(OrderRejected(at_ns=0, client_order_id=NAME, code=10006, text="busy", fatal=False))
+    rig.send(CancelRequested(at_ns=0, request_id="c", parent_id="P1"))
+    assert rig.parent().is_final
+    entry = rig.shown()
+    assert same_side_open_qty(rig.engine.state, rig.parent().order) == entry.order.qty

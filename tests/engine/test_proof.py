@@ -17,11 +17,13 @@ from executor.domain.events import (
     OrderNotSent,
     OrderRejected,
     PauseRequested,
+    RearmRequested,
     VenueStatus,
 )
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Side
 from executor.engine.ledger import open_notional
+from executor.engine.state import live_children
 from tests.builders import D, fill, submitted
 from tests.engine.one_child import NAME, OneChild
 from tests.engine.rig import Rig
@@ -364,3 +366,55 @@ def test_a_fill_of_a_stranger_is_not_ours(rig):
     rig.send(OrderFilled(at_ns=0, fill=fill(client_order_id="", venue_order_id="v77")))
     assert rig.parent().cum_qty == 0
     assert not rig.engine.state.latched
+
+
+def test_a_seen_order_the_venue_no_longer_shows_needs_a_cancel_that_missed_and_the_margin_after_it(rig):
+    margin_s = rig.timings.absence_margin_s
+    entry = rig.shown()
+    rig.wait(WINDOW_S)
+    rounds(rig, 6)
+    assert sum(isinstance(command, CancelOrder) for command in rig.pending) >= 1
+    still_reserved(rig, C.PENDING_CANCEL)
+    rig.cancel_finds_nothing()
+    rounds(rig, 5)
+    still_reserved(rig, C.PENDING_CANCEL)  # what became of it may show late
+    rig.wait(margin_s)
+    rounds(rig, 2)
+    still_reserved(rig, C.PENDING_CANCEL)
+    rig.absent()
+    assert rig.only.status is C.CANCELED
+    assert rig.only.open_qty == 0
+    assert rig.only.cum_qty == entry.executed == 0
+    assert not rig.engine.state.latched
+
+
+def test_a_seen_order_that_shows_again_spoils_the_proof_of_its_end(rig):
+    entry = rig.shown()
+    rig.wait(WINDOW_S)
+    rig.absent()
+    rig.cancel_finds_nothing()
+    rig.wait(rig.timings.absence_margin_s)
+    rounds(rig, 2)
+    rig.tell(entry)
+    rounds(rig, 4)
+    still_reserved(rig, C.PENDING_CANCEL)
+
+
+def test_an_order_that_revived_after_its_parent_ended_is_pursued_over_a_restart(rig):
+    refused(rig)
+    rig.send(CancelRequested(at_ns=0, request_id="c", parent_id="P1"))
+    rig.send(RearmRequested(at_ns=0, request_id="r", operator="ann", reason="r"))
+    entry = rig.shown()
+    assert rig.parent().is_final
+    assert NAME in live_children(rig.engine.state)
+    rig.wait(10)
+    before = len(rig.commands(CancelOrder))
+    assert before >= 2  # asked for until it is proved gone
+    rig.restart()
+    assert rig.engine.state.latched
+    assert NAME in live_children(rig.engine.state)
+    assert rig.questions()
+    rig.open_market()
+    run(rig, 30, fill_share=0)
+    assert not entry.is_open
+    assert live_children(rig.engine.state) == []

@@ -727,3 +727,64 @@ def test_same_events_give_the_same_bytes():
         return rig.journal
 
     assert story() == story()
+
+
+@SIDES
+def test_over_filled_parent_never_counts_as_complete(rig, side):
+    rig.send(submitted(side=side))
+    run(rig, 3, fill_share=0)
+    rig.send(OrderFilled(at_ns=0, fill=fill(client_order_id="x-1-1", side=side, last_qty=D(5))))
+    run(rig, 10, fill_share=0)
+    assert rig.parent().status is ParentStatus.FAILED
+    assert rig.parent().reason is Reason.OVER_FILLED
+    assert rig.parent().cum_qty == D(5)
+
+
+def test_accepted_extension_holds_while_the_old_child_is_still_being_proved_gone(rig):
+    rig.send(submitted(residual=ResidualRule.LEAVE, params=TwapParams(interval_s=20, passiveness=D(1))))
+    run(rig, 118, fill_share=0)
+    rig.pending.clear()
+    rig.send(amend(deadline_ns=rig.now_ns + 600_000_000_000))
+    assert rig.last_reply().outcome is Outcome.ACCEPTED
+    rig.tick(2.5)  # past the old deadline, and the cancel is not answered yet
+    rig.tick(1)
+    run(rig, 20, fill_share=0)
+    assert rig.parent().status in {ParentStatus.ACTIVE, ParentStatus.EXECUTING}
+    assert rig.parent().order.deadline_ns > rig.now_ns
+
+
+def test_rule_extend_never_crosses_what_is_left_even_when_its_end_is_noticed_late(rig):
+    rig.send(
+        submitted(
+            residual=ResidualRule.EXTEND, extend_s=1, params=TwapParams(interval_s=20, passiveness=D(1))
+        )
+    )
+    run(rig, 112, fill_share=0)
+    parent = rig.parent()
+    for entry in rig.venue.orders.values():
+        rig.venue.end(entry)
+    parent.retry_ns = parent.order.deadline_ns - 1_000_000  # as after a refusal: nothing is at work
+    rig.settle()
+    rig.now_ns = parent.order.deadline_ns + 2_000_000_000
+    rig.book(volume="5")
+    run(rig, 10, fill_share=0)
+    assert {entry.order.time_in_force for entry in rig.venue.orders.values()} == {TimeInForce.POST_ONLY}
+    assert rig.parent().status is ParentStatus.EXPIRED
+
+
+def test_resume_does_not_skip_a_waiting_amendment(rig):
+    rig.send(submitted(duration_s=600, params=TwapParams(interval_s=300, passiveness=D(1))))
+    rig.tick(1)
+    place = next(command for command in rig.pending if isinstance(command, PlaceOrder))
+    rig.pending.clear()
+    rig.venue.create(place, now_ns=rig.now_ns)
+    rig.venue.mail.clear()
+    rig.send(OrderOutcomeUnknown(at_ns=0, client_order_id="x-1-1", detail="timeout"))
+    rig.send(amend(order_qty=D("0.7"), limit_px=D(49_990)))
+    rig.send(PauseRequested(at_ns=0, request_id="p", parent_id="P1"))
+    rig.send(ResumeRequested(at_ns=0, request_id="q", parent_id="P1"))
+    rig.pending = [command for command in rig.pending if not isinstance(command, CancelOrder)]
+    run(rig, 30, fill_share=0)
+    assert rig.parent().pending is None
+    assert rig.parent().order.limit_px == D(49_990)
+    assert all(entry.order.px <= D(49_990) for entry in rig.venue.orders.values() if entry.is_open)

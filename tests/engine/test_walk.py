@@ -5,7 +5,9 @@ every step, the same healing at the end; and it must really have seen what it cl
 """
 
 import os
+import sys
 from collections import Counter
+from contextlib import contextmanager
 from decimal import Decimal
 from random import Random
 
@@ -137,19 +139,19 @@ class Walk:
         chance, world = self.chance, self.world
         return [
             (10, lambda: world.time_passes(chance.choice([0.2, 1, 1, 3]), chance.randint(-20, 20))),
-            (14, self.carry_out),
-            (14, self.mail),
-            (8, lambda: world.venue_fills(self.pick(), self.lots(), chance.random() < 0.4)),
+            (18, self.carry_out),
+            (16, self.mail),
+            (12, self.fill),
             (2, self.venue_ends),
             (1, self.submit),
-            (1, lambda: world.pause(self.parent())),
+            (0.7, lambda: world.pause(self.parent())),
             (2, lambda: world.resume(self.parent())),
             (0.5, lambda: world.cancel(self.parent())),
             (1.5, self.amend),
             (0.4, self.halt),
             (0.8, world.rearm),
-            (0.5, world.lose_book),
-            (0.4, lambda: world.private_stream(live=False)),
+            (0.4, world.lose_book),
+            (0.3, lambda: world.private_stream(live=False)),
             (0.8, lambda: world.private_stream(live=True)),
             (1.5, world.late_create_arrives),
             (1, world.all_honest),
@@ -165,11 +167,16 @@ class Walk:
     def parent(self) -> str:
         return self.chance.choice(self.parents)
 
+    def fill(self) -> None:
+        """Mostly a part of one of our slices; else all of it."""
+        whole = self.chance.random() < 0.45
+        self.world.venue_fills(self.pick(), self.chance.randint(1, 12) * Decimal("0.001"), whole)
+
     def submit(self) -> None:
         chance = self.chance
         name = self.world.submit(
-            qty=self.lots(),
-            duration_s=chance.randint(5, 60),
+            qty=chance.choice([self.lots(), chance.randint(1, 25) * Decimal("0.001")]),
+            duration_s=chance.randint(10, 90),
             interval_s=chance.randint(1, 20),
             passiveness=chance.choice([Decimal(0), Decimal("0.5"), Decimal(1)]),
             residual=chance.choice(list(ResidualRule)),
@@ -242,14 +249,22 @@ def write_down(walk: Walk, path) -> None:
     assert result.events == len(walk.world.rig.journal)
 
 
-def last_events(walk: Walk) -> str:
-    rig = walk.world.rig
-    told = [
-        f"{kind} {body.decode()}"
-        for kind, (body, _) in zip(rig.kinds, rig.journal, strict=True)
-        if kind != "BookUpdated"
-    ]
-    return "\n".join(["last events:", *told[-15:]])
+@contextmanager
+def told_when_it_fails(seed: int, walk: Walk):
+    """Say which history broke, and how it ended."""
+    done = False
+    try:
+        yield
+        done = True
+    finally:
+        if not done:
+            rig = walk.world.rig
+            told = [
+                f"{kind} {body.decode()}"
+                for kind, (body, _) in zip(rig.kinds, rig.journal, strict=True)
+                if kind != "BookUpdated"
+            ]
+            sys.stderr.write("\n".join([f"seed {seed}; its last events:", *told[-15:], ""]))
 
 
 @pytest.mark.timeout(600)
@@ -258,13 +273,9 @@ def test_no_history_breaks_an_invariant_and_the_walk_goes_everywhere(first, tmp_
     seen: Counter = Counter()
     for seed in range(first, min(first + CHUNK, HISTORIES)):
         walk = Walk(seed, seen)
-        try:
+        with told_when_it_fails(seed, walk):
             walk.go()
             if seed % JOURNALED_EVERY == 0:
                 write_down(walk, tmp_path / f"{seed}.db")
-        except Exception as error:
-            raise AssertionError(
-                f"seed {seed}: {type(error).__name__}: {error}\n{last_events(walk)}"
-            ) from error
     seen["both sides"] = min(seen["side BUY"], seen["side SELL"])
     assert not [what for what in sorted(SOMETIMES) if not seen[what]], seen

@@ -6,9 +6,12 @@ import pytest
 
 from executor.domain.commands import CancelOrder, PlaceOrder, QueryOrder, Reconcile
 from executor.domain.events import (
+    AccountUnreadable,
     CancelRequested,
+    ExecutionUnexplained,
     OrderFilled,
     PauseRequested,
+    RearmRequested,
     ReconcileFailed,
     Stream,
     StreamChanged,
@@ -131,6 +134,15 @@ def test_a_read_that_does_not_show_an_order_makes_us_ask_for_it(rig, shown):
     assert rig.only.open_qty == entry.order.qty
 
 
+def test_an_order_that_was_shown_in_answer_to_a_question_may_be_asked_for_again(rig):
+    entry = rig.shown()
+    for expected in (1, 2):
+        *_, done = rig.venue.answer_reconcile(read_under_way(rig), now_ns=rig.now_ns)
+        rig.send(replace(done, open_client_order_ids=()))
+        assert rig.questions() == expected
+        rig.tell(entry)
+
+
 def test_a_read_asked_before_the_order_left_says_nothing_of_it():
     rig = Rig()
     rig.open_market()
@@ -173,6 +185,34 @@ def test_the_cursor_follows_complete_reads_with_an_overlap(rig):
     expected_ms = asked_ns // NS_PER_MS - OVERLAP_MS
     assert rig.engine.state.exec_cursor_ms[LINEAR] == expected_ms
     assert read_under_way(rig).since_ms == expected_ms
+
+
+def test_what_could_not_be_read_of_the_account_closes_until_the_next_complete_read(rig):
+    entry = rig.shown()
+    rig.venue.fill(entry, entry.order.qty)
+    rig.send(AccountUnreadable(at_ns=0, category=Category.LINEAR, detail="a row"))
+    assert rig.parent().status is ParentStatus.PAUSED
+    assert "RECONCILE_FAILED" in rig.alerts()
+    run(rig, 10)
+    assert rig.parent().status in {ParentStatus.ACTIVE, ParentStatus.EXECUTING}
+
+
+def test_an_execution_that_fills_no_order_blocks_its_symbol_until_rearmed():
+    rig = Rig()
+    rig.open_market()
+    strange = ExecutionUnexplained(
+        at_ns=0, category=Category.LINEAR, symbol="BTCUSDT", exec_id="z1", kind="AdlTrade"
+    )
+    rig.send(strange)
+    rig.send(submitted(duration_s=600))
+    run(rig, 20)
+    assert rig.venue.orders == {}
+    assert rig.alerts().count("EXECUTION_UNEXPLAINED") == 1
+    rig.send(RearmRequested(at_ns=0, request_id="r", operator="ann", reason="known"))
+    rig.send(strange)  # every complete read shows it again
+    run(rig, 60)
+    assert rig.venue.orders
+    assert rig.alerts().count("EXECUTION_UNEXPLAINED") == 1
 
 
 # ---------------------------------------------------------------- losses

@@ -6,8 +6,9 @@ import pytest
 
 import executor.venues.bybit.order_entry as order_entry
 from executor.domain.errors import LocalProtocolError
-from executor.domain.events import CancelFoundNothing, OrderAbsent, OrderAcked
+from executor.domain.events import CancelFoundNothing, OrderAbsent, OrderAcked, OrderQueryFailed
 from tests.builders import D
+from tests.venues.test_gateway import raw_server
 from tests.venues.venue_bench import bench
 
 pytestmark = pytest.mark.process
@@ -57,13 +58,22 @@ async def test_the_query_client_repeats_nothing_and_follows_nothing():
 
 
 @pytest.mark.parametrize(
-    "fault", [{"act": "status", "status": 502}, {"act": "drop"}, {"act": "delay", "delay": 1.5}]
+    "answer",
+    [
+        [b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"],
+        [
+            b'HTTP/1.1 200 OK\r\nContent-Length: 32\r\nConnection: close\r\n\r\n{"retCode":10006,"retMsg":"busy"}'
+        ],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nnot"],
+        [],
+    ],
+    ids=["502", "busy", "unreadable", "cut"],
 )
-async def test_a_question_that_fails_is_sent_once(fault):
-    async with bench() as desk:
-        await desk.fault(path="/v5/execution/list", times=None, **fault)
-        await desk.query(desk.order())
-        assert len(await desk.wire("/v5/execution/list")) == 1
+async def test_a_question_that_fails_is_sent_once(answer):
+    async with raw_server(answer) as (heard, base), bench(access={"rest_url": base}) as desk:
+        (failed,) = await desk.query(desk.order())
+        assert isinstance(failed, OrderQueryFailed)
+        assert len(heard) == 1
 
 
 LIES = {
