@@ -147,26 +147,14 @@ def access_of(settings: Settings) -> Access:
 async def _run(settings: Settings, profile: str, *, init: bool, new: bool) -> int:
     clock = Clock()
     log = LineLog(clock.now_ns, settings.log.level.value, as_json=settings.log.format.value == "json")
-    data_dir = settings.executor.data_dir
     access = access_of(settings)
     async with AsyncExitStack() as stack:
-        stack.enter_context(ProcessLock(data_dir / "executor.lock"))
+        stack.enter_context(ProcessLock(settings.executor.data_dir / "executor.lock"))
         stack.enter_context(ProcessLock(account_lock_path(access.rest_url, access.api_key)))
         if new:
             put_journal_aside(settings, log)
-        journal = stack.enter_context(
-            Journal.open(
-                data_dir / JOURNAL_NAME,
-                create=init or settings.executor.mode is Mode.SANDBOX,
-                instance=f"{settings.executor.instance}{base36(clock.now_ns() // NS_PER_S)}",
-            )
-        )
-        state = journal.recover()
-        if clock.now_ns() < state.now_ns - CLOCK_ERROR_MS_MAX * NS_PER_MS:
-            raise ConfigError(
-                f"CLOCK_BACK: this machine's clock says {iso_utc(clock.now_ns())}, the journal ends at"
-                f" {iso_utc(state.now_ns)}; set the clock (NTP) and start again"
-            )
+        journal = stack.enter_context(open_journal(settings, clock, init=init))
+        state = recover(journal, clock)
         turnstile = Turnstile()
         venue = await stack.enter_async_context(
             BybitVenue(
@@ -190,27 +178,8 @@ async def _run(settings: Settings, profile: str, *, init: bool, new: bool) -> in
             profile=profile,
             pid=os.getpid(),
         )
-        runtime.post(
-            EngineStarted(
-                at_ns=0,
-                version=info.version,
-                instance=journal.instance,
-                venue=info.venue,
-                limits=settings.limits,
-                timings=settings.timings,
-                seed=secrets.randbits(53),
-            )
-        )
-        token_file = settings.control.token_file or data_dir / TOKEN_NAME
-        token = ensure_token(token_file)
-        app = build_app(Daemon(runtime, clock, info), token)
-        port = await stack.enter_async_context(serve(app, settings.control.host, settings.control.port))
-        url = control_url(settings.control.host, port)
-        write_control_file(
-            data_dir,
-            ControlFile(url=url, pid=info.pid, version=info.version, token_file=str(token_file.absolute())),
-        )
-        stack.callback(remove_control_file, data_dir, info.pid)
+        runtime.post(started(settings, info))
+        url = await _serve(stack, settings, Daemon(runtime, clock, info))
         log(
             "executor started",
             venue=info.venue,
@@ -220,6 +189,61 @@ async def _run(settings: Settings, profile: str, *, init: bool, new: bool) -> in
         )
         gc.freeze()
         return await _until_stopped(runtime, journal, clock, settings, log)
+
+
+def open_journal(settings: Settings, clock: Clock, *, init: bool) -> Journal:
+    """Open the journal of the data directory; a new one is named after the second of its making."""
+    return Journal.open(
+        settings.executor.data_dir / JOURNAL_NAME,
+        create=init or settings.executor.mode is Mode.SANDBOX,
+        instance=f"{settings.executor.instance}{base36(clock.now_ns() // NS_PER_S)}",
+    )
+
+
+def recover(journal: Journal, clock: Clock) -> EngineState:
+    """Rebuild the state from the journal.
+
+    Raises
+    ------
+    ConfigError
+        If this machine's clock is behind the journal: the engine's time would stand still.
+    """
+    state = journal.recover()
+    if clock.now_ns() < state.now_ns - CLOCK_ERROR_MS_MAX * NS_PER_MS:
+        raise ConfigError(
+            f"CLOCK_BACK: this machine's clock says {iso_utc(clock.now_ns())}, the journal ends at"
+            f" {iso_utc(state.now_ns)}; set the clock (NTP) and start again"
+        )
+    return state
+
+
+def started(settings: Settings, info: DaemonInfo) -> EngineStarted:
+    """The first event of an incarnation; it is in the inbox before anybody can ask for anything."""
+    return EngineStarted(
+        at_ns=0,
+        version=info.version,
+        instance=info.instance,
+        venue=info.venue,
+        limits=settings.limits,
+        timings=settings.timings,
+        seed=secrets.randbits(53),
+    )
+
+
+async def _serve(stack: AsyncExitStack, settings: Settings, daemon: Daemon) -> str:
+    """Open the control interface and leave its address where the command line finds it."""
+    data_dir = settings.executor.data_dir
+    token_file = settings.control.token_file or data_dir / TOKEN_NAME
+    app = build_app(daemon, ensure_token(token_file))
+    port = await stack.enter_async_context(serve(app, settings.control.host, settings.control.port))
+    url = control_url(settings.control.host, port)
+    info = daemon.info
+    write_control_file(
+        data_dir,
+        ControlFile(url=url, pid=info.pid, version=info.version, token_file=str(token_file.absolute())),
+    )
+    stack.callback(remove_control_file, data_dir, info.pid)
+    return url
 
 
 async def check_clock(venue: BybitVenue, settings: Settings, log: Log) -> None:

@@ -98,6 +98,12 @@ def parents_of(state: EngineState, category: str, symbol: str) -> list[ParentSta
     ]
 
 
+def market_of(desk: Desk, parent: ParentState) -> MarketState:
+    """What is known of the parent's symbol; to be read only."""
+    name = market_key(parent.order.category, parent.order.symbol)
+    return desk.state.markets.get(name) or MarketState()
+
+
 def volatility_pct(state: EngineState, market: MarketState) -> Decimal | None:
     """Realised volatility per square root of an hour, per cent; None until it was observed long enough."""
     if market.estimates.observed_ns < state.timings.volatility_warmup_s * NS_PER_S:
