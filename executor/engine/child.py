@@ -120,7 +120,7 @@ def on_updated(desk: Desk, event: OrderUpdated) -> ParentState | None:
             f" ours is {child.order.side.name} {child.order.qty} {child.order.symbol} @ {child.order.px}"
         )
         desk.alert(Severity.CRITICAL, AlertCode.ORDER_CONFLICT, child.order.parent_id, detail)
-        halt(desk, Reason.OVER_FILLED, detail)
+        halt(desk, Reason.ORDER_CONFLICT, detail)
         return None
     child.updated_ms = event.updated_ms
     child.venue_cum_qty = event.cum_qty

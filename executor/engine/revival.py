@@ -26,5 +26,5 @@ def revive(desk: Desk, child: ChildState) -> None:
     child.final_qty = None
     keep_live(desk.state, child)
     desk.alert(Severity.CRITICAL, AlertCode.ORDER_CONFLICT, child.order.parent_id, detail)
-    halt(desk, Reason.VENUE_REJECTS, detail)
+    halt(desk, Reason.ORDER_CONFLICT, detail)
     desk.send_cancel(child)

@@ -35,6 +35,8 @@ SENTENCES: Final[dict[str, str]] = {
     "PAUSED_RECOVERED": "paused after a restart until everything is proved",
     "PAUSED_REPEAT_THROTTLE": "paused: too many orders; `executor rearm` allows more",
     "PAUSED_VENUE_REJECTS": "paused: the venue rejected its orders",
+    "PAUSED_ORDER_CONFLICT": "paused: an order at the venue is not what we believed; see the log",
+    "PAUSED_OVER_FILLED": "paused: more was executed than was ordered; see the log",
     "CHILD_PENDING_NEW": "an order is on its way to the venue",
     "CHILD_NEW": "an order is open at the venue",
     "CHILD_PARTIALLY_FILLED": "an order is filled in part",

@@ -570,6 +570,7 @@ def test_order_found_with_other_terms_is_not_adopted(rig):
     rig.send(replace(rig.venue.update_of(entry), qty=D(9), updated_ms=99))
     assert rig.engine.state.latched
     assert "ORDER_CONFLICT" in rig.alerts()
+    assert rig.parent().reason is Reason.ORDER_CONFLICT
 
 
 def test_stale_update_changes_nothing(rig):
