@@ -24,18 +24,24 @@ check: $(VENV)/.dev ## format, lint, types, import contracts, house rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python docs/conformance.py --check
 	$(BIN)/pytest tests/house -n 2
 
 bench: $(VENV)/.dev ## measure the engine and the journal
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.order_entry
+	$(BIN)/python -m benchmarks.decode
 
-campaign: $(VENV)/.dev ## the long campaigns: 20 000 histories of the engine twice over, 200 kills of the daemon
+campaign: $(VENV)/.dev ## the long campaigns: histories of the engine, kills and falls of the daemon, lives in bad weather
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_histories.py tests/engine/test_walk.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/process/test_kill.py --timeout 7200
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/process/test_sentinel.py --timeout 7200 -s
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/faults/test_wire_proof.py --timeout 7200 -n 2 -rP
 
 docs: $(VENV)/.dev ## generate the reference pages from the code
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/conformance.py
 
 lock: $(VENV)/.dev ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from time import perf_counter_ns
 
-from executor.domain.commands import CancelOrder, Command, PlaceOrder, Reconcile, SetTimer
+from executor.domain.commands import CancelOrder, Command, PlaceOrder, Reconcile, ReplaceOrder, SetTimer
 from executor.domain.events import (
     BookUpdated,
     CancelAcked,
@@ -29,6 +29,7 @@ from executor.domain.events import (
     ParentSubmitted,
     PositionReport,
     Reconciled,
+    ReplaceAcked,
     Stream,
     StreamChanged,
     TimerFired,
@@ -38,7 +39,16 @@ from executor.domain.fills import Fill
 from executor.domain.instrument import Instrument
 from executor.domain.limits import Limits, Timings
 from executor.domain.market import MarketSnapshot
-from executor.domain.orders import Category, Liquidity, NewOrder, ResidualRule, Side, TwapParams, Urgency
+from executor.domain.orders import (
+    Category,
+    Liquidity,
+    NewOrder,
+    Replacement,
+    ResidualRule,
+    Side,
+    TwapParams,
+    Urgency,
+)
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import Money, Price, Quantity, install_decimal_context
 from executor.engine.engine import Engine
@@ -85,6 +95,8 @@ class Market:
                     self._timers[command.key] = command.at_ns
                 case PlaceOrder():
                     self._accept(command.approved.order)
+                case ReplaceOrder():
+                    self._amend(command.approved.order)
                 case CancelOrder():
                     order = self._open.pop(command.client_order_id, None)
                     self._answers.append(CancelAcked(at_ns=0, client_order_id=command.client_order_id))
@@ -118,6 +130,13 @@ class Market:
         self._answers.append(_update(order, VenueStatus.NEW, 0))
         if order.time_in_force.value == "IOC":
             self._fill(*self._open.popitem())
+
+    def _amend(self, new: Replacement) -> None:
+        name = new.client_order_id
+        self._answers.append(ReplaceAcked(at_ns=0, client_order_id=name))
+        if name in self._open:
+            self._open[name] = replace(self._open[name], qty=new.qty, px=new.px)
+            self._answers.append(_update(self._open[name], VenueStatus.NEW, 0))
 
     def _fill(self, _name: str, order: NewOrder) -> None:
         self._fills += 1
@@ -193,7 +212,7 @@ def _measure(events: int, *, journalled: bool) -> dict[str, str | int | float]:
                 journal.append(event, commands, engine.touched, engine.state)
                 if needs_commit(event, commands):
                     journal.commit()
-            orders += sum(1 for command in commands if isinstance(command, PlaceOrder))
+            orders += sum(1 for command in commands if isinstance(command, PlaceOrder | ReplaceOrder))
             market.take(commands)
         total_ns = perf_counter_ns() - began
         if journal is not None:
@@ -224,6 +243,7 @@ def _opening() -> list[Event]:
         min_notional=Money(Decimal(5)),
     )
     limits = Limits(
+        references_min=0,
         volatility_hourly_pct_max=Decimal(100),
         price_collar_bps_max=Decimal(2_000),
         children_per_hour_max=100_000,
@@ -240,11 +260,13 @@ def _opening() -> list[Event]:
             venue="bench",
             limits=limits,
             timings=Timings(),
+            sentinel_required=False,
             seed=1,
         ),
         InstrumentLoaded(at_ns=START_NS, instrument=rules),
-        StreamChanged(at_ns=START_NS, stream=Stream.PUBLIC, live=True, detail=""),
-        StreamChanged(at_ns=START_NS, stream=Stream.PRIVATE, live=True, detail=""),
+        StreamChanged(at_ns=START_NS, stream=Stream.PUBLIC, category=Category.LINEAR, live=True, detail=""),
+        StreamChanged(at_ns=START_NS, stream=Stream.TRADE, category=None, live=True, detail=""),
+        StreamChanged(at_ns=START_NS, stream=Stream.PRIVATE, category=None, live=True, detail=""),
         ParentSubmitted(
             at_ns=START_NS,
             request_id="",

@@ -3,12 +3,22 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from config.hosts import Mode
 from config.problems import Problem
-from config.schema import LimitsSection, TimingsSection
+from config.schema import (
+    ExecutorSection,
+    LimitsSection,
+    OrderEntry,
+    ReferencesSection,
+    TimingsSection,
+    VenueSection,
+)
 from executor.domain.units import plain
 
 MS_PER_S = 1_000
 SPREAD_SIDES = 2
+OPINIONS_OF_THE_VENUE = 2
+"""Its mark price and its index price."""
 
 
 def contradictions(
@@ -49,6 +59,52 @@ def contradictions(
     return problems
 
 
+def reference_contradictions(
+    limits: LimitsSection | None, references: ReferencesSection | None, origins: dict[str, str]
+) -> list[Problem]:
+    """Find second opinions that never come or always come too late; None stands for a section with other problems."""
+    if limits is None or references is None:
+        return []
+    problems = []
+    if limits.second_opinion_age_s_max < references.poll_s:
+        problems.append(
+            _conflict(
+                ("limits.second_opinion_age_s_max", "references.poll_s"),
+                (limits.second_opinion_age_s_max, Decimal(references.poll_s)),
+                "limits.second_opinion_age_s_max not below references.poll_s",
+                origins,
+            )
+        )
+    if limits.references_min > OPINIONS_OF_THE_VENUE + len(references.exchanges):
+        problems.append(
+            _conflict(
+                ("limits.references_min", "references.exchanges"),
+                (Decimal(limits.references_min), f"{len(references.exchanges)} exchanges"),
+                "at most the mark and the index price, and one opinion of each exchange",
+                origins,
+            )
+        )
+    return problems
+
+
+def venue_contradictions(
+    executor: ExecutorSection | None, venue: VenueSection | None, origins: dict[str, str]
+) -> list[Problem]:
+    """Find what the chosen environment does not offer; None stands for a section with other problems."""
+    if executor is None or venue is None:
+        return []
+    if executor.mode is not Mode.DEMO or venue.order_entry is not OrderEntry.WEBSOCKET:
+        return []
+    return [
+        _conflict(
+            ("executor.mode", "venue.order_entry"),
+            (executor.mode.value, venue.order_entry.value),
+            f'venue.order_entry = "{OrderEntry.REST}" in mode {Mode.DEMO}: its hosts take no orders over a connection',
+            origins,
+        )
+    ]
+
+
 def _pairs_upside_down(limits: LimitsSection) -> Iterator[tuple[str, str]]:
     """Pairs of limits of which the first may not be above the second, and is."""
     for low, high in (
@@ -73,12 +129,15 @@ def _not_above(low: str, high: str, limits: LimitsSection, origins: dict[str, st
 
 
 def _conflict(
-    keys: tuple[str, str], values: tuple[Decimal, Decimal], allowed: str, origins: dict[str, str]
+    keys: tuple[str, str],
+    values: tuple[Decimal | str, Decimal | str],
+    allowed: str,
+    origins: dict[str, str],
 ) -> Problem:
     return Problem(
         code="CONFIG_CONFLICT",
         where=" and ".join(f"{key} ({origins.get(key, 'default')})" for key in keys),
-        got=" and ".join(plain(value) for value in values),
+        got=" and ".join(value if isinstance(value, str) else plain(value) for value in values),
         allowed=allowed,
         next_step="change one of the two",
     )

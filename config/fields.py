@@ -62,6 +62,21 @@ def whole(low: int, high: int, code: str = "CONFIG_NUMBER") -> BeforeValidator:
     return BeforeValidator(read)
 
 
+def whole_or_zero(low: int, high: int) -> BeforeValidator:
+    """Whole number from `low` to `high`, both included, or 0, which switches off."""
+
+    def read(written: Written) -> int:
+        allowed = f"0 (off), or {forms.WHOLE_FORM}, from {low} to {high}"
+        if written.form is Form.STRING:
+            refuse("CONFIG_NUMBER", f"{allowed}, without quotes", NUMBER_NEXT)
+        value = _read(forms.read_whole, written, allowed)
+        if value != 0 and not low <= value <= high:
+            refuse("CONFIG_NUMBER", allowed, NUMBER_NEXT)
+        return value
+
+    return BeforeValidator(read)
+
+
 def one_of_numbers(values: tuple[int, ...]) -> BeforeValidator:
     """One of a few whole numbers."""
 
@@ -82,6 +97,34 @@ def choice(values: type[StrEnum]) -> BeforeValidator:
         if written.form not in (Form.STRING, Form.ENV) or written.text not in list(values):
             refuse("CONFIG_CHOICE", allowed, "write one of these words, in quotes")
         return values(written.text)
+
+    return BeforeValidator(read)
+
+
+def boolean() -> BeforeValidator:
+    """`true` or `false`, and no other word for them."""
+
+    def read(written: Written) -> bool:
+        if written.form not in (Form.BARE, Form.ENV) or written.text not in ("true", "false"):
+            refuse("CONFIG_BOOL", "true or false, without quotes", "write one of these two words")
+        return written.text == "true"
+
+    return BeforeValidator(read)
+
+
+def words(count_max: int, allowed: str, is_allowed: Callable[[str], bool]) -> BeforeValidator:
+    """A list of different words that each pass a test; in the environment they are joined by commas."""
+    form = f'a list such as ["one", "two"] of at most {count_max}, none twice, each {allowed}'
+
+    def read(written: Written) -> tuple[str, ...]:
+        items = written.items
+        if written.form is Form.ENV:
+            items = tuple(written.text.split(",")) if written.text else ()
+        elif written.form is not Form.LIST:
+            refuse("CONFIG_LIST", form, "write the list in square brackets, each word in quotes")
+        if len(items) > count_max or len(set(items)) != len(items) or not all(map(is_allowed, items)):
+            refuse("CONFIG_LIST", form, "correct the words or remove those that are not allowed")
+        return items
 
     return BeforeValidator(read)
 

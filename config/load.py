@@ -6,7 +6,7 @@ Layers, each over the one before: built-in defaults, the profile, the extra file
 from collections.abc import Mapping
 from pathlib import Path
 
-from config.contradictions import contradictions
+from config.contradictions import contradictions, reference_contradictions, venue_contradictions
 from config.hosts import URLS, Mode, why_not_host, without_credentials
 from config.live import missing_limit, missing_money_limits, sign_problems
 from config.problems import ConfigProblems, Problem, quoted
@@ -17,6 +17,8 @@ from config.schema import (
     LimitsSection,
     LogSection,
     MarketSection,
+    ReferencesSection,
+    SentinelSection,
     ShutdownSection,
     TimingsSection,
     VenueSection,
@@ -54,6 +56,8 @@ def load_settings(
     control = reader.section("control", ControlSection)
     shutdown = reader.section("shutdown", ShutdownSection)
     market = reader.section("market", MarketSection)
+    sentinel = reader.section("sentinel", SentinelSection)
+    references = reader.section("references", ReferencesSection)
     log = reader.section("log", LogSection)
     credentials = None
     if executor is not None:
@@ -69,6 +73,8 @@ def load_settings(
             credentials, secret_problems = read_credentials(mode, venue.api_key_file, environ)
             problems += secret_problems
     problems += contradictions(limits, timings, reader.origins)
+    problems += reference_contradictions(limits, references, reader.origins)
+    problems += venue_contradictions(executor, venue, reader.origins)
     if (
         problems
         or executor is None
@@ -78,6 +84,8 @@ def load_settings(
         or control is None
         or shutdown is None
         or market is None
+        or sentinel is None
+        or references is None
         or log is None
     ):
         hidden = known_secrets(environ)
@@ -91,6 +99,8 @@ def load_settings(
         control=control,
         shutdown=shutdown,
         market=market,
+        sentinel=sentinel,
+        references=references,
         log=log,
         credentials=credentials,
         origins=reader.origins,

@@ -12,7 +12,18 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from config.fields import choice, duration_s, number, one_of_numbers, path, text, whole
+from config.fields import (
+    boolean,
+    choice,
+    duration_s,
+    number,
+    one_of_numbers,
+    path,
+    text,
+    whole,
+    whole_or_zero,
+    words,
+)
 from config.hosts import Mode
 from executor.domain.events import DrainPolicy
 from executor.domain.limits import Limits, Timings
@@ -20,12 +31,18 @@ from executor.domain.limits import Limits, Timings
 MONEY_MOST: Final = "1000000000000"
 COLLAR_BPS_MAX: Final = "2000"
 BIND_HOSTS: Final = ("127.0.0.1", "::1")
-BOOK_DEPTHS: Final = (1, 50, 200)
+BOOK_DEPTHS: Final = (1, 50, 200, 1_000)
 DRAIN_S_MAX: Final = 20
+SENTINEL_SILENCE_S_MIN: Final = 3
+"""Three heartbeats of the daemon, which is heard once a second: one may be lost, and one may be on its way."""
+SENTINEL_SILENCE_S_MAX: Final = 60
+DCP_S: Final = (3, 300)
+REFERENCES_MAX: Final = 8
 
 _LIMITS: Final = Limits()
 _TIMINGS: Final = Timings()
 _INSTANCE: Final = re.compile(r"\A[a-z0-9]{1,8}\Z", re.ASCII)
+_EXCHANGE: Final = re.compile(r"\A(?!bybit\Z)[a-z][a-z0-9]{1,31}\Z", re.ASCII)
 
 _Money = Annotated[Decimal | None, number("0.01", MONEY_MOST)]
 _Url = Annotated[str, text("CONFIG_HOST", "an address in quotes", lambda value: 0 < len(value) <= 256)]
@@ -47,6 +64,20 @@ class LogFormat(StrEnum):
     HUMAN = "human"
 
 
+class OrderEntry(StrEnum):
+    """How orders are sent: each as a request of its own, or over one connection that stays open."""
+
+    REST = "rest"
+    WEBSOCKET = "websocket"
+
+
+class PositionMode(StrEnum):
+    """Whether an account holds one position per instrument, or a long and a short one beside each other."""
+
+    ONE_WAY = "one_way"
+    HEDGE = "hedge"
+
+
 class Section(BaseModel):
     """What all sections share: strict types, no unknown names, no change afterwards."""
 
@@ -65,13 +96,21 @@ class ExecutorSection(Section):
 
 
 class VenueSection(Section):
-    """`[venue]`: addresses (chosen by the mode when not given) and where the API key lies."""
+    """`[venue]`: addresses (chosen by the mode when not given), where the API key lies, and how orders are sent.
+
+    `dcp_window_s` is the time after which the venue itself cancels when our connection is lost, seconds; 0 leaves
+    the venue's setting alone. `allow_unbound_key` lets a key trade that is not bound to our address.
+    """
 
     rest_url: _Url = ""
     public_ws_url: _Url = ""
     private_ws_url: _Url = ""
     api_key_file: Annotated[Path | None, path()] = None
     request_timeout_s: Annotated[int, whole(1, 60)] = 10
+    order_entry: Annotated[OrderEntry, choice(OrderEntry)] = OrderEntry.REST
+    position_mode: Annotated[PositionMode, choice(PositionMode)] = PositionMode.ONE_WAY
+    dcp_window_s: Annotated[int, whole_or_zero(*DCP_S)] = 0
+    allow_unbound_key: Annotated[bool, boolean()] = False
 
 
 class LimitsSection(Section):
@@ -85,6 +124,9 @@ class LimitsSection(Section):
         _LIMITS.price_collar_bps_max
     )
     reference_age_s_max: Annotated[Decimal, number("0.1", "60")] = _LIMITS.reference_age_s_max
+    reference_gap_bps_max: Annotated[Decimal, number("0.1", COLLAR_BPS_MAX)] = _LIMITS.reference_gap_bps_max
+    references_min: Annotated[int, whole(0, REFERENCES_MAX)] = _LIMITS.references_min
+    second_opinion_age_s_max: Annotated[Decimal, number("0.1", "60")] = _LIMITS.second_opinion_age_s_max
     shortfall_alert_bps: Annotated[Decimal, number("0.1", "10000")] = _LIMITS.shortfall_alert_bps
     volatility_hourly_pct_max: Annotated[Decimal, number("0.01", "100")] = _LIMITS.volatility_hourly_pct_max
     advice_timeout_s_max: Annotated[Decimal, number("0.1", "60")] = _LIMITS.advice_timeout_s_max
@@ -148,6 +190,29 @@ class MarketSection(Section):
     conflate_ms: Annotated[int, whole(20, 1_000)] = 100
 
 
+class SentinelSection(Section):
+    """`[sentinel]`: the process that cancels everything when the daemon falls silent, and how long silence may last."""
+
+    enabled: Annotated[bool, boolean()] = True
+    silence_s_max: Annotated[
+        int, whole(SENTINEL_SILENCE_S_MIN, SENTINEL_SILENCE_S_MAX, "CONFIG_CONFLICT")
+    ] = 8
+
+
+class ReferencesSection(Section):
+    """`[references]`: other exchanges asked for a second opinion about a price, and how often, seconds."""
+
+    exchanges: Annotated[
+        tuple[str, ...],
+        words(
+            REFERENCES_MAX,
+            "the lower-case ccxt name of another exchange than bybit, such as binance",
+            lambda value: bool(_EXCHANGE.match(value)),
+        ),
+    ] = ()
+    poll_s: Annotated[int, whole(1, 60)] = 2
+
+
 class LogSection(Section):
     """`[log]`: how much, and for whom."""
 
@@ -163,6 +228,8 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "control": ControlSection,
     "shutdown": ShutdownSection,
     "market": MarketSection,
+    "sentinel": SentinelSection,
+    "references": ReferencesSection,
     "log": LogSection,
 }
 

@@ -27,9 +27,18 @@ SANDBOX_SECRET: Final = "sandbox-secret-0123456789abcdef"  # noqa: S105 - opens 
 KEY_LEN: Final = (8, 40)
 SECRET_LEN: Final = (24, 128)
 FILE_BYTES_MAX: Final = 4_096
-KEY_FILE_FORM: Final = 'two lines (key, then secret), or TOML with api_key = "…" and api_secret = "…"'
+KEY_FILE_FORM: Final = (
+    "two lines (key, then secret), a line with the key and a private key in PEM form below it,"
+    ' or TOML with api_key = "…" and api_secret = "…"'
+)
 
 _PLAIN: Final = re.compile(r"\A[A-Za-z0-9_-]+\Z", re.ASCII)
+_PEM_MARK: Final = "-----BEGIN"
+_PEM: Final = re.compile(
+    r"\A-----BEGIN (RSA )?PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+\n-----END (RSA )?PRIVATE KEY-----\n?\Z",
+    re.ASCII,
+)
+_PEM_LINE_LEN_MIN: Final = 16
 
 
 class Secret:
@@ -120,7 +129,10 @@ def missing_credentials(mode: Mode) -> Problem:
 def known_secrets(environ: Mapping[str, str]) -> list[str]:
     """Values that must never be printed, longest first."""
     names = {name for pair in ENV_NAMES.values() for name in pair}
-    return sorted((environ[name].strip() for name in names if name in environ), key=len, reverse=True)
+    whole = [environ[name].strip() for name in names if name in environ]
+    # A private key is printed line by line, if it is printed at all.
+    lines = [line for text in whole for line in text.splitlines() if len(line) >= _PEM_LINE_LEN_MIN]
+    return sorted({*whole, *lines}, key=len, reverse=True)
 
 
 def open_private(path: Path) -> tuple[bytes, Problem | None]:
@@ -203,7 +215,11 @@ def _from_file(path: Path) -> tuple[Credentials | None, list[Problem]]:
         text = raw.decode("ascii")
     except UnicodeDecodeError:
         return None, [refused]
-    if "=" in text:
+    first, _, rest = text.partition("\n")
+    pair: tuple[str, str] | None
+    if rest.startswith(_PEM_MARK):
+        pair = (first, rest)
+    elif "=" in text:
         pair = _toml_pair(text)
     else:
         lines = text.removesuffix("\n").split("\n")
@@ -227,9 +243,19 @@ def _toml_pair(text: str) -> tuple[str, str] | None:
 def _checked(
     key: str, secret: str, places: tuple[str, str], origin: str
 ) -> tuple[Credentials | None, list[Problem]]:
+    if secret.startswith(_PEM_MARK):
+        found = (
+            _form_problem(key, places[0]),
+            _length_problem(key, places[0], KEY_LEN),
+            _pem_problem(secret, places[1]),
+        )
+        problems = [problem for problem in found if problem is not None][:1]
+        if problems:
+            return None, problems
+        return Credentials(api_key=Secret(key), api_secret=Secret(secret), origin=origin), []
     problems = [
         problem
-        for value, where, bounds in ((key, places[0], KEY_LEN), (secret, places[1], SECRET_LEN))
+        for value, where in ((key, places[0]), (secret, places[1]))
         if (problem := _form_problem(value, where)) is not None
     ]
     if not problems and len(key) > len(secret):
@@ -240,19 +266,39 @@ def _checked(
         )
     if not problems:
         problems = [
-            _problem(
-                "SECRET_LENGTH",
-                where,
-                f"{len(value)} characters",
-                f"{bounds[0]} to {bounds[1]} characters",
-                "copy the whole value again",
-            )
+            problem
             for value, where, bounds in ((key, places[0], KEY_LEN), (secret, places[1], SECRET_LEN))
-            if not bounds[0] <= len(value) <= bounds[1]
+            if (problem := _length_problem(value, where, bounds)) is not None
         ]
     if problems:
         return None, problems
     return Credentials(api_key=Secret(key), api_secret=Secret(secret), origin=origin), []
+
+
+def _length_problem(value: str, where: str, bounds: tuple[int, int]) -> Problem | None:
+    if bounds[0] <= len(value) <= bounds[1]:
+        return None
+    return _problem(
+        "SECRET_LENGTH",
+        where,
+        f"{len(value)} characters",
+        f"{bounds[0]} to {bounds[1]} characters",
+        "copy the whole value again",
+    )
+
+
+def _pem_problem(value: str, where: str) -> Problem | None:
+    """Find what is wrong with the form of a private key; whether it is a key, the signer finds out."""
+    if "ENCRYPTED" in value:
+        got, next_step = (
+            "a private key behind a password",
+            "write it without one: openssl rsa -in KEY -out KEY",
+        )
+    elif not _PEM.match(value):
+        got, next_step = "text of another form", "copy the whole PEM block, from BEGIN to END"
+    else:
+        return None
+    return _problem("SECRET_FORM", where, got, "a private key in PEM form, without a password", next_step)
 
 
 def _form_problem(value: str, where: str) -> Problem | None:

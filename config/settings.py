@@ -10,6 +10,8 @@ from config.schema import (
     ExecutorSection,
     LogSection,
     MarketSection,
+    ReferencesSection,
+    SentinelSection,
     ShutdownSection,
     VenueSection,
     setting_names,
@@ -41,6 +43,8 @@ class Settings:
     control: ControlSection
     shutdown: ShutdownSection
     market: MarketSection
+    sentinel: SentinelSection
+    references: ReferencesSection
     log: LogSection
     credentials: Credentials | None
     origins: Mapping[str, str]
@@ -89,6 +93,10 @@ def effective(settings: Settings) -> list[EffectiveRow]:
 def _shown(value: object) -> str:
     if value is None:
         return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, Decimal):

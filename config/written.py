@@ -4,6 +4,7 @@ Two sources are read here: TOML files and environment variables. A file holds `[
 `key = value` per line; that is a small part of TOML on purpose, so that every value has a line to point at.
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -39,16 +40,24 @@ class Form(StrEnum):
     STRING = "string"
     BARE = "bare"
     ENV = "environment"
+    LIST = "list"
     OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """One value as it was written."""
+    """One value as it was written.
+
+    Parameters
+    ----------
+    items
+        What a list of texts holds; empty for every other form.
+    """
 
     text: str
     form: Form
     where: str
+    items: tuple[str, ...] = ()
 
 
 Layer = dict[str, dict[str, Written]]
@@ -217,5 +226,9 @@ def _written(value: object, raw: str, where: str) -> Written:
             return Written(text=value, form=Form.STRING, where=where)
         case str() | int():
             return Written(text=bare, form=Form.BARE, where=where)
+        case list() if all(isinstance(item, str) for item in value):
+            return Written(
+                text=json.dumps(value, ensure_ascii=False), form=Form.LIST, where=where, items=tuple(value)
+            )
         case _:
             return Written(text=bare, form=Form.OTHER, where=where)

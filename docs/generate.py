@@ -1,4 +1,4 @@
-"""Write the reference pages that are drawn from the code: states, metrics, refusals, exit codes.
+"""Write the reference pages that are drawn from the code: states, metrics, refusals, exit codes, checks.
 
     python docs/generate.py            write docs/reference/*.md
     python docs/generate.py --check    exit 1 and name the pages that differ
@@ -18,9 +18,12 @@ from typing import Final, TypeVar
 from executor.domain.order_state import CHILD_FINAL, CHILD_MOVES
 from executor.domain.parent_state import PARENT_FINAL, PARENT_MOVES
 from executor.domain.timeline import NS_PER_MIN
+from executor.interfaces.doctor import CHECKS as HOME_CHECKS
 from executor.interfaces.exit_codes import ExitCode
 from executor.runtime.metrics import METRICS
+from executor.runtime.premises import CHECKS as PREMISES_CHECKS
 from executor.runtime.telemetry import PARENT_SERIES_MAX, PARENT_SHOWN_AFTER_END_NS
+from executor.venues.bybit.examination import CHECKS as VENUE_CHECKS
 from risk.refusals import REFUSAL_TEXT
 
 FOLDER: Final = Path(__file__).resolve().parent / "reference"
@@ -92,11 +95,31 @@ def exit_codes_page() -> str:
     )
 
 
+def checks_page() -> str:
+    """List everything that `executor doctor` looks at."""
+    parts = (
+        ("## This machine", {**HOME_CHECKS, **PREMISES_CHECKS}),
+        ("## The venue", VENUE_CHECKS),
+    )
+    tables = (
+        (head, _table(("check", "all is well when"), ((f"`{name}`", text) for name, text in checks.items())))
+        for head, checks in parts
+    )
+    return _page(
+        "What `executor doctor` looks at",
+        "executor/interfaces/doctor.py, executor/runtime/premises.py, executor/venues/bybit/examination.py",
+        "In this order; what depends on something that failed is left out. What to do about a finding: "
+        "[../doctor.md](../doctor.md).",
+        *(block for table in tables for block in table),
+    )
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "states.md": states_page,
     "metrics.md": metrics_page,
     "refusals.md": refusals_page,
     "exit-codes.md": exit_codes_page,
+    "checks.md": checks_page,
 }
 
 

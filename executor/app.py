@@ -5,18 +5,24 @@ import gc
 import os
 import secrets
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import aiohttp
 import uvloop
 
-from config.hosts import Mode
+from config.hosts import LOOPBACK, URLS, Mode, VenueUrls
+from config.problems import ConfigProblems, Problem
+from config.schema import PositionMode
 from config.settings import Settings
 from executor.domain.commands import Reply
 from executor.domain.errors import ConfigError, InvariantViolation, JournalError, LocalProtocolError, Overflow
-from executor.domain.events import EngineStarted, Event, ShutdownRequested
-from executor.domain.orders import base36
+from executor.domain.events import DrainPolicy, EngineStarted, Event, ShutdownRequested
+from executor.domain.finding import Finding, Verdict
+from executor.domain.orders import Category, base36
 from executor.domain.ports import Log
 from executor.domain.timeline import NS_PER_MS, NS_PER_S, iso_utc
 from executor.domain.units import install_decimal_context
@@ -25,10 +31,13 @@ from executor.engine.state import EngineState
 from executor.interfaces.api import build_app, serve
 from executor.interfaces.control import ControlBusy, DaemonInfo
 from executor.interfaces.control_file import ControlFile, control_url, remove_control_file, write_control_file
+from executor.interfaces.doctor import REQUESTS_MAX, Tell, latch_file, look_at_home, tell_all
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.token import FILE_NAME as TOKEN_NAME
 from executor.interfaces.token import ensure_token
 from executor.interfaces.version import version
+from executor.runtime.account_record import NAME as ACCOUNT_NAME
+from executor.runtime.account_record import read_account, write_account
 from executor.runtime.audit import AuditResult, audit
 from executor.runtime.clock import Clock
 from executor.runtime.journal import Journal
@@ -36,12 +45,26 @@ from executor.runtime.latch import latch_in_journal
 from executor.runtime.live import LiveRuntime
 from executor.runtime.lock import ProcessLock, account_lock_path
 from executor.runtime.log import LineLog
-from executor.venues.bybit.access import Access
+from executor.runtime.premises import judge_latch, look_at_disk, look_at_file_system, look_at_journal
+from executor.sentinel.spawn import keeping_sentinel
+from executor.venues.accompanied import AccompaniedVenue, Companion
+from executor.venues.bybit.access import Access, Way
+from executor.venues.bybit.account_checks import Wanted, judge
+from executor.venues.bybit.account_rows import HEDGE, ONE_WAY
+from executor.venues.bybit.account_watch import AccountWatch
+from executor.venues.bybit.dcp import arm_dcp
+from executor.venues.bybit.examination import Examination
 from executor.venues.bybit.gateway import BybitVenue
+from executor.venues.bybit.server_time import ServerTime
+from executor.venues.bybit.signer import Signer
+from executor.venues.reference.poller import References, factories
+from executor.watch.vigil import Vigil
 from risk.turnstile import Turnstile
 
 JOURNAL_NAME = "journal.db"
 CLOCK_ERROR_MS_MAX = 500
+ACCOUNT_S_MAX = 10.0
+"""Well below the time of silence that the sentinel allows to a daemon that is starting, seconds."""
 
 
 class Daemon:
@@ -93,12 +116,17 @@ def standing_doubts(state: EngineState) -> tuple[str, ...]:
         (state.latched, "HALTED"),
         (state.draining, "DRAINING"),
         (not state.private_live, "PRIVATE_STREAM_DOWN"),
+        (not state.trade_live, "ORDER_ENTRY_DOWN"),
+        (state.restricted_until_ns > state.now_ns, "VENUE_RESTRICTED"),
+        (state.sentinel_required and not state.sentinel_alive, "SENTINEL_SILENT"),
         (any(not done for done in state.reconciled.values()), "UNRECONCILED"),
     )
     return tuple(code for holds, code in checks if holds)
 
 
-def run_daemon(settings: Settings, profile: str, *, init: bool, new: bool) -> int:
+def run_daemon(
+    settings: Settings, profile: str, *, init: bool, new: bool, sentinel_words: Sequence[str] | None
+) -> int:
     """Run the daemon until it is asked to end; returns the exit code.
 
     Parameters
@@ -108,6 +136,8 @@ def run_daemon(settings: Settings, profile: str, *, init: bool, new: bool) -> in
     new
         Whether an existing journal is put aside first; on the sandbox only, whose exchange forgets everything
         when it is started anew.
+    sentinel_words
+        Words after `executor sentinel` that lead to the same account and data directory; None starts no sentinel.
 
     Raises
     ------
@@ -120,7 +150,7 @@ def run_daemon(settings: Settings, profile: str, *, init: bool, new: bool) -> in
         )
     install_decimal_context()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings, profile, init=init, new=new))
+        return runner.run(_run(settings, profile, init=init, new=new, sentinel_words=sentinel_words))
 
 
 def run_audit(path: Path, progress: Callable[[int, int], None] | None = None) -> AuditResult:
@@ -136,6 +166,11 @@ def access_of(settings: Settings) -> Access:
         rest_url=settings.venue.rest_url,
         public_ws_url=settings.venue.public_ws_url,
         private_ws_url=settings.venue.private_ws_url,
+        trade_ws_url=trade_ws_url(settings),
+        hosts=hosts_of(settings.executor.mode),
+        order_entry=Way(settings.venue.order_entry.value),
+        dcp=settings.venue.dcp_window_s > 0,
+        status_feed=settings.executor.mode is Mode.LIVE,
         api_key=keys.api_key.reveal(),
         api_secret=keys.api_secret.reveal(),
         request_timeout_s=float(settings.venue.request_timeout_s),
@@ -144,18 +179,44 @@ def access_of(settings: Settings) -> Access:
     )
 
 
-async def _run(settings: Settings, profile: str, *, init: bool, new: bool) -> int:
+def trade_ws_url(settings: Settings) -> str:
+    """Where orders go over a connection: the host of the private stream; demo trading has no such place."""
+    return "" if settings.executor.mode is Mode.DEMO else settings.venue.private_ws_url
+
+
+def hosts_of(mode: Mode) -> frozenset[str]:
+    """The only hosts of a mode; in sandbox mode this machine's own."""
+    if mode is Mode.SANDBOX:
+        return frozenset(LOOPBACK)
+    urls = URLS[mode]
+    named = (urlsplit(getattr(urls, field.name)).hostname for field in fields(VenueUrls))
+    return frozenset(host for host in named if host is not None)
+
+
+async def _run(
+    settings: Settings, profile: str, *, init: bool, new: bool, sentinel_words: Sequence[str] | None
+) -> int:
     clock = Clock()
     log = LineLog(clock.now_ns, settings.log.level.value, as_json=settings.log.format.value == "json")
     access = access_of(settings)
+    references = factories(settings.references.exchanges)
+    refuse_file_system(settings, log)
     async with AsyncExitStack() as stack:
         stack.enter_context(ProcessLock(settings.executor.data_dir / "executor.lock"))
         stack.enter_context(ProcessLock(account_lock_path(access.rest_url, access.api_key)))
+        vigil = Vigil(
+            settings.executor.data_dir,
+            silence_s_max=float(settings.sentinel.silence_s_max),
+            now_text=lambda: iso_utc(clock.now_ns()),
+            log=log,
+        )
+        begin_watch(vigil)
+        stack.callback(vigil.abandon)
         if new:
             put_journal_aside(settings, log)
         journal = stack.enter_context(open_journal(settings, clock, init=init))
         state = recover(journal, clock)
-        turnstile = Turnstile()
+        turnstile = Turnstile(vigil.why_closed)
         venue = await stack.enter_async_context(
             BybitVenue(
                 access=access,
@@ -168,8 +229,23 @@ async def _run(settings: Settings, profile: str, *, init: bool, new: bool) -> in
             )
         )
         await check_clock(venue, settings, log)
+        companions: list[Companion] = [await check_account(venue, settings, clock, log)]
+        if references:
+            companions.append(References(references, float(settings.references.poll_s), log))
+        if settings.venue.dcp_window_s:
+            await set_dcp(venue, access, settings, clock, log)
+        if sentinel_words is not None and settings.sentinel.enabled:
+            await stack.enter_async_context(
+                keeping_sentinel(settings.executor.data_dir, sentinel_words, os.environ, log)
+            )
         runtime = LiveRuntime(
-            engine=Engine(state), journal=journal, venue=venue, clock=clock, turnstile=turnstile, log=log
+            engine=Engine(state),
+            journal=journal,
+            venue=AccompaniedVenue(venue, companions),
+            clock=clock,
+            turnstile=turnstile,
+            log=log,
+            vigil=vigil,
         )
         info = DaemonInfo(
             version=version(),
@@ -188,7 +264,32 @@ async def _run(settings: Settings, profile: str, *, init: bool, new: bool) -> in
             metrics=f"{url}/metrics",
         )
         gc.freeze()
-        return await _until_stopped(runtime, journal, clock, settings, log)
+        return await _until_stopped(runtime, journal, clock, settings, vigil, log)
+
+
+def begin_watch(vigil: Vigil) -> None:
+    """Say that a daemon is starting, before anything that takes time.
+
+    Raises
+    ------
+    ConfigError
+        If the data directory takes no heartbeat: the sentinel would fire.
+    """
+    try:
+        vigil.start()
+    except OSError as error:
+        raise ConfigError(f"the heartbeat cannot be written: {error}") from error
+
+
+async def set_dcp(venue: BybitVenue, access: Access, settings: Settings, clock: Clock, log: Log) -> None:
+    """Ask the venue to cancel by itself when our connection is lost, if it does so for this account."""
+    time, now_ns, error_ms = ServerTime(clock), clock.now_ns(), await venue.clock_error_ms()
+    if error_ms is not None:
+        time.learn(now_ns, now_ns, now_ns // NS_PER_MS + error_ms)
+    signer = Signer(access.api_key, access.api_secret, settings.timings.recv_window_ms)
+    time_out = aiohttp.ClientTimeout(total=access.request_timeout_s)
+    async with aiohttp.ClientSession(timeout=time_out, trust_env=False) as http:
+        await arm_dcp(http, access.rest_url, signer, time, settings.venue.dcp_window_s, log)
 
 
 def open_journal(settings: Settings, clock: Clock, *, init: bool) -> Journal:
@@ -226,6 +327,7 @@ def started(settings: Settings, info: DaemonInfo) -> EngineStarted:
         venue=info.venue,
         limits=settings.limits,
         timings=settings.timings,
+        sentinel_required=settings.sentinel.enabled,
         seed=secrets.randbits(53),
     )
 
@@ -264,6 +366,112 @@ async def check_clock(venue: BybitVenue, settings: Settings, log: Log) -> None:
     log(text, level="warning")
 
 
+def refuse_file_system(settings: Settings, log: Log) -> None:
+    """Look what the data directory lies on before a database is opened there.
+
+    Raises
+    ------
+    JournalError
+        In live mode, if it is a network or a memory file system.
+    """
+    finding = look_at_file_system(settings.executor.data_dir, strict=settings.executor.mode is Mode.LIVE)
+    if finding.verdict is Verdict.FAIL:
+        raise JournalError(f"{finding.found}; {finding.next_step}", finding.code)
+    if finding.verdict is Verdict.WARN:
+        log(f"{finding.code}: {finding.found}", level="warning")
+
+
+def wanted_of(settings: Settings, category: Category | None = None) -> Wanted:
+    """What the operator decided about the account, and which one it was so far."""
+    hedge = settings.venue.position_mode is PositionMode.HEDGE
+    return Wanted(
+        strict=settings.executor.mode is Mode.LIVE,
+        category=category,
+        position_indices=HEDGE if hedge else ONE_WAY,
+        allow_unbound_key=settings.venue.allow_unbound_key,
+        user_id=read_account(settings.executor.data_dir),
+    )
+
+
+async def check_account(venue: BybitVenue, settings: Settings, clock: Clock, log: Log) -> AccountWatch:
+    """Judge the key and the account before anything is sent; gives the watch that goes on doing so.
+
+    Raises
+    ------
+    ConfigProblems
+        Everything that forbids the start; in live mode every doubt does.
+    """
+    wanted = wanted_of(settings)
+    facts = await venue.account.facts(limit_s=ACCOUNT_S_MAX)
+    problems = []
+    for finding in judge(facts, wanted, clock.now_ns() // NS_PER_S):
+        if finding.verdict is Verdict.FAIL:
+            problems.append(problem_of(finding))
+        elif finding.verdict is Verdict.WARN:
+            log(f"{finding.code}: {finding.found}", level="warning", next=finding.next_step)
+    if problems:
+        raise ConfigProblems(problems)
+    if wanted.user_id is None and not isinstance(facts.key, str):
+        write_account(settings.executor.data_dir, facts.key.user_id)
+        wanted = wanted_of(settings)
+    margin_mode = "" if isinstance(facts.settings, str) else facts.settings.margin_mode
+    return AccountWatch(venue.account, wanted, margin_mode, clock, log)
+
+
+def problem_of(finding: Finding) -> Problem:
+    """A finding in the form in which a start is refused."""
+    return Problem(
+        code=finding.code,
+        where=finding.check,
+        got=finding.found,
+        allowed=finding.allowed,
+        next_step=finding.next_step,
+    )
+
+
+def run_doctor(
+    settings: Settings, category: Category, symbol: str, tell: Tell, *, set_position_mode: bool
+) -> None:
+    """Look at everything that trading needs, and tell each finding as soon as it is made.
+
+    Parameters
+    ----------
+    set_position_mode
+        Whether the symbol is first switched to the configured position mode; nothing else is ever changed.
+    """
+    install_decimal_context()
+    data_dir = settings.executor.data_dir
+    for finding in look_at_home(settings):
+        tell(finding)
+    tell(look_at_file_system(data_dir, strict=settings.executor.mode is Mode.LIVE))
+    tell(look_at_disk(data_dir))
+    journal, latched = look_at_journal(data_dir / JOURNAL_NAME, float(settings.venue.request_timeout_s))
+    tell(journal)
+    tell(judge_latch((latch_file(data_dir), latched)))
+    if settings.credentials is not None:
+        asyncio.run(_examine(settings, category, symbol, tell, set_position_mode=set_position_mode))
+
+
+async def _examine(
+    settings: Settings, category: Category, symbol: str, tell: Tell, *, set_position_mode: bool
+) -> None:
+    access = access_of(settings)
+    examination = Examination(
+        access,
+        settings.timings.recv_window_ms,
+        wanted_of(settings, category),
+        category,
+        symbol,
+        settings.venue.dcp_window_s,
+    )
+    try:
+        if set_position_mode:
+            tell(await examination.set_position_mode())
+        await tell_all(examination.run(), tell, REQUESTS_MAX * access.request_timeout_s)
+    finally:
+        examination.close()
+
+
 def put_journal_aside(settings: Settings, log: Log) -> None:
     """Rename the journal so that a new one is begun; nothing is deleted.
 
@@ -277,6 +485,7 @@ def put_journal_aside(settings: Settings, log: Log) -> None:
             "--new is for the sandbox only: on a real venue the journal is what knows our orders"
         )
     path = settings.executor.data_dir / JOURNAL_NAME
+    path.with_name(ACCOUNT_NAME).unlink(missing_ok=True)
     if not path.exists():
         return
     number = 1
@@ -290,7 +499,7 @@ def put_journal_aside(settings: Settings, log: Log) -> None:
 
 
 async def _until_stopped(
-    runtime: LiveRuntime, journal: Journal, clock: Clock, settings: Settings, log: LineLog
+    runtime: LiveRuntime, journal: Journal, clock: Clock, settings: Settings, vigil: Vigil, log: LineLog
 ) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -310,6 +519,7 @@ async def _until_stopped(
     except BaseExceptionGroup as group:
         first = first_error(group)
         text = f"{type(first).__name__}: {first}"
+        vigil.end(clean=False, detail=text)
         log("stopped by a failure", level="error", error=text)
         if isinstance(first, InvariantViolation | LocalProtocolError | AssertionError):
             latch_in_journal(journal, clock, text)
@@ -321,8 +531,19 @@ async def _until_stopped(
         _list_remaining(runtime, log)
         return int(ExitCode.DURABILITY if isinstance(first, JournalError) else ExitCode.ORDERS_MAY_REMAIN)
     _list_remaining(runtime, log)
+    say_the_end(runtime, vigil, settings.shutdown.policy, clean=clean)
     log("stopped", clean=clean)
     return int(ExitCode.OK if clean else ExitCode.ORDERS_MAY_REMAIN)
+
+
+def say_the_end(runtime: LiveRuntime, vigil: Vigil, policy: DrainPolicy, *, clean: bool) -> None:
+    """Tell the sentinel how the daemon ended: orders that were left on purpose are left by it too."""
+    if policy is DrainPolicy.LEAVE:
+        vigil.end(clean=True, detail=f"{len(runtime.remaining())} orders were left open on purpose")
+    elif clean:
+        vigil.end(clean=True, detail="a clean shutdown, nothing is open")
+    else:
+        vigil.end(clean=False, detail=f"{len(runtime.remaining())} orders could not be proved cancelled")
 
 
 def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

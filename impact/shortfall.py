@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Final
 
+from executor.domain.instrument import notional
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Category, Side
 from executor.domain.parent_state import ParentStatus, Reason
@@ -33,11 +34,11 @@ class ParentFacts:
     Parameters
     ----------
     order_qty, cum_qty
-        Ordered and filled quantity, base units.
+        Ordered and filled quantity, base units; contracts of one quote unit for inverse.
     cum_notional
-        Sum of fill quantity times fill price, quote units.
+        Value of the fills, quote units: quantity times price, or the number of inverse contracts.
     fees
-        Sum of the fees, quote units; positive is a cost.
+        Sum of the fees, quote units, each converted at the price of its fill; positive is a cost.
     decision_px, arrival_px, end_px
         Price at the client's decision, mid at the start, mid at the end, quote per base; None if unknown.
     started_ns, finished_ns
@@ -56,6 +57,10 @@ class ParentFacts:
         Sum over fills of the sign times (mid at the fill - fill price) times quantity, quote units.
     leaves_is_dust
         Whether what is left is too small for the venue.
+    cum_coin_qty, market_coin_qty
+        Inverse contracts only: coin that the fills, and the public trades, are worth: sums of quantity over price.
+    other_fees
+        Fees in coins without a price here, by coin; they are in none of the costs.
 
     Raises
     ------
@@ -89,11 +94,21 @@ class ParentFacts:
     maker_qty: Decimal
     spread_captured: Decimal
     leaves_is_dust: bool
+    cum_coin_qty: Decimal = ZERO
+    market_coin_qty: Decimal = ZERO
+    other_fees: tuple[tuple[str, Decimal], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse facts without a meaning."""
         if self.order_qty <= ZERO or self.cum_qty < ZERO:
             raise ValueError(f"{self.parent_id}: ordered {self.order_qty}, filled {self.cum_qty}")
+        if self.is_inverse and self.cum_qty > ZERO >= self.cum_coin_qty:
+            raise ValueError(f"{self.parent_id}: inverse contracts that are worth no coin")
+
+    @property
+    def is_inverse(self) -> bool:
+        """Whether the quantity is contracts of one quote unit that pay in coin."""
+        return self.category is Category.INVERSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +177,8 @@ class CostReport:
     fill_rate
         Filled over ordered quantity, 0-1.
     shortfall_quote, shortfall_bps
-        Shortfall against the decision price in its parts; quote units, and basis points of the ordered
-        quantity at the decision price.
+        Shortfall against the decision price in its parts; quote units (coin at the decision price for inverse
+        contracts), and basis points of the ordered quantity at the decision price.
     arrival_shortfall_bps
         The same shortfall with the arrival price as the decision price.
     vwap_px
@@ -212,6 +227,15 @@ def cost_parts(facts: ParentFacts, decision_px: Decimal | None) -> CostParts | N
     shortfall: paper versus reality", J. Portfolio Management 14(3), 1988; R. Kissell, "The expanded
     implementation shortfall", Trading 2006. The result is exact for numbers of up to 18 + 18 digits.
 
+    Inverse contracts pay in coin: one bought at p and worth M at the end brings 1/p - 1/M coin, sold the negative
+    of it (Bybit's contract specification). A contract therefore has the value -1/p where above it has p, and N
+    becomes -C with C the sum of fill quantities over their prices (coin). In coin:
+
+        delay = b S (1/Pd - 1/P0)    trading = b (s/P0 - C)    opportunity = b (S - s)(1/P0 - 1/Pn)
+
+    Times Pd these are quote units; the paper value is S/Pd coin, S quote units. Quotients keep 160 digits.
+    Checked by hand in `tests/impact/test_inverse.py`.
+
     Parameters
     ----------
     decision_px
@@ -220,7 +244,8 @@ def cost_parts(facts: ParentFacts, decision_px: Decimal | None) -> CostParts | N
     Returns
     -------
     CostParts or None
-        Quote units. None if Pd or P0 is unknown, or Pn is unknown while something is left.
+        Quote units. None if Pd or P0 is unknown, or Pn is unknown while something is left; for inverse contracts
+        also if one of them is not positive.
     """
     arrival_px, end_px = facts.arrival_px, facts.end_px
     with localcontext(_EXACT):
@@ -229,7 +254,17 @@ def cost_parts(facts: ParentFacts, decision_px: Decimal | None) -> CostParts | N
             end_px = arrival_px
         if decision_px is None or arrival_px is None or end_px is None:
             return None
+        if facts.is_inverse and min(decision_px, arrival_px, end_px) <= ZERO:
+            return None
         sign = facts.side.sign
+        if facts.is_inverse:
+            scale = sign * decision_px
+            return CostParts(
+                delay=scale * facts.order_qty * (1 / decision_px - 1 / arrival_px),
+                trading=scale * (facts.cum_qty / arrival_px - facts.cum_coin_qty),
+                opportunity=scale * leaves_qty * (1 / arrival_px - 1 / end_px),
+                fees=facts.fees,
+            )
         return CostParts(
             delay=sign * facts.order_qty * (arrival_px - decision_px),
             trading=sign * (facts.cum_notional - facts.cum_qty * arrival_px),
@@ -243,11 +278,12 @@ def make_report(facts: ParentFacts) -> CostReport:
 
     slippage = b (average price - benchmark) / benchmark x 10,000 bp, with b = +1 for a buy, -1 for a sell.
     The market's VWAP leaves our own prints out: (market notional - own) / (market quantity - own); it is
-    None when nobody else traded, or when the feed missed prints of ours.
+    None when nobody else traded, or when the feed missed prints of ours. Of inverse contracts the average price is
+    their number over the coin they are worth, for ours and for the market's alike.
     """
     with localcontext(_EXACT):
         leaves_qty = facts.order_qty - facts.cum_qty
-        avg_px = _ratio(facts.cum_notional, facts.cum_qty)
+        avg_px = _ratio(facts.cum_notional, facts.cum_coin_qty if facts.is_inverse else facts.cum_qty)
         vwap_px = _others_vwap_px(facts)
         shortfall = cost_parts(facts, facts.decision_px)
         from_arrival = cost_parts(facts, facts.arrival_px)
@@ -257,8 +293,8 @@ def make_report(facts: ParentFacts) -> CostReport:
             fill_rate=(facts.cum_qty / facts.order_qty).quantize(_FINE),
             avg_px=avg_px,
             shortfall_quote=shortfall,
-            shortfall_bps=_of_paper(shortfall, facts.order_qty, facts.decision_px),
-            arrival_shortfall_bps=_total(_of_paper(from_arrival, facts.order_qty, facts.arrival_px)),
+            shortfall_bps=_of_paper(shortfall, facts, facts.decision_px),
+            arrival_shortfall_bps=_total(_of_paper(from_arrival, facts, facts.arrival_px)),
             vwap_px=vwap_px,
             vwap_slippage_bps=_slippage_bps(facts.side, avg_px, vwap_px),
             twap_slippage_bps=_slippage_bps(facts.side, avg_px, facts.mid_twap_px),
@@ -287,6 +323,7 @@ def as_json(report: CostReport) -> dict[str, object]:
         "strategy": facts.strategy,
         "status": str(facts.status),
         "reason": str(facts.reason),
+        "qty_unit": "contracts of one quote unit" if facts.is_inverse else "base",
         "order_qty": plain(facts.order_qty),
         "cum_qty": plain(facts.cum_qty),
         "leaves_qty": plain(report.leaves_qty),
@@ -309,6 +346,8 @@ def as_json(report: CostReport) -> dict[str, object]:
         "spread_captured_quote": plain(facts.spread_captured),
         "fees_quote": plain(facts.fees),
         "fees_bps": _printed(report.fees_bps, _BPS_PRINTED),
+        "fees_other": {coin: plain(fee) for coin, fee in facts.other_fees},
+        "fees_complete": not facts.other_fees,
         "participation_pct": _printed(report.participation_pct, _BPS_PRINTED),
         "market_qty": plain(facts.market_qty),
         "started_at": iso_utc(facts.started_ns) if facts.started_ns else None,
@@ -326,10 +365,10 @@ def _ratio(part: Decimal, whole: Decimal) -> Decimal | None:
     return (part / whole).quantize(_FINE) if whole > ZERO else None
 
 
-def _of_paper(parts: CostParts | None, order_qty: Decimal, px: Decimal | None) -> CostParts | None:
+def _of_paper(parts: CostParts | None, facts: ParentFacts, px: Decimal | None) -> CostParts | None:
     if parts is None or px is None or px <= ZERO:
         return None
-    return parts.relative_to(order_qty * px)
+    return parts.relative_to(notional(facts.category, facts.order_qty, px))
 
 
 def _total(parts: CostParts | None) -> Decimal | None:
@@ -346,6 +385,8 @@ def _others_vwap_px(facts: ParentFacts) -> Decimal | None:
     others_notional = facts.market_notional - facts.cum_notional
     if others_notional <= ZERO:
         return None
+    if facts.is_inverse:
+        return _ratio(others_notional, facts.market_coin_qty - facts.cum_coin_qty)
     return _ratio(others_notional, facts.market_qty - facts.cum_qty)
 
 

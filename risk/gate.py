@@ -1,77 +1,25 @@
-"""The gate: every child order passes here, and only here an `Approved` is made.
+"""The gate: every child order and every amendment of one passes here, and only here an `Approved` is made.
 
 It computes nothing it is not told and assumes nothing it was not given: a missing, stale, NaN, infinite or
 negative input is a refusal. All reasons are collected, so that an operator sees the whole picture at once.
 `tests/risk` holds it against an independent predicate.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from executor.domain.approval import Approved
-from executor.domain.instrument import Instrument
 from executor.domain.limits import MONEY_LIMITS, Limits
-from executor.domain.market import MarketSnapshot
-from executor.domain.orders import NewOrder, ParentOrder, Side, TimeInForce
+from executor.domain.orders import Category, NewOrder, Replacement, Side
 from executor.domain.timeline import NS_PER_S
-from executor.domain.units import BPS_PER_UNIT, ONE, ZERO, Quantity, is_plain, is_sound
+from executor.domain.units import ONE, ZERO, Quantity, is_plain, is_sound
+from risk.prices import price_codes
 from risk.refusals import RefusalCode as Code
+from risk.view import Ask, GateView, Standing
 
 _PCT = Decimal(100)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateView:
-    """All that the gate may look at. None means "not known", which is always a reason to refuse.
-
-    Parameters
-    ----------
-    book_ns
-        When the engine last saw a sound book of the symbol, UTC nanoseconds.
-    benchmark_px
-        Five-minute exponential mean of mids.
-    expected_volume_qty
-        Market volume expected over one slice of the parent, base units.
-    parent_worst_case_qty
-        Booked fills plus all unproven quantity of the parent, without the order at hand.
-    parent_ordered_qty
-        Sum of all quantity ever ordered for the parent.
-    position_qty
-        Signed position of the instrument, base units.
-    same_side_open_qty
-        Open and unproven quantity on the order's side in the instrument, all parents, base units.
-    day_pnl
-        Result of the UTC day, fees included, marked at mid; negative is a loss, quote units.
-    """
-
-    now_ns: int
-    latched: bool
-    halt_epoch: int
-    draining: bool
-    reconciled: bool
-    private_live: bool
-    public_live: bool
-    blocked: str
-    parent: ParentOrder
-    instrument: Instrument | None
-    market: MarketSnapshot | None
-    book_ns: int | None
-    benchmark_px: Decimal | None
-    volatility_hourly_pct: Decimal | None
-    expected_volume_qty: Decimal | None
-    parent_worst_case_qty: Decimal
-    parent_ordered_qty: Decimal
-    parent_children: int
-    parent_last_order_ns: int
-    orders_last_s: int
-    orders_last_min: int
-    orders_day: int
-    children_last_hour: int
-    position_qty: Decimal | None
-    same_side_open_qty: Decimal
-    open_notional: Decimal | None
-    day_notional: Decimal | None
-    day_pnl: Decimal | None
+_OPENING_SIDE = {1: Side.BUY, 2: Side.SELL}
+"""With two positions apart, index 1 is the long one and index 2 the short one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,18 +39,77 @@ def judge(order: NewOrder, view: GateView, limits: Limits, ticket: int) -> Appro
         Number of this approval; the caller never uses one twice.
     """
     if not (is_plain(order.qty) and is_plain(order.px) and _are_sound(limits)):
-        return Refused(
-            codes=(Code.INPUT_UNSOUND,), detail="quantity or price of the order, or a limit, is not usable"
-        )
-    codes: list[Code] = []
-    codes += _state_codes(view)
-    codes += _order_codes(order, view)
-    codes += _market_codes(order, view, limits)
-    codes += _pace_codes(order, view, limits)
-    codes += _money_codes(order, view, limits)
+        return _unsound("quantity or price of the order, or a limit, is not usable")
+    value = ZERO if view.instrument is None else view.instrument.notional(order.qty, order.px)
+    ask = Ask(order=order, open_qty=order.qty, more_qty=order.qty, more_notional=value)
+    codes = _codes(ask, view, limits)
     if codes:
-        return Refused(codes=tuple(dict.fromkeys(codes)), detail=_describe(order, view))
+        return Refused(codes=codes, detail=_describe(order, view))
     return Approved(order=order, ticket=ticket, halt_epoch=view.halt_epoch)
+
+
+def judge_replacement(
+    new: Replacement, standing: Standing, view: GateView, limits: Limits, ticket: int
+) -> Approved[Replacement] | Refused:
+    """Approve an amendment exactly as it stands, or say every reason why not.
+
+    The order it would make is held against the limits of an order. Until its outcome is proved the larger
+    quantity and the dearer price count, so what is added to the exposure is the difference to those.
+
+    Parameters
+    ----------
+    view
+        The moment with the standing order counted as open.
+    ticket
+        Number of this approval; the caller never uses one twice.
+    """
+    old = standing.order
+    filled = standing.filled_qty
+    if not all(is_plain(number) for number in (new.qty, new.px, old.qty, old.px, filled)) or not (
+        _are_sound(limits) and ZERO <= filled <= old.qty and old.px > ZERO
+    ):
+        return _unsound("a number of the amendment, of the order it changes, or a limit, is not usable")
+    order = replace(old, qty=new.qty, px=new.px)
+    open_before = old.qty - filled
+    open_after = max(new.qty - filled, ZERO)
+    more_notional = ZERO
+    if view.instrument is not None:
+        rules = view.instrument
+        before = rules.notional(Quantity(open_before), old.px)
+        dearest = max(new.px, old.px)
+        more_notional = rules.notional(Quantity(max(open_before, open_after)), dearest) - before
+    ask = Ask(
+        order=order,
+        open_qty=open_after,
+        more_qty=max(new.qty - old.qty, ZERO),
+        more_notional=more_notional,
+    )
+    codes = _codes(ask, view, limits)
+    if new.qty <= filled:
+        codes = (*codes, Code.QTY_BELOW_FILLED)
+    if (new.client_order_id, new.parent_id, new.category, new.symbol, new.side) != (
+        old.client_order_id,
+        old.parent_id,
+        old.category,
+        old.symbol,
+        old.side,
+    ):
+        codes = (*codes, Code.WRONG_SIDE)
+    if codes:
+        text = f"instead of {old.qty} @ {old.px}, filled {filled}: {_describe(order, view)}"
+        return Refused(codes=tuple(dict.fromkeys(codes)), detail=text)
+    return Approved(order=new, ticket=ticket, halt_epoch=view.halt_epoch)
+
+
+def order_cap(view: GateView, limits: Limits, px: Decimal) -> Quantity:
+    """Largest quantity on the step that the limits of a single order let pass at this price; zero when unknown."""
+    rules = view.instrument
+    if rules is None or not is_sound(view.expected_volume_qty) or px <= ZERO:
+        return Quantity(ZERO)
+    caps = [rules.max_order_qty, limits.participation_pct_max / _PCT * view.expected_volume_qty]
+    if limits.child_notional_max is not None:
+        caps.append(limits.child_notional_max / rules.notional(ONE, px))
+    return rules.round_qty(max(min(caps), ZERO))
 
 
 def size_cap(view: GateView, limits: Limits, side: Side, px: Decimal) -> Quantity:
@@ -115,20 +122,20 @@ def size_cap(view: GateView, limits: Limits, side: Side, px: Decimal) -> Quantit
     if rules is None or not is_sound(view.expected_volume_qty) or px <= ZERO:
         return Quantity(ZERO)
     unit = rules.notional(ONE, px)
-    caps = [
-        rules.max_order_qty,
-        limits.participation_pct_max / _PCT * view.expected_volume_qty,
-        view.parent.order_qty - view.parent_worst_case_qty,
-    ]
-    if limits.child_notional_max is not None:
-        caps.append(limits.child_notional_max / unit)
+    caps = [order_cap(view, limits, px), view.parent.order_qty - view.parent_worst_case_qty]
     if limits.open_notional_max is not None and view.open_notional is not None:
         caps.append((limits.open_notional_max - view.open_notional) / unit)
     if limits.position_notional_max is not None and view.position_qty is not None:
         caps.append(
             limits.position_notional_max / unit - side.sign * view.position_qty - view.same_side_open_qty
         )
+    if view.parent.reduce_only and view.position_qty is not None:
+        caps.append(-side.sign * view.position_qty - view.reduce_open_qty)
     return rules.round_qty(max(min(caps), ZERO))
+
+
+def _unsound(detail: str) -> Refused:
+    return Refused(codes=(Code.INPUT_UNSOUND,), detail=detail)
 
 
 def _are_sound(limits: Limits) -> bool:
@@ -139,6 +146,8 @@ def _are_sound(limits: Limits) -> bool:
         limits.cross_spread_bps_max,
         limits.price_collar_bps_max,
         limits.reference_age_s_max,
+        limits.reference_gap_bps_max,
+        limits.second_opinion_age_s_max,
         limits.volatility_hourly_pct_max,
         limits.amplification_max,
     )
@@ -147,26 +156,36 @@ def _are_sound(limits: Limits) -> bool:
     return all(is_sound(limit) and limit >= ZERO for limit in given)
 
 
+def _codes(ask: Ask, view: GateView, limits: Limits) -> tuple[Code, ...]:
+    codes: list[Code] = []
+    codes += _state_codes(view)
+    codes += _order_codes(ask, view)
+    codes += _position_side_codes(ask.order, view)
+    codes += price_codes(ask.order, view, limits)
+    codes += _activity_codes(ask.order, view, limits)
+    codes += _pace_codes(ask, view, limits)
+    codes += _money_codes(ask, view, limits)
+    return tuple(dict.fromkeys(codes))
+
+
 def _state_codes(view: GateView) -> list[Code]:
-    codes = []
-    if view.latched:
-        codes.append(Code.HALTED)
-    if view.draining:
-        codes.append(Code.DRAINING)
-    if not view.reconciled:
-        codes.append(Code.UNRECONCILED)
-    if not view.private_live:
-        codes.append(Code.PRIVATE_STREAM_DOWN)
-    if not view.public_live:
-        codes.append(Code.PUBLIC_STREAM_DOWN)
-    if view.blocked:
-        codes.append(Code.SYMBOL_BLOCKED)
-    return codes
+    found = (
+        (view.latched, Code.HALTED),
+        (view.draining, Code.DRAINING),
+        (not view.reconciled, Code.UNRECONCILED),
+        (not view.private_live, Code.PRIVATE_STREAM_DOWN),
+        (not view.public_live, Code.PUBLIC_STREAM_DOWN),
+        (not view.trade_live, Code.ORDER_ENTRY_DOWN),
+        (view.now_ns < view.restricted_until_ns, Code.VENUE_RESTRICTED),
+        (view.sentinel_required and not view.sentinel_alive, Code.SENTINEL_SILENT),
+        (bool(view.blocked), Code.SYMBOL_BLOCKED),
+    )
+    return [code for holds, code in found if holds]
 
 
-def _order_codes(order: NewOrder, view: GateView) -> list[Code]:
+def _order_codes(ask: Ask, view: GateView) -> list[Code]:
     codes = []
-    parent = view.parent
+    order, parent = ask.order, view.parent
     if (order.parent_id, order.category, order.symbol, order.side, order.position_idx, order.reduce_only) != (
         parent.parent_id,
         parent.category,
@@ -188,7 +207,7 @@ def _order_codes(order: NewOrder, view: GateView) -> list[Code]:
         not is_plain(view.parent_worst_case_qty)
         or view.parent_worst_case_qty < ZERO
         or not is_plain(parent.order_qty)
-        or view.parent_worst_case_qty + order.qty > parent.order_qty
+        or view.parent_worst_case_qty + ask.more_qty > parent.order_qty
     ):
         codes.append(Code.OVER_PARENT)
     rules = view.instrument
@@ -209,19 +228,20 @@ def _order_codes(order: NewOrder, view: GateView) -> list[Code]:
     return codes
 
 
-def _market_codes(order: NewOrder, view: GateView, limits: Limits) -> list[Code]:
-    codes = []
-    market = view.market
-    if market is None or (market.category, market.symbol) != (order.category, order.symbol):
-        codes.append(Code.BOOK_MISSING)
-    elif not (
-        is_plain(market.best_bid) and is_plain(market.best_ask) and ZERO < market.best_bid < market.best_ask
-    ):
-        codes.append(Code.BOOK_CROSSED)
+def _position_side_codes(order: NewOrder, view: GateView) -> list[Code]:
+    """Where long and short are kept apart, the side says whether an order opens or reduces; it must say the same."""
+    if order.category is Category.SPOT:
+        fits = order.position_idx == 0 and not order.reduce_only
+    elif order.position_idx == 0:
+        fits = not view.hedged
     else:
-        codes += _collar_codes(order, market, view, limits)
-    if view.book_ns is None or not 0 <= view.now_ns - view.book_ns <= limits.reference_age_s_max * NS_PER_S:
-        codes.append(Code.BOOK_STALE)
+        opening = _OPENING_SIDE.get(order.position_idx)
+        fits = view.hedged and opening is not None and order.reduce_only == (order.side is not opening)
+    return [] if fits else [Code.POSITION_SIDE]
+
+
+def _activity_codes(order: NewOrder, view: GateView, limits: Limits) -> list[Code]:
+    codes = []
     volatility = view.volatility_hourly_pct
     if not is_sound(volatility) or volatility < ZERO:
         codes.append(Code.VOLATILITY_UNKNOWN)
@@ -235,23 +255,7 @@ def _market_codes(order: NewOrder, view: GateView, limits: Limits) -> list[Code]
     return codes
 
 
-def _collar_codes(order: NewOrder, market: MarketSnapshot, view: GateView, limits: Limits) -> list[Code]:
-    codes = []
-    collar = limits.price_collar_bps_max
-    mid = market.mid_px
-    if abs(order.px - mid) * BPS_PER_UNIT > collar * mid:
-        codes.append(Code.PRICE_COLLAR)
-    mean = view.benchmark_px
-    if not is_sound(mean) or mean <= ZERO:
-        codes.append(Code.BENCHMARK_UNKNOWN)
-    elif abs(order.px - mean) * BPS_PER_UNIT > collar * mean:
-        codes.append(Code.PRICE_BENCHMARK)
-    if order.time_in_force is TimeInForce.IOC and market.spread_bps > limits.cross_spread_bps_max:
-        codes.append(Code.SPREAD_WIDE)
-    return codes
-
-
-def _pace_codes(order: NewOrder, view: GateView, limits: Limits) -> list[Code]:
+def _pace_codes(ask: Ask, view: GateView, limits: Limits) -> list[Code]:
     codes = []
     if view.parent_last_order_ns and not (
         view.now_ns - view.parent_last_order_ns >= limits.order_gap_s_min * NS_PER_S
@@ -270,34 +274,39 @@ def _pace_codes(order: NewOrder, view: GateView, limits: Limits) -> list[Code]:
         not is_plain(ordered)
         or ordered < ZERO
         or not is_plain(view.parent.order_qty)
-        or ordered + order.qty > limits.amplification_max * view.parent.order_qty
+        or ordered + ask.open_qty > limits.amplification_max * view.parent.order_qty
     ):
         codes.append(Code.AMPLIFICATION)
     return codes
 
 
-def _money_codes(order: NewOrder, view: GateView, limits: Limits) -> list[Code]:
-    if view.instrument is None:
+def _money_codes(ask: Ask, view: GateView, limits: Limits) -> list[Code]:
+    rules = view.instrument
+    if rules is None:
         return []
     codes = []
-    notional = view.instrument.notional(order.qty, order.px)
+    order = ask.order
+    notional = rules.notional(order.qty, order.px)
     if limits.child_notional_max is None or notional > limits.child_notional_max:
         codes.append(Code.CHILD_NOTIONAL)
-    if _exceeds(view.open_notional, notional, limits.open_notional_max):
+    if _exceeds(view.open_notional, ask.more_notional, limits.open_notional_max):
         codes.append(Code.OPEN_NOTIONAL)
     position = view.position_qty
     if not is_plain(position):
         return [*codes, Code.POSITION_UNKNOWN]
-    same_side = view.same_side_open_qty
-    if not is_plain(same_side) or same_side < ZERO:
+    same_side, reducing = view.same_side_open_qty, view.reduce_open_qty
+    if not all(is_plain(qty) and qty >= ZERO for qty in (same_side, reducing)):
         return [*codes, Code.INPUT_UNSOUND]
-    after = order.side.sign * position + same_side + order.qty
+    if order.reduce_only and ask.more_qty > max(-order.side.sign * position, ZERO) - reducing:
+        codes.append(Code.REDUCE_ONLY_EXCEEDS)
+    after = order.side.sign * position + same_side + ask.more_qty
     if after <= ZERO:
         return codes  # it can only shrink the position: exits stay possible under every account limit
-    value_after = view.instrument.notional(Quantity(after), order.px)
+    value_after = rules.notional(Quantity(after), order.px)
     if limits.position_notional_max is None or value_after > limits.position_notional_max:
         codes.append(Code.POSITION_NOTIONAL)
-    if _exceeds(view.day_notional, notional, limits.day_notional_max):
+    tradable = rules.notional(Quantity(ask.open_qty), order.px)
+    if _exceeds(view.day_notional, tradable, limits.day_notional_max):
         codes.append(Code.DAY_NOTIONAL)
     pnl = view.day_pnl
     if limits.day_loss_max is None or not is_sound(pnl) or pnl <= -limits.day_loss_max:

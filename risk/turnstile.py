@@ -4,6 +4,7 @@ The gate approves in the engine; between that and the socket time passes. The tu
 immediately before a create request is written, so a halt voids every approval that has not left yet.
 """
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from executor.domain.approval import Approved
@@ -12,9 +13,17 @@ T = TypeVar("T")
 
 
 class Turnstile:
-    """Shared by the shell (which closes it) and the order entry (which must pass it)."""
+    """Shared by the shell (which closes it) and the order entry (which must pass it).
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    why_barred
+        Asked at every look: says what else forbids opening at this moment (somebody outside pulled the stop, this
+        process stood still), or nothing.
+    """
+
+    def __init__(self, why_barred: Callable[[], str] = lambda: "") -> None:
+        self._why_barred = why_barred
         self._halt_epoch = 0
         self._closed = False
         self._last_ticket = 0
@@ -40,4 +49,4 @@ class Turnstile:
             return "opening is closed"
         if approved.halt_epoch != self._halt_epoch:
             return "a halt came after the approval"
-        return ""
+        return self._why_barred()

@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 
 from executor.domain.approval import Approved
 from executor.domain.errors import LocalProtocolError
-from executor.domain.orders import Category, NewOrder, Side
+from executor.domain.orders import Category, NewOrder, Replacement, Side
 from executor.domain.units import parse_plain
 
 _SIDES: Final = {Side.BUY: "Buy", Side.SELL: "Sell"}
@@ -27,6 +27,7 @@ _KEYS: Final = frozenset(
     }
 )
 _POSITION_KEYS: Final = frozenset({"positionIdx", "reduceOnly"})
+_AMEND_KEYS: Final = frozenset({"category", "symbol", "orderLinkId", "qty", "price"})
 
 
 def check_create_bytes(body: bytes, approved: Approved[NewOrder]) -> None:
@@ -50,29 +51,57 @@ def check_create_bytes(body: bytes, approved: Approved[NewOrder]) -> None:
         "timeInForce": order.time_in_force.value,
         "orderLinkId": order.client_order_id,
     }
-    for key, value in expected.items():
-        if sent[key] != value:
-            raise LocalProtocolError(f"create request says {key}={sent[key]!r}, approved was {value!r}")
+    _check_words(sent, expected)
     if spot and (order.reduce_only or order.position_idx):
         raise LocalProtocolError("a spot order can neither reduce nor name a position")
     if not spot:
         _check_position(sent, order)
-    if _number(sent["qty"]) != order.qty or order.qty <= 0:
-        raise LocalProtocolError(f"create request says qty={sent['qty']!r}, approved was {order.qty}")
-    if _number(sent["price"]) != order.px or order.px <= 0:
-        raise LocalProtocolError(f"create request says price={sent['price']!r}, approved was {order.px}")
+    _check_terms(sent, order.qty, order.px)
+
+
+def check_amend_bytes(body: bytes, approved: Approved[Replacement]) -> None:
+    """Refuse an amend request whose bytes do not say exactly what was approved.
+
+    Raises
+    ------
+    LocalProtocolError
+        If a key is missing, unknown or double, or any value differs from the approved amendment.
+    """
+    order = approved.order
+    sent = _strict_object(body)
+    if set(sent) != _AMEND_KEYS:
+        raise LocalProtocolError(f"amend request carries the keys {sorted(sent)}")
+    expected: dict[str, object] = {
+        "category": order.category.value,
+        "symbol": order.symbol,
+        "orderLinkId": order.client_order_id,
+    }
+    _check_words(sent, expected)
+    _check_terms(sent, order.qty, order.px)
+
+
+def _check_words(sent: dict[str, object], expected: dict[str, object]) -> None:
+    for key, value in expected.items():
+        if sent[key] != value:
+            raise LocalProtocolError(f"request says {key}={sent[key]!r}, approved was {value!r}")
+
+
+def _check_terms(sent: dict[str, object], qty: Decimal, px: Decimal) -> None:
+    for key, value in (("qty", qty), ("price", px)):
+        if _number(sent[key]) != value or value <= 0:
+            raise LocalProtocolError(f"request says {key}={sent[key]!r}, approved was {value}")
 
 
 def _check_position(sent: dict[str, object], order: NewOrder) -> None:
     if type(sent["positionIdx"]) is not int or sent["positionIdx"] != order.position_idx:
-        raise LocalProtocolError(f"create request says positionIdx={sent['positionIdx']!r}")
+        raise LocalProtocolError(f"request says positionIdx={sent['positionIdx']!r}")
     if sent["reduceOnly"] is not order.reduce_only:
-        raise LocalProtocolError(f"create request says reduceOnly={sent['reduceOnly']!r}")
+        raise LocalProtocolError(f"request says reduceOnly={sent['reduceOnly']!r}")
 
 
 def _number(value: object) -> Decimal:
     if not isinstance(value, str):
-        raise LocalProtocolError(f"create request carries a number that is not text: {value!r}")
+        raise LocalProtocolError(f"request carries a number that is not text: {value!r}")
     try:
         return parse_plain(value)
     except ValueError as error:
@@ -81,17 +110,17 @@ def _number(value: object) -> Decimal:
 
 def _strict_object(body: bytes) -> dict[str, object]:
     def refuse_constant(name: str) -> NoReturn:
-        raise LocalProtocolError(f"create request carries {name}")
+        raise LocalProtocolError(f"request carries {name}")
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         if len({key for key, _ in pairs}) != len(pairs):
-            raise LocalProtocolError("create request carries a key twice")
+            raise LocalProtocolError("request carries a key twice")
         return dict(pairs)
 
     try:
         parsed = json.loads(body.decode(), object_pairs_hook=unique, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise LocalProtocolError("create request is not JSON") from error
+        raise LocalProtocolError("request is not JSON") from error
     if not isinstance(parsed, dict):
-        raise LocalProtocolError("create request is not an object")
+        raise LocalProtocolError("request is not an object")
     return parsed

@@ -8,8 +8,30 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.bybit_server import Credentials, FlowSettings, SandboxOptions, run
+from sandbox.bybit_server.signature import public_key
 
 PORT_MAX: Final = 65_535
+DESCRIPTION: Final = """\
+A local exchange that speaks Bybit's v5 protocol: REST, the public, private and
+trade WebSockets, a matching engine, and a crowd that trades. Clients written
+for Bybit can use it unmodified as a test exchange; no money, no network.
+"""
+EPILOG: Final = """\
+pointing pybit at it (before the first socket is made):
+  import pybit.unified_trading as ut, pybit._websocket_trading as wt
+  ut.PUBLIC_WSS = "ws://127.0.0.1:8765/v5/public/{CHANNEL_TYPE}"
+  ut.PRIVATE_WSS = "ws://127.0.0.1:8765/v5/private"
+  wt.TRADE_WSS = "ws://127.0.0.1:8765/v5/trade"
+  http = ut.HTTP(api_key=..., api_secret=...)
+  http.endpoint = "http://127.0.0.1:8765"
+
+pointing ccxt at it: give ccxt.bybit (or ccxt.pro.bybit) its addresses under
+  {"urls": {"api": {"public": "http://127.0.0.1:8765", "private": ..., "ws": {...}}}}
+  docs/sandbox.md has the whole dictionary.
+
+A second port, the control plane, makes orders fill, answers get lost, sockets
+stall and books break: see docs/sandbox.md.
+"""
 
 
 def parse(arguments: list[str] | None = None) -> tuple[SandboxOptions, Path | None]:
@@ -17,7 +39,9 @@ def parse(arguments: list[str] | None = None) -> tuple[SandboxOptions, Path | No
     default_key = Credentials()
     parser = argparse.ArgumentParser(
         prog="executor sandbox",
-        description="A local exchange with Bybit's wire; `python -m sandbox` is the same.",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address of the clients' port")
     parser.add_argument("--port", type=_port, default=8765, help="clients' port, 0 for any (default 8765)")
@@ -38,15 +62,30 @@ def parse(arguments: list[str] | None = None) -> tuple[SandboxOptions, Path | No
         metavar="KEY:SECRET[:UID]",
         help=f"API key; may be repeated (default {default_key.key}:{default_key.secret})",
     )
+    parser.add_argument(
+        "--rsa-key",
+        action="append",
+        metavar="KEY:PATH[:UID]",
+        help="API key with the PEM file of its RSA public key; may be repeated",
+    )
+    parser.add_argument(
+        "--separate-allowances",
+        action="store_true",
+        help="count requests over REST and over the trade socket apart (default together)",
+    )
     parser.add_argument("--ready-file", type=Path, help="where to write the addresses as JSON when ready")
     chosen = parser.parse_args(arguments)
-    credentials = tuple(_credentials(text, parser) for text in chosen.key or ())
+    credentials = (
+        *(_credentials(text, parser) for text in chosen.key or ()),
+        *(_rsa_credentials(text, parser) for text in chosen.rsa_key or ()),
+    )
     options = SandboxOptions(
         seed=chosen.seed,
         host=chosen.host,
         rest_port=chosen.port,
         control_port=chosen.control_port,
         credentials=credentials or (default_key,),
+        shared_allowance=not chosen.separate_allowances,
         flow=FlowSettings(
             intensity=chosen.intensity, volatility_hourly=chosen.volatility, frozen=chosen.frozen
         ),
@@ -62,6 +101,21 @@ def _credentials(text: str, parser: argparse.ArgumentParser) -> Credentials:
         parser.error(f"the UID in --key must be digits, not {parts[2]!r}")
     uid = int(parts[2]) if len(parts) == 3 else Credentials().uid
     return Credentials(key=parts[0], secret=parts[1], uid=uid)
+
+
+def _rsa_credentials(text: str, parser: argparse.ArgumentParser) -> Credentials:
+    key, _, place = text.partition(":")
+    path, _, uid = place.rpartition(":")
+    if not (uid.isascii() and uid.isdecimal() and path):
+        path, uid = place, str(Credentials().uid)
+    if not (key and path):
+        parser.error(f"--rsa-key must be KEY:PATH or KEY:PATH:UID, not {text!r}")
+    try:
+        pem = Path(path).read_text(encoding="utf-8")
+        public_key(pem)
+    except (OSError, ValueError) as error:
+        parser.error(f"--rsa-key {key}: {path!r} holds no public key in PEM form: {error}")
+    return Credentials(key=key, secret="", uid=int(uid), public_key_pem=pem)
 
 
 def _port(text: str) -> int:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Final
 
 from executor.domain.decision import Decision, Style, View, Why
-from executor.domain.orders import Urgency
+from executor.domain.orders import Side, Urgency
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import BPS_PER_UNIT, ONE, ZERO, Price, Quantity
 
@@ -50,7 +50,7 @@ def rest(view: View, qty: Quantity, why: Why, wake_ns: int) -> Decision:
 
 
 def cross(view: View, qty: Quantity, why: Why) -> Decision:
-    """Take liquidity up to a cap, unless the limit price or the spread forbids it: then rest."""
+    """Take liquidity up to a cap, unless limit price, spread or the venue's price band forbids it: then rest."""
     side = view.order.side
     far = view.market.far_touch(side)
     limit = view.order.limit_px
@@ -62,6 +62,11 @@ def cross(view: View, qty: Quantity, why: Why) -> Decision:
     px = Price(far * (ONE + side.sign * CROSS_CAP_BPS / BPS_PER_UNIT))
     if limit is not None and side.sign * (px - limit) > ZERO:
         px = limit
+    edge = view.market.max_buy_px if side is Side.BUY else view.market.min_sell_px
+    if edge is not None and side.sign * (px - edge) > ZERO:
+        px = edge
+    if side.sign * (far - px) > ZERO:
+        return rest(view, qty, Why.PRICE_BAND, again_ns)
     return Decision(
         style=Style.CROSS,
         qty=qty,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from executor.domain.approval import Approved
-from executor.domain.orders import Category, NewOrder
+from executor.domain.orders import Category, NewOrder, Replacement
 from executor.domain.parent_state import ParentStatus, Reason
 
 
@@ -37,6 +37,11 @@ class AlertCode(StrEnum):
     NO_SUCH_SYMBOL = "NO_SUCH_SYMBOL"
     BEYOND_LIMITS = "BEYOND_LIMITS"
     TOO_FAST = "TOO_FAST"
+    REFERENCE_DISAGREES = "REFERENCE_DISAGREES"
+    VENUE_RESTRICTED = "VENUE_RESTRICTED"
+    SENTINEL_SILENT = "SENTINEL_SILENT"
+    TERMS_MOVED = "TERMS_MOVED"
+    POSITION_MODE = "POSITION_MODE"
     REARMED = "REARMED"
 
 
@@ -58,6 +63,13 @@ class PlaceOrder:
     """Send a create request for an approved order, once."""
 
     approved: Approved[NewOrder]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceOrder:
+    """Send an amend request for a working order, once."""
+
+    approved: Approved[Replacement]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +165,7 @@ class RaiseAlert:
 
 Command = (
     PlaceOrder
+    | ReplaceOrder
     | CancelOrder
     | QueryOrder
     | Reconcile

@@ -12,7 +12,7 @@ from executor.domain.instrument import Instrument
 from executor.domain.limits import Limits, Timings
 from executor.domain.market import MarketSnapshot
 from executor.domain.orders import Category, ResidualRule, Side, TwapParams, Urgency
-from executor.domain.units import Price, Quantity
+from executor.domain.units import Money, Price, Quantity
 
 
 class Stream(StrEnum):
@@ -20,6 +20,7 @@ class Stream(StrEnum):
 
     PUBLIC = "PUBLIC"
     PRIVATE = "PRIVATE"
+    TRADE = "TRADE"
 
 
 class VenueStatus(StrEnum):
@@ -41,7 +42,10 @@ class DrainPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStarted:
-    """The daemon began an incarnation; nothing is reconciled yet."""
+    """The daemon began an incarnation; nothing is reconciled yet.
+
+    `sentinel_required` says whether nothing may be opened before the sentinel has been heard.
+    """
 
     at_ns: int
     version: str
@@ -49,6 +53,7 @@ class EngineStarted:
     venue: str
     limits: Limits
     timings: Timings
+    sentinel_required: bool
     seed: int
 
 
@@ -90,11 +95,48 @@ class BookLost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamChanged:
-    """A connection became live (authenticated, subscribed, acknowledged) or was lost."""
+    """A connection became live (authenticated, subscribed, acknowledged) or was lost.
+
+    `category` names the product family of a public stream; None for the account's streams. `Stream.TRADE` is the way
+    orders are sent: live at once where each is a request of its own.
+    """
 
     at_ns: int
     stream: Stream
+    category: Category | None
     live: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceUpdated:
+    """A second opinion about a symbol's price: the venue's mark or index price, or another venue's middle.
+
+    `px` is None when the source has nothing more to say.
+    """
+
+    at_ns: int
+    category: Category
+    symbol: str
+    source: str
+    px: Price | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueRestricted:
+    """The venue bars us, or will be closed, until an instant: a ban of our address, a maintenance, a rate limit."""
+
+    at_ns: int
+    until_ns: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentinelChanged:
+    """The sentinel, which cancels everything should this daemon fall silent, was heard again or fell silent itself."""
+
+    at_ns: int
+    alive: bool
     detail: str
 
 
@@ -211,13 +253,18 @@ class OrderAcked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRejected:
-    """The venue definitively refused the create request. `fatal` marks a cause that no other order would survive."""
+    """The venue definitively refused the create request.
+
+    `fatal` marks a cause that no other order would survive; `unfunded` one that no other order of this parent would:
+    the account cannot pay for it.
+    """
 
     at_ns: int
     client_order_id: str
     code: int
     text: str
     fatal: bool
+    unfunded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,6 +368,46 @@ class CancelOutcomeUnknown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceAcked:
+    """The venue took an amend request for processing. The order still stands on its old terms, as far as is proved."""
+
+    at_ns: int
+    client_order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceRejected:
+    """The venue definitively refused an amend request: the old terms stand.
+
+    `gone` says that it knows no such open order.
+    """
+
+    at_ns: int
+    client_order_id: str
+    code: int
+    text: str
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceNotSent:
+    """An amend command was dropped before its first byte."""
+
+    at_ns: int
+    client_order_id: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceOutcomeUnknown:
+    """An amend request was sent, or may have been, and nothing is proved about it."""
+
+    at_ns: int
+    client_order_id: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PositionReport:
     """The venue's position in one instrument; signed, base units."""
 
@@ -328,6 +415,31 @@ class PositionReport:
     symbol: str
     position_idx: int
     qty: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionUpdated:
+    """The venue's position as its stream tells it; a sign that a fill is on its way, or that somebody else trades."""
+
+    at_ns: int
+    report: PositionReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoinBalance:
+    """One coin of the wallet: the balance and what of it open spot orders hold back, coin units."""
+
+    coin: str
+    wallet_qty: Decimal
+    locked_qty: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletUpdated:
+    """What the venue says of the wallet; coins that are not named are unchanged."""
+
+    at_ns: int
+    balances: tuple[CoinBalance, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,13 +478,42 @@ class AccountUnreadable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionUnexplained:
-    """An execution that fills no order: liquidation, auto-deleveraging, delivery, or a type never seen."""
+    """An execution that fills no order: liquidation, auto-deleveraging, delivery, or a type never seen.
+
+    Parameters
+    ----------
+    fill
+        What it did to the position, where its kind is known to move one and its numbers could be read.
+    """
 
     at_ns: int
     category: Category
     symbol: str
     exec_id: str
     kind: str
+    fill: Fill | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentCharged:
+    """Money moved by holding a position, without a trade: funding, settlement. It fills no order.
+
+    Parameters
+    ----------
+    amount
+        What we paid, negative for what we got; in the coin the contract settles in.
+    px
+        Price at which the venue reckoned, quote per base; zero if it names none.
+    """
+
+    at_ns: int
+    category: Category
+    symbol: str
+    exec_id: str
+    kind: str
+    amount: Money
+    px: Price
+    ts_exchange_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,6 +531,9 @@ Event = (
     | BookUpdated
     | BookLost
     | StreamChanged
+    | ReferenceUpdated
+    | VenueRestricted
+    | SentinelChanged
     | ParentSubmitted
     | PauseRequested
     | ResumeRequested
@@ -409,9 +553,16 @@ Event = (
     | CancelAcked
     | CancelFoundNothing
     | CancelOutcomeUnknown
+    | ReplaceAcked
+    | ReplaceRejected
+    | ReplaceNotSent
+    | ReplaceOutcomeUnknown
+    | PositionUpdated
+    | WalletUpdated
     | Reconciled
     | ReconcileFailed
     | AccountUnreadable
     | ExecutionUnexplained
+    | PaymentCharged
     | TimerFired
 )

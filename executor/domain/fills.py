@@ -1,9 +1,11 @@
 """One execution of one of our orders: the authority for quantity."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
+from executor.domain.instrument import notional
 from executor.domain.orders import Category, Liquidity, Side
-from executor.domain.units import Money, Price, Quantity, plain
+from executor.domain.units import ZERO, Money, Price, Quantity, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,16 @@ class Fill:
     def key(self) -> str:
         """What makes an execution unique: category, symbol and the venue's id."""
         return f"{self.category}:{self.symbol}:{self.exec_id}"
+
+    @property
+    def notional(self) -> Money:
+        """Value of the execution, quote units."""
+        return notional(self.category, self.last_qty, self.last_px)
+
+    @property
+    def coin_qty(self) -> Decimal:
+        """Coin that an inverse execution is worth, quantity over price; zero for all others, whose quantity says it."""
+        return self.last_qty / self.last_px if self.category is Category.INVERSE else ZERO
 
     @property
     def content(self) -> str:

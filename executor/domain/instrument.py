@@ -7,6 +7,11 @@ from executor.domain.orders import Category, Side
 from executor.domain.units import ZERO, Money, Price, Quantity, is_plain
 
 
+def notional(category: Category, qty: Decimal, px: Decimal) -> Money:
+    """Value of a quantity in quote units; an inverse contract is worth one quote unit at any price."""
+    return Money(qty if category is Category.INVERSE else qty * px)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
     """Trading rules of one symbol.
@@ -69,7 +74,7 @@ class Instrument:
 
     def notional(self, qty: Decimal, px: Decimal) -> Money:
         """Value of a quantity in quote units; an inverse contract is worth one quote unit."""
-        return Money(qty if self.category is Category.INVERSE else qty * px)
+        return notional(self.category, qty, px)
 
     def smallest_qty(self, px: Decimal) -> Quantity:
         """Smallest quantity on the step that the venue accepts at this price."""

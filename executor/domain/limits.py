@@ -34,6 +34,13 @@ class Limits:
         Distance of a child's price from the current mid and from the five-minute mean of mids, basis points.
     reference_age_s_max
         Age of the book the collar is measured against, seconds.
+    reference_gap_bps_max
+        Distance between the mid and any second opinion (mark, index, other venues) above which nothing is opened,
+        basis points.
+    references_min
+        Fresh second opinions needed to open anything.
+    second_opinion_age_s_max
+        Age at which a second opinion no longer counts, seconds.
     shortfall_alert_bps
         Running implementation shortfall at which people are alerted, basis points.
     volatility_hourly_pct_max
@@ -62,6 +69,9 @@ class Limits:
     cross_spread_bps_max: Decimal = Decimal(20)
     price_collar_bps_max: Decimal = Decimal(100)
     reference_age_s_max: Decimal = Decimal(2)
+    reference_gap_bps_max: Decimal = Decimal(200)
+    references_min: int = 1
+    second_opinion_age_s_max: Decimal = Decimal(10)
     shortfall_alert_bps: Decimal = Decimal(50)
     volatility_hourly_pct_max: Decimal = Decimal(5)
     advice_timeout_s_max: Decimal = Decimal(10)

@@ -1,9 +1,28 @@
 """The market as the engine sees it: a conflated snapshot of one symbol."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from executor.domain.orders import Category, Side
-from executor.domain.units import BPS_PER_UNIT, Bps, Money, Price, Quantity
+from executor.domain.units import BPS_PER_UNIT, ZERO, Bps, Money, Price, Quantity
+
+_NONE_QTY: Final = Quantity(ZERO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondOpinion:
+    """A price of a symbol from another source than its book, and when it came.
+
+    Parameters
+    ----------
+    px
+        Quote per base.
+    at_ns
+        When the engine took it in, UTC.
+    """
+
+    px: Price
+    at_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,10 +32,14 @@ class MarketSnapshot:
     Parameters
     ----------
     traded_qty, traded_notional
-        Running totals of all public trades since the feed of this process began (they fall back to zero
-        when the process restarts); base and quote units.
+        Running totals of the quantity, and of quantity times price, of all public trades since the feed of this
+        process began (they fall back to zero when the process restarts).
     ts_exchange_ns
         Time of the book by the venue's clock, UTC.
+    max_buy_px, min_sell_px
+        Limits beyond which the venue refuses a limit price or moves it; None while they are not known.
+    liquidated_long_qty, liquidated_short_qty
+        Running totals of liquidated positions since the feed of this process began, base units.
     """
 
     category: Category
@@ -28,6 +51,10 @@ class MarketSnapshot:
     traded_qty: Quantity
     traded_notional: Money
     ts_exchange_ns: int
+    max_buy_px: Price | None = None
+    min_sell_px: Price | None = None
+    liquidated_long_qty: Quantity = _NONE_QTY
+    liquidated_short_qty: Quantity = _NONE_QTY
 
     @property
     def mid_px(self) -> Price:

@@ -16,6 +16,7 @@ class ChildStatus(StrEnum):
     PENDING_NEW = "PENDING_NEW"
     NEW = "NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    PENDING_REPLACE = "PENDING_REPLACE"
     PENDING_CANCEL = "PENDING_CANCEL"
     UNKNOWN = "UNKNOWN"
     FILLED = "FILLED"
@@ -42,12 +43,22 @@ CHILD_MOVES: Final[dict[ChildStatus, dict[ChildStatus, str]]] = {
         _S.FILLED: "the last fill",
         _S.CANCELED: "cancelled by the venue or by a person",
         _S.PENDING_CANCEL: "we sent a cancel",
+        _S.PENDING_REPLACE: "we asked for other terms; until that is proved the larger quantity counts",
         _S.REJECTED: "the engine refused it after it was shown",
     },
     _S.PARTIALLY_FILLED: {
         _S.FILLED: "the last fill",
         _S.CANCELED: "cancelled with a part filled; the rest is released once every fill is booked",
         _S.PENDING_CANCEL: "we sent a cancel",
+        _S.PENDING_REPLACE: "we asked for other terms for what is not filled yet",
+    },
+    _S.PENDING_REPLACE: {
+        _S.NEW: "its terms are proved: the new ones, or that the old ones stand",
+        _S.PARTIALLY_FILLED: "its terms are proved, and a part is filled",
+        _S.FILLED: "the last fill won the race",
+        _S.CANCELED: "cancelled by the venue or by a person before its terms were proved",
+        _S.PENDING_CANCEL: "a cancel waits for no answer about terms",
+        _S.REJECTED: "the engine refused it after it was shown",
     },
     _S.PENDING_CANCEL: {
         _S.FILLED: "the cancel lost the race",

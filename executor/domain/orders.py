@@ -148,6 +148,40 @@ class NewOrder:
     position_idx: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What an amendment can change of an order: its total quantity and its limit price."""
+
+    qty: Quantity
+    px: Price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """New terms of a working order as they would leave.
+
+    Parameters
+    ----------
+    qty
+        New total quantity, what is filled included; base units (contracts of one quote unit for inverse).
+    px
+        New limit price.
+    """
+
+    client_order_id: str
+    parent_id: str
+    category: Category
+    symbol: str
+    side: Side
+    qty: Quantity
+    px: Price
+
+    @property
+    def terms(self) -> Terms:
+        """The new quantity and price."""
+        return Terms(qty=self.qty, px=self.px)
+
+
 def base36(number: int) -> str:
     """Write a non-negative integer in digits and lower-case letters."""
     if number < 0:

@@ -5,7 +5,7 @@ from typing import Protocol
 from executor.domain.approval import Approved
 from executor.domain.commands import CancelOrder, QueryOrder, Reconcile, Subscribe
 from executor.domain.events import Event
-from executor.domain.orders import NewOrder
+from executor.domain.orders import NewOrder, Replacement
 
 
 class Post(Protocol):
@@ -33,6 +33,9 @@ class Venue(Protocol):
 
     async def place(self, approved: Approved[NewOrder]) -> Event:
         """Send one create request, at most once, and say what is known of its outcome."""
+
+    async def replace(self, approved: Approved[Replacement]) -> Event:
+        """Send one amend request, at most once, and say what is known of its outcome."""
 
     async def cancel(self, command: CancelOrder) -> Event:
         """Send one cancel request and say what is known of its outcome."""

@@ -4,16 +4,14 @@ Fills are the authority for quantity. A true fill is never refused: what exceeds
 and everything stops.
 """
 
-from decimal import Decimal
-
 from executor.domain.commands import AlertCode, Severity, StoreReport
-from executor.domain.events import OrderFilled
+from executor.domain.events import ExecutionUnexplained, OrderFilled
 from executor.domain.fills import Fill
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Liquidity
 from executor.domain.parent_state import ParentStatus, Reason
-from executor.domain.timeline import utc_day
 from executor.domain.units import ZERO
+from executor.engine.accounts import book_ledger, fee_in_quote
 from executor.engine.desk import Desk
 from executor.engine.halt import halt
 from executor.engine.markets import mid_before
@@ -28,6 +26,7 @@ from executor.engine.state import (
     ledger_key,
     market_key,
 )
+from executor.engine.terms import prove_by_fill
 
 _BOOKABLE = (ParentStatus.ACTIVE, ParentStatus.EXECUTING)
 
@@ -52,13 +51,40 @@ def on_fill(desk: Desk, event: OrderFilled) -> ParentState | None:
     if child is None or (child.order.symbol, child.order.side) != (fill.symbol, fill.side):
         _book_stranger(desk, fill)
         return None
-    _book_ledger(state, fill, child.order.position_idx)
+    book_ledger(state, fill, child.order.position_idx)
     return _book_ours(desk, child, fill)
 
 
+def on_unexplained(desk: Desk, event: ExecutionUnexplained) -> list[ParentState]:
+    """Count what changes a position without an order of ours, and block its symbol until a person has looked."""
+    state = desk.state
+    key = f"{event.category}:{event.symbol}:{event.exec_id}"
+    market = state.markets.get(market_key(event.category, event.symbol))
+    if key in state.unexplained or market is None:
+        return []
+    state.unexplained.append(key)
+    if event.fill is not None and not _is_hedged(state, event.fill):
+        book_ledger(state, event.fill, 0)
+    detail = f"{event.kind} {event.exec_id}"
+    market.blocked = f"{AlertCode.EXECUTION_UNEXPLAINED}: {detail}"
+    desk.alert(Severity.CRITICAL, AlertCode.EXECUTION_UNEXPLAINED, "", f"{event.symbol}: {detail}")
+    return [state.parents[name] for name in state.open_parents]
+
+
 def attribute(desk: Desk, child: ChildState, fill: Fill) -> None:
-    """Book an execution that came before anything said whose it was; the account has it already."""
-    del desk.state.unattributed[fill.key]
+    """Book an execution that came before anything said whose it was; the account mostly has it already."""
+    state = desk.state
+    del state.unattributed[fill.key]
+    text = _stranger_text(fill, apart=fill.key in state.unplaced)
+    if fill.key in state.unplaced:
+        state.unplaced.remove(fill.key)
+        book_ledger(state, fill, child.order.position_idx)
+    state.orphans = [orphan for orphan in state.orphans if orphan.key != fill.key]
+    name = market_key(fill.category, fill.symbol)
+    others = any(orphan.key.startswith(f"{name}:") for orphan in state.orphans)
+    market = state.markets.get(name)
+    if market is not None and not others and market.blocked == text:
+        market.blocked = ""
     _book_ours(desk, child, fill)
 
 
@@ -77,47 +103,26 @@ def find_child(state: EngineState, client_order_id: str, venue_order_id: str) ->
     return child
 
 
-def roll_day(state: EngineState, ledger: Ledger) -> None:
-    """Start the day's sums anew when the UTC day has changed."""
-    today = utc_day(state.now_ns)
-    if ledger.day != today:
-        ledger.day = today
-        ledger.day_cash = ledger.day_qty = ledger.day_fees = ledger.day_notional = ZERO
-
-
-def fee_in_quote(state: EngineState, fill: Fill) -> Decimal:
-    """The fee in quote units: a spot buyer pays in base, which is worth its quantity times the price.
-
-    A fee in a third coin has no price here; it counts as zero and stays in the table of fills as it is.
-    """
-    market = state.markets.get(market_key(fill.category, fill.symbol))
-    rules = market.instrument if market is not None else None
-    if not fill.fee_coin or (rules is not None and fill.fee_coin == rules.quote_coin):
-        return fill.fee
-    if rules is not None and fill.fee_coin == rules.base_coin:
-        return fill.fee * fill.last_px
-    return ZERO
-
-
 def _book_child(desk: Desk, child: ChildState, fill: Fill) -> None:
-    value = fill.last_qty * fill.last_px
     child.seen = True
     child.cum_qty += fill.last_qty
-    child.cum_notional += value
+    child.cum_notional += fill.notional
+    child.cum_coin_qty += fill.coin_qty
     desk.children[child.order.client_order_id] = None
-    child.fees += fee_in_quote(desk.state, fill)
+    child.fees += fee_in_quote(desk.state, fill) or ZERO
     if fill.liquidity is Liquidity.MAKER:
         child.maker_qty += fill.last_qty
     market = desk.state.markets.get(market_key(fill.category, fill.symbol))
     before = mid_before(market, fill.ts_exchange_ns) if market is not None else None
     mid = child.arrival_mid_px if before is None else before
-    child.spread_captured += fill.side.sign * (mid - fill.last_px) * fill.last_qty
+    child.spread_captured += fill.side.sign * (mid - fill.last_px) * (fill.coin_qty or fill.last_qty)
     if not child.venue_order_id and fill.venue_order_id:
         child.venue_order_id = fill.venue_order_id
         desk.state.venue_ids[fill.venue_order_id] = child.order.client_order_id
+    prove_by_fill(desk, child)
     if child.status is ChildStatus.REJECTED:
         revive(desk, child)
-    elif child.cum_qty >= child.order.qty:
+    elif child.cum_qty >= child.bound_qty:
         child.final_qty = child.cum_qty
         desk.move_child(child, ChildStatus.FILLED, "filled")
     elif child.status in {ChildStatus.PENDING_NEW, ChildStatus.NEW, ChildStatus.UNKNOWN}:
@@ -128,11 +133,14 @@ def _book_child(desk: Desk, child: ChildState, fill: Fill) -> None:
 
 def _book_parent(desk: Desk, parent: ParentState, child: ChildState, fill: Fill) -> None:
     parent.cum_qty += fill.last_qty
-    parent.cum_notional += fill.last_qty * fill.last_px
+    parent.cum_notional += fill.notional
+    parent.cum_coin_qty += fill.coin_qty
     parent.rejects_in_row = 0
+    if fee_in_quote(desk.state, fill) is None:
+        parent.other_fees[fill.fee_coin] = parent.other_fees.get(fill.fee_coin, ZERO) + fill.fee
     desk.parents[parent.order.parent_id] = None
-    if child.cum_qty > child.order.qty or parent.cum_qty > parent.order.order_qty:
-        detail = f"{child.order.client_order_id}: {child.cum_qty} of {child.order.qty} executed"
+    if child.cum_qty > child.bound_qty or parent.cum_qty > parent.order.order_qty:
+        detail = f"{child.order.client_order_id}: {child.cum_qty} of {child.bound_qty} executed"
         desk.alert(Severity.CRITICAL, AlertCode.OVER_FILL, parent.order.parent_id, detail)
         halt(desk, Reason.OVER_FILLED, f"over-fill: {detail}")
     if parent.is_final:
@@ -157,26 +165,22 @@ def _watch_shortfall(desk: Desk, parent: ParentState, fill: Fill) -> None:
         )
 
 
-def _book_ledger(state: EngineState, fill: Fill, position_idx: int) -> None:
-    ledger = state.ledgers.setdefault(ledger_key(fill.category, fill.symbol, position_idx), Ledger())
-    roll_day(state, ledger)
-    signed: Decimal = fill.side.sign * fill.last_qty
-    value = fill.last_qty * fill.last_px
-    ledger.net_qty += signed
-    ledger.last_px = fill.last_px
-    ledger.day_qty += signed
-    ledger.day_cash -= fill.side.sign * value
-    ledger.day_fees += fee_in_quote(state, fill)
-    ledger.day_notional += value
-
-
 def _book_stranger(desk: Desk, fill: Fill) -> None:
-    """Keep a fill that no order of ours explains; under our own prefix it also blocks the symbol."""
+    """Keep a fill that no order of ours explains, and block its symbol until that changes or a person has looked.
+
+    An execution does not say which position it changed. Where long and short are kept apart it is booked to neither.
+    One from before the position was first read is part of what we began with, unless its id could be ours.
+    """
     state = desk.state
-    _book_ledger(state, fill, 0)
+    apart = _is_hedged(state, fill)
+    is_read = state.ledgers.get(ledger_key(fill.category, fill.symbol, 0), Ledger()).opening_qty is not None
+    if apart:
+        state.unplaced.append(fill.key)
+    else:
+        book_ledger(state, fill, 0)
     if not fill.client_order_id:
         state.unattributed[fill.key] = fill
-    if not fill.client_order_id.startswith(f"{state.instance}-"):
+    if not (apart or is_read or _could_be_ours(state, fill)):
         return
     state.orphans.append(
         OrphanFill(
@@ -187,7 +191,37 @@ def _book_stranger(desk: Desk, fill: Fill) -> None:
             last_qty=fill.last_qty,
         )
     )
-    _block(desk, fill, AlertCode.ORPHAN_FILL, f"{fill.key} of {fill.client_order_id}: no such order is known")
+    if _could_be_ours(state, fill):
+        detail = f"{fill.key} of {fill.client_order_id}: no such order is known"
+        _block(desk, fill, AlertCode.ORPHAN_FILL, f"{detail}{_APART if apart else ''}")
+        return
+    text = _stranger_text(fill, apart=apart)
+    market = state.markets.get(market_key(fill.category, fill.symbol))
+    if market is not None and not market.blocked:
+        market.blocked = text
+    desk.alert(Severity.CRITICAL, AlertCode.EXECUTION_UNEXPLAINED, "", text)
+
+
+_APART = "; long and short are kept apart here, so it is booked to neither"
+
+
+def _could_be_ours(state: EngineState, fill: Fill) -> bool:
+    """Whether the order's id begins as ours do."""
+    return fill.client_order_id.startswith(f"{state.instance}-")
+
+
+def _stranger_text(fill: Fill, *, apart: bool) -> str:
+    return f"{AlertCode.EXECUTION_UNEXPLAINED}: {fill.key} is of no order of ours{_APART if apart else ''}"
+
+
+def _is_hedged(state: EngineState, fill: Fill) -> bool:
+    """Whether two positions may be kept in the symbol: the venue said so, or we trade one of two."""
+    market = state.markets.get(market_key(fill.category, fill.symbol))
+    orders = (parent.order for parent in state.parents.values())
+    return (market is not None and market.hedged) or any(
+        order.position_idx and (order.category, order.symbol) == (fill.category, fill.symbol)
+        for order in orders
+    )
 
 
 def _block(desk: Desk, fill: Fill, code: AlertCode, detail: str) -> None:

@@ -25,6 +25,7 @@ from executor.engine.desk import Desk
 from executor.engine.halt import halt
 from executor.engine.revival import keep_live, revive
 from executor.engine.state import VENUE_TO_CHILD, ChildState, ParentState
+from executor.engine.terms import Shown, read_terms, take_terms
 
 REJECTS_IN_ROW_MAX = 3
 _REJECT_WAIT_NS = 5 * NS_PER_S
@@ -37,18 +38,21 @@ def on_acked(desk: Desk, event: OrderAcked) -> ParentState | None:
     if child is None:
         return None
     child.acked_ns = desk.now_ns
-    child.seen = True
+    was_seen, child.seen = child.seen, True
     parent = _learn_venue_id(desk, child, event.venue_order_id)
     desk.children[event.client_order_id] = None
-    if child.status is ChildStatus.REJECTED:
-        revive(desk, child)
+    if child.status is ChildStatus.REJECTED and not was_seen:
+        revive(desk, child)  # the stream may tell of a rejection before its acknowledgement arrives
     elif child.status is ChildStatus.PENDING_NEW:
         desk.watch(child, desk.state.timings.confirm_s)
     return parent
 
 
 def on_rejected(desk: Desk, event: OrderRejected) -> ParentState | None:
-    """The only transmission was definitively refused: it never was an order."""
+    """The only transmission was definitively refused: it never was an order.
+
+    Before another is sent, the venue is asked once more and must not know it (`parent.unread`).
+    """
     child = desk.state.children.get(event.client_order_id)
     if child is None or child.is_final:
         return None
@@ -61,8 +65,13 @@ def on_rejected(desk: Desk, event: OrderRejected) -> ParentState | None:
     parent.waiting = ("VENUE_REJECTED",)
     parent.detail = detail = f"{event.client_order_id} rejected, {event.code}: {event.text}"
     desk.alert(Severity.WARNING, AlertCode.ORDER_REJECTED, parent.order.parent_id, detail)
+    parent.unread = event.client_order_id
+    child.asked_ns = 0
+    desk.query(child)
     if event.fatal:
         halt(desk, Reason.VENUE_REJECTS, detail)
+    elif event.unfunded and parent.status is ParentStatus.EXECUTING:
+        desk.move_parent(parent, ParentStatus.PAUSED, Reason.INSUFFICIENT_FUNDS)
     elif parent.rejects_in_row >= REJECTS_IN_ROW_MAX and parent.status is ParentStatus.EXECUTING:
         desk.move_parent(parent, ParentStatus.PAUSED, Reason.VENUE_REJECTS)
     return parent
@@ -111,10 +120,13 @@ def on_updated(desk: Desk, event: OrderUpdated) -> ParentState | None:
     child = find_child(desk.state, event.client_order_id, event.venue_order_id)
     if child is None:
         return None
-    child.asked_ns = 0
+    asked_ns, child.asked_ns = child.asked_ns, 0
     if event.updated_ms < child.updated_ms or event.cum_qty < child.venue_cum_qty:
         return None
-    if _differs(child, event):
+    shown = read_terms(child, event)
+    if shown is Shown.FORMER:
+        return None
+    if shown is Shown.STRANGE:
         detail = (
             f"{event.client_order_id} at the venue is {event.side.name} {event.qty} {event.symbol} @ {event.px},"
             f" ours is {child.order.side.name} {child.order.qty} {child.order.symbol} @ {child.order.px}"
@@ -122,20 +134,26 @@ def on_updated(desk: Desk, event: OrderUpdated) -> ParentState | None:
         desk.alert(Severity.CRITICAL, AlertCode.ORDER_CONFLICT, child.order.parent_id, detail)
         halt(desk, Reason.ORDER_CONFLICT, detail)
         return None
-    child.updated_ms = event.updated_ms
     child.venue_cum_qty = event.cum_qty
+    take_terms(desk, child, event, shown, asked_ns)
+    is_newer = event.updated_ms > child.updated_ms
+    child.updated_ms = event.updated_ms
     child.seen = True
     child.absent_rounds = 0
     child.cancel_nothing_ns = 0
     _learn_venue_id(desk, child, event.venue_order_id)
+    parent = desk.state.parents[child.order.parent_id]
+    if parent.unread == child.order.client_order_id and event.status in _ENDED:
+        parent.unread = ""
     if event.status in _ENDED:
         _end(desk, child, event)
     elif child.status is ChildStatus.REJECTED:
-        revive(desk, child)
+        if is_newer:  # what the venue showed of it before its rejection may arrive after it
+            revive(desk, child)
     else:
         _show(desk, child, event)
     keep_live(desk.state, child)
-    return desk.state.parents[child.order.parent_id]
+    return parent
 
 
 def on_cancel_acked(desk: Desk, event: CancelAcked) -> ParentState | None:
@@ -195,13 +213,6 @@ def _end_unplaced(desk: Desk, child: ChildState, detail: str) -> ParentState:
     return desk.state.parents[child.order.parent_id]
 
 
-def _differs(child: ChildState, event: OrderUpdated) -> bool:
-    """Whether the venue's order is not the one we sent; a price moved to our advantage is still ours."""
-    order = child.order
-    worse = order.side.sign * (event.px - order.px) > ZERO
-    return (order.symbol, order.side, order.qty) != (event.symbol, event.side, event.qty) or worse
-
-
 def _learn_venue_id(desk: Desk, child: ChildState, venue_order_id: str) -> ParentState | None:
     """Remember the venue's id; executions that came under it before are now known to be this child's."""
     if not venue_order_id or child.venue_order_id:
@@ -220,7 +231,7 @@ def _end(desk: Desk, child: ChildState, event: OrderUpdated) -> None:
         return
     child.final_qty = event.cum_qty
     target = VENUE_TO_CHILD[event.status]
-    if target is ChildStatus.REJECTED and child.status is ChildStatus.PARTIALLY_FILLED:
+    if target is ChildStatus.REJECTED and child.cum_qty > ZERO:
         target = ChildStatus.CANCELED
     if child.status is ChildStatus.CANCELED or (target is ChildStatus.REJECTED and event.cum_qty > ZERO):
         target = ChildStatus.FILLED if event.cum_qty >= child.order.qty else ChildStatus.CANCELED
@@ -232,13 +243,14 @@ def _end(desk: Desk, child: ChildState, event: OrderUpdated) -> None:
 
 
 def _show(desk: Desk, child: ChildState, event: OrderUpdated) -> None:
-    """An open status. A cancel under way stays under way; a final status is never undone."""
+    """An open status. A cancel or an amendment under way stays under way; a final status is never undone."""
     if child.is_final:
         return
-    if child.status is ChildStatus.PENDING_CANCEL:
+    asking = child.status is ChildStatus.PENDING_REPLACE and child.pending is not None
+    if asking or child.status is ChildStatus.PENDING_CANCEL:
         desk.children[child.order.client_order_id] = None
         return
     target = VENUE_TO_CHILD[event.status]
-    if child.status is ChildStatus.PARTIALLY_FILLED:
+    if child.status is ChildStatus.PARTIALLY_FILLED or child.cum_qty > ZERO:
         target = ChildStatus.PARTIALLY_FILLED
     desk.move_child(child, target, event.detail)

@@ -12,7 +12,19 @@ from executor.domain.commands import Command, Subscribe
 from executor.domain.fills import Fill
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Category
-from executor.engine import booking, child, markets, reconcile, recovery, verbs
+from executor.engine import (
+    accounts,
+    booking,
+    child,
+    markets,
+    opinions,
+    positions,
+    reconcile,
+    recovery,
+    replacing,
+    surroundings,
+    verbs,
+)
 from executor.engine.desk import Desk
 from executor.engine.parent import step
 from executor.engine.state import EngineState, ParentState, live_children
@@ -22,7 +34,6 @@ RareEvent = (
     | ev.InstrumentLoaded
     | ev.InstrumentMissing
     | ev.BookLost
-    | ev.StreamChanged
     | ev.ParentSubmitted
     | ev.PauseRequested
     | ev.ResumeRequested
@@ -35,6 +46,17 @@ RareEvent = (
     | ev.ReconcileFailed
     | ev.AccountUnreadable
     | ev.ExecutionUnexplained
+    | ev.PaymentCharged
+)
+
+AroundEvent = (
+    ev.ReferenceUpdated
+    | ev.PositionUpdated
+    | ev.WalletUpdated
+    | ev.StreamChanged
+    | ev.VenueRestricted
+    | ev.SentinelChanged
+    | RareEvent
 )
 
 
@@ -106,6 +128,34 @@ def _consider(desk: Desk, event: ev.Event) -> Iterable[ParentState]:
             return _one(recovery.on_absent(desk, event))
         case ev.OrderQueryFailed():
             return _one(recovery.on_query_failed(desk, event))
+        case ev.ReplaceAcked():
+            return _one(replacing.on_replace_acked(desk, event))
+        case ev.ReplaceRejected():
+            return _one(replacing.on_replace_rejected(desk, event))
+        case ev.ReplaceNotSent():
+            return _one(replacing.on_replace_not_sent(desk, event))
+        case ev.ReplaceOutcomeUnknown():
+            return _one(replacing.on_replace_unknown(desk, event))
+        case _:
+            return _consider_around(desk, event)
+
+
+def _consider_around(desk: Desk, event: AroundEvent) -> Iterable[ParentState]:
+    match event:
+        case ev.ReferenceUpdated():
+            return opinions.on_reference(desk, event)
+        case ev.PositionUpdated():
+            positions.on_position(desk, event)
+            return ()
+        case ev.WalletUpdated():
+            surroundings.on_wallet(desk, event)
+            return ()
+        case ev.StreamChanged():
+            return surroundings.on_stream(desk, event)
+        case ev.VenueRestricted():
+            return surroundings.on_restricted(desk, event)
+        case ev.SentinelChanged():
+            return surroundings.on_sentinel(desk, event)
         case _:
             return _consider_rare(desk, event)
 
@@ -120,8 +170,6 @@ def _consider_rare(desk: Desk, event: RareEvent) -> Iterable[ParentState]:
             return markets.on_instrument_missing(desk, event)
         case ev.BookLost():
             return markets.on_book_lost(desk, event)
-        case ev.StreamChanged():
-            return _on_stream(desk, event)
         case ev.ParentSubmitted():
             return _one(verbs.on_submit(desk, event))
         case ev.PauseRequested():
@@ -149,7 +197,10 @@ def _consider_rare(desk: Desk, event: RareEvent) -> Iterable[ParentState]:
         case ev.AccountUnreadable():
             return reconcile.on_unreadable(desk, event)
         case ev.ExecutionUnexplained():
-            return reconcile.on_unexplained(desk, event)
+            return booking.on_unexplained(desk, event)
+        case ev.PaymentCharged():
+            accounts.book_payment(desk.state, event)
+            return ()
 
 
 def _one(parent: ParentState | None) -> tuple[ParentState, ...]:
@@ -170,14 +221,24 @@ def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
     state.seed = event.seed
     state.started_ns = desk.now_ns
     state.draining = state.leave_orders = False
-    state.private_live = state.public_live = False
+    state.private_live = state.trade_live = state.sentinel_alive = False
+    state.sentinel_required = event.sentinel_required
+    state.public_live.clear()
+    state.wallet.clear()
     state.reconciled.clear()
     state.reconciling.clear()
     state.timers.clear()
     for market in state.markets.values():
         market.book_ns = None
+        market.opinions.clear()
+        market.disagreement_told = False
+    surroundings.watch_restriction(desk)
     for name in live_children(state):
         _doubt_after_restart(desk, name)
+    for parent in _open(state):
+        if parent.unread:
+            state.children[parent.unread].asked_ns = 0
+            desk.query(state.children[parent.unread])
     desk.out.extend(
         Subscribe(category=Category(name.partition(":")[0]), symbol=name.partition(":")[2])
         for name in state.markets
@@ -186,33 +247,20 @@ def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
 
 
 def _doubt_after_restart(desk: Desk, name: str) -> None:
-    """A create that was committed but not answered may or may not have left: unknown until proved."""
+    """A create or an amendment that was not answered may or may not have left: unknown until proved."""
     order = desk.state.children[name]
     order.sent_ns = desk.now_ns
     order.cancel_sent_ns = 0
     order.absent_rounds = 0
     order.asked_ns = 0
     order.cancel_nothing_ns = 0
+    if order.pending is not None:
+        replacing.doubt_terms(desk, order)
     unanswered = order.status in {ChildStatus.PENDING_NEW, ChildStatus.PENDING_CANCEL} and not order.seen
     if unanswered:
         child.doubt(desk, order, "the process restarted before the answer")
     else:
         desk.query(order)
-
-
-def _on_stream(desk: Desk, event: ev.StreamChanged) -> Iterable[ParentState]:
-    """A live private stream is followed by a complete read; until that ends nothing is opened."""
-    state = desk.state
-    if event.stream is ev.Stream.PUBLIC:
-        state.public_live = event.live
-        return _open(state)
-    state.private_live = event.live
-    state.reconciled.clear()
-    state.reconciling.clear()
-    if event.live:
-        for category in sorted({name.partition(":")[0] for name in state.markets}):
-            reconcile.request_reconcile(desk, Category(category))
-    return _open(state)
 
 
 def _on_timer(desk: Desk, event: ev.TimerFired) -> Iterable[ParentState]:
@@ -231,5 +279,11 @@ def _on_timer(desk: Desk, event: ev.TimerFired) -> Iterable[ParentState]:
         case "reconcile":
             reconcile.request_reconcile(desk, Category(name))
             return ()
+        case "position":
+            if positions.still_differs(state, name):
+                reconcile.request_reconcile(desk, Category(name.partition(":")[0]))
+            return ()
+        case surroundings.RESTRICTED_TIMER:
+            return surroundings.on_restriction_timer(desk)
         case _:
             return ()

@@ -1,37 +1,49 @@
 """What market data does to the engine: the latest book, the running estimates, the benchmarks of open parents."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from executor.domain.commands import AlertCode, Severity
 from executor.domain.events import BookLost, BookUpdated, InstrumentLoaded, InstrumentMissing
 from executor.domain.market import MarketSnapshot
+from executor.domain.orders import Category
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO
 from executor.engine.desk import Desk
-from executor.engine.reconcile import position_unknown, request_reconcile
-from executor.engine.state import Benchmarks, EngineState, MarketState, ParentState, market_key
+from executor.engine.opinions import tell_disagreement
+from executor.engine.positions import position_unknown
+from executor.engine.reconcile import request_reconcile
+from executor.engine.state import Benchmarks, EngineState, MarketState, ParentState, market_key, parents_of
 from risk.circuit import observe, to_decimal, volatility_hourly_pct
 
 MIDS_KEPT_MAX = 64
 
 
 def on_instrument(desk: Desk, event: InstrumentLoaded) -> list[ParentState]:
-    """Take in the venue's rules of a symbol."""
+    """Take in the venue's rules of a symbol; when they have changed, schedules are made anew by them."""
     rules = event.instrument
     name = market_key(rules.category, rules.symbol)
-    desk.state.markets.setdefault(name, MarketState()).instrument = rules
+    market = desk.state.markets.setdefault(name, MarketState())
+    parents = parents_of(desk.state, rules.category, rules.symbol)
+    if market.instrument not in {None, rules}:
+        for parent in parents:
+            parent.replan = parent.replan or parent.schedule is not None
+    market.instrument = rules
     if position_unknown(desk.state, name):
         request_reconcile(desk, rules.category)
-    return parents_of(desk.state, rules.category, rules.symbol)
+    return parents
 
 
 def on_instrument_missing(desk: Desk, event: InstrumentMissing) -> list[ParentState]:
-    """End the parents that wait for a symbol which does not exist, and forget the symbol."""
+    """End the parents of a symbol that does not exist, or no longer trades; one that was never known is forgotten."""
     parents = parents_of(desk.state, event.category, event.symbol)
     name = market_key(event.category, event.symbol)
-    if name in desk.state.markets and desk.state.markets[name].instrument is None:
+    market = desk.state.markets.get(name)
+    if market is not None and market.instrument is None:
         del desk.state.markets[name]
+    elif market is not None and market.instrument is not None:
+        market.instrument = replace(market.instrument, trading=False)
     for parent in parents:
         parent.detail = event.detail
         desk.alert(Severity.WARNING, AlertCode.NO_SUCH_SYMBOL, parent.order.parent_id, event.detail)
@@ -56,11 +68,11 @@ def on_book(desk: Desk, event: BookUpdated) -> list[ParentState]:
     market.estimates = observe(
         market.estimates, desk.now_ns, float(snapshot.mid_px), float(market.traded_qty)
     )
+    tell_disagreement(desk, market)
     parents = parents_of(desk.state, snapshot.category, snapshot.symbol)
     for parent in parents:
         if parent.started_ns:
-            parent.benchmarks.market_qty += traded_qty
-            parent.benchmarks.market_notional += traded_notional
+            _add_trades(parent.benchmarks, snapshot.category, traded_qty, traded_notional)
             _advance(parent.benchmarks, snapshot.mid_px, desk.now_ns)
     return parents
 
@@ -87,15 +99,6 @@ def mid_before(market: MarketState, ts_exchange_ns: int) -> Decimal | None:
         if at_ns < ts_exchange_ns:
             return mid_px
     return None
-
-
-def parents_of(state: EngineState, category: str, symbol: str) -> list[ParentState]:
-    """Open parents of one symbol, in the order of their acceptance."""
-    return [
-        parent
-        for parent in (state.parents[name] for name in state.open_parents)
-        if parent.order.symbol == symbol and parent.order.category == category
-    ]
 
 
 def market_of(desk: Desk, parent: ParentState) -> MarketState:
@@ -135,6 +138,24 @@ def _new_trades(market: MarketState, snapshot: MarketSnapshot) -> tuple[Decimal,
     market.feed_traded_qty = snapshot.traded_qty
     market.feed_traded_notional = snapshot.traded_notional
     return qty, notional
+
+
+def _add_trades(sums: Benchmarks, category: Category, qty: Decimal, turnover: Decimal) -> None:
+    """Add public trades to the sums of a parent.
+
+    Parameters
+    ----------
+    turnover
+        Sum of quantity times price. Inverse contracts are worth one quote unit each and `qty` over their mean price
+        in coin; within one snapshot, at most a second, prices differ too little for another mean to matter.
+    """
+    sums.market_qty += qty
+    if category is not Category.INVERSE:
+        sums.market_notional += turnover
+        return
+    sums.market_notional += qty
+    if turnover > ZERO:
+        sums.market_coin_qty += qty * qty / turnover
 
 
 def _advance(sums: Benchmarks, mid_px: Decimal, at_ns: int) -> None:

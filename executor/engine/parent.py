@@ -4,6 +4,7 @@ One function holds the control flow; the rest are its leaves.
 """
 
 from dataclasses import replace
+from typing import Final
 
 from executor.domain.commands import AlertCode, Severity, StoreReport
 from executor.domain.orders import ResidualRule
@@ -12,12 +13,32 @@ from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO, Quantity, plain
 from executor.engine.desk import Desk
 from executor.engine.markets import market_of, volatility_pct
+from executor.engine.opinions import opinion_doubts
 from executor.engine.preview import beyond_limits, too_fast
 from executor.engine.state import ParentState
 from executor.engine.working import work
 from risk.refusals import RefusalCode
 
-_DOUBT_REASONS = (Reason.BOOK_LOST, Reason.STREAM_LOST)
+_DOUBTS: Final = (
+    (Reason.VENUE_RESTRICTED, {RefusalCode.VENUE_RESTRICTED}),
+    (
+        Reason.STREAM_LOST,
+        {
+            RefusalCode.PRIVATE_STREAM_DOWN,
+            RefusalCode.PUBLIC_STREAM_DOWN,
+            RefusalCode.ORDER_ENTRY_DOWN,
+            RefusalCode.UNRECONCILED,
+        },
+    ),
+    (Reason.SENTINEL_SILENT, {RefusalCode.SENTINEL_SILENT}),
+    (Reason.BOOK_LOST, {RefusalCode.BOOK_MISSING, RefusalCode.BOOK_STALE}),
+    (
+        Reason.REFERENCE_DOUBT,
+        {RefusalCode.REFERENCE_MISSING, RefusalCode.REFERENCE_DISAGREES, RefusalCode.INPUT_UNSOUND},
+    ),
+)
+"""The reason for which a parent pauses in doubt; the first that holds. Such a pause ends when no doubt is left."""
+_DOUBT_REASONS: Final = tuple(reason for reason, _ in _DOUBTS)
 _S = ParentStatus
 
 
@@ -62,15 +83,21 @@ def doubts(desk: Desk, parent: ParentState) -> tuple[RefusalCode, ...]:
     found = []
     if not state.private_live:
         found.append(RefusalCode.PRIVATE_STREAM_DOWN)
-    if not state.public_live:
+    if not state.public_live.get(parent.order.category.value, False):
         found.append(RefusalCode.PUBLIC_STREAM_DOWN)
+    if not state.trade_live:
+        found.append(RefusalCode.ORDER_ENTRY_DOWN)
+    if desk.now_ns < state.restricted_until_ns:
+        found.append(RefusalCode.VENUE_RESTRICTED)
+    if state.sentinel_required and not state.sentinel_alive:
+        found.append(RefusalCode.SENTINEL_SILENT)
     if not state.reconciled.get(parent.order.category.value, False):
         found.append(RefusalCode.UNRECONCILED)
     if market.book_ns is None:
         found.append(RefusalCode.BOOK_MISSING)
     elif desk.now_ns - market.book_ns > state.limits.reference_age_s_max * NS_PER_S:
         found.append(RefusalCode.BOOK_STALE)
-    return tuple(found)
+    return (*found, *opinion_doubts(state, market))
 
 
 def finish(desk: Desk, parent: ParentState, target: ParentStatus, reason: Reason) -> None:
@@ -231,8 +258,7 @@ def _pause_in_doubt(desk: Desk, parent: ParentState) -> bool:
     volatility = volatility_pct(desk.state, market)
     reason = None
     if found:
-        streams = {RefusalCode.PRIVATE_STREAM_DOWN, RefusalCode.PUBLIC_STREAM_DOWN, RefusalCode.UNRECONCILED}
-        reason = Reason.STREAM_LOST if streams & set(found) else Reason.BOOK_LOST
+        reason = next(reason for reason, codes in _DOUBTS if codes & set(found))
     elif volatility is not None and volatility > desk.state.limits.volatility_hourly_pct_max:
         reason = Reason.VOLATILITY
         detail = f"volatility is {volatility:.2f} % an hour, the limit is {desk.state.limits.volatility_hourly_pct_max}"

@@ -7,20 +7,22 @@ one by one; nothing is ever removed because it was not seen.
 from executor.domain.commands import AlertCode, Reconcile, Severity
 from executor.domain.events import (
     AccountUnreadable,
-    ExecutionUnexplained,
-    PositionReport,
     Reconciled,
     ReconcileFailed,
 )
 from executor.domain.orders import Category
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
-from executor.domain.units import ZERO
 from executor.engine.desk import Desk
-from executor.engine.state import EngineState, Ledger, ParentState, ledger_key, live_children, market_key
+from executor.engine.positions import (
+    POSITION_PATIENCE_S,
+    compare_positions,
+    open_spot_ledgers,
+    position_unknown,
+)
+from executor.engine.state import EngineState, ParentState, live_children
 
 EXECUTION_OVERLAP_MS = 60_000
 _RETRY_S = 2
-_POSITION_PATIENCE_S = 5
 
 
 def request_reconcile(desk: Desk, category: Category) -> None:
@@ -35,9 +37,9 @@ def request_reconcile(desk: Desk, category: Category) -> None:
     )
     if not symbols or not state.private_live:
         return
-    since_ms = state.exec_cursor_ms.setdefault(
-        category.value, state.started_ns // NS_PER_MS - EXECUTION_OVERLAP_MS
-    )
+    # Before the first read of a category nothing of ours was sent there; what others did before is in the
+    # opening position, which is read later.
+    since_ms = state.exec_cursor_ms.setdefault(category.value, state.started_ns // NS_PER_MS)
     state.reconciling[category.value] = desk.now_ns
     desk.out.append(Reconcile(category=category, symbols=tuple(symbols), since_ms=since_ms))
 
@@ -47,7 +49,10 @@ def on_reconciled(desk: Desk, event: Reconciled) -> list[ParentState]:
     state = desk.state
     if not _is_current(state, event.category, event.asked_ns):
         return []
-    state.exec_cursor_ms[event.category.value] = event.asked_ns // NS_PER_MS - EXECUTION_OVERLAP_MS
+    cursor_ms = event.asked_ns // NS_PER_MS - EXECUTION_OVERLAP_MS
+    state.exec_cursor_ms[event.category.value] = max(
+        state.exec_cursor_ms.get(event.category.value, cursor_ms), cursor_ms
+    )
     shown = set(event.open_client_order_ids)
     for name in live_children(state):
         child = state.children[name]
@@ -60,13 +65,13 @@ def on_reconciled(desk: Desk, event: Reconciled) -> list[ParentState]:
             "",
             f"{event.foreign_open_orders} open {event.category} orders are not ours",
         )
-    agrees = [_compare_position(desk, report) for report in event.positions]
+    agree = compare_positions(desk, event.category, event.positions)
     state.reconciled[event.category.value] = True
     if event.category is Category.SPOT:
-        _open_spot_ledgers(state)
+        open_spot_ledgers(state)
     wait_s = state.timings.reconcile_s
-    if not all(agrees):
-        wait_s = _POSITION_PATIENCE_S
+    if not agree:
+        wait_s = POSITION_PATIENCE_S
     if any(
         position_unknown(state, name)
         for name, market in state.markets.items()
@@ -89,24 +94,6 @@ def on_unreadable(desk: Desk, event: AccountUnreadable) -> list[ParentState]:
     return _close_category(desk, event.category, f"unreadable: {event.detail}")
 
 
-def on_unexplained(desk: Desk, event: ExecutionUnexplained) -> list[ParentState]:
-    """An execution that no order of ours explains changes the position: block the symbol until a person looks."""
-    state = desk.state
-    key = f"{event.category}:{event.symbol}:{event.exec_id}"
-    market = state.markets.get(market_key(event.category, event.symbol))
-    if key in state.unexplained or market is None:
-        return []
-    state.unexplained.append(key)
-    market.blocked = f"{AlertCode.EXECUTION_UNEXPLAINED}: {event.kind} {event.exec_id}"
-    desk.alert(
-        Severity.CRITICAL,
-        AlertCode.EXECUTION_UNEXPLAINED,
-        "",
-        f"{event.symbol}: {event.kind} {event.exec_id}",
-    )
-    return [state.parents[name] for name in state.open_parents]
-
-
 def _close_category(desk: Desk, category: Category, detail: str) -> list[ParentState]:
     state = desk.state
     if state.reconciled.get(category.value, True):  # told once, not at every try
@@ -116,21 +103,6 @@ def _close_category(desk: Desk, category: Category, detail: str) -> list[ParentS
     return [state.parents[name] for name in state.open_parents]
 
 
-def position_unknown(state: EngineState, market_name: str) -> bool:
-    """Whether the venue's position in a symbol was never read."""
-    names = [name for name in state.ledgers if name.rpartition(":")[0] == market_name]
-    return not any(state.ledgers[name].opening_qty is not None for name in names)
-
-
-def _open_spot_ledgers(state: EngineState) -> None:
-    """Spot has no positions: what we hold is what we traded since the beginning."""
-    for name in state.markets:
-        category, _, symbol = name.partition(":")
-        if category == Category.SPOT:
-            ledger = state.ledgers.setdefault(ledger_key(category, symbol, 0), Ledger())
-            ledger.opening_qty = ledger.opening_qty or ZERO
-
-
 def _is_current(state: EngineState, category: Category, asked_ns: int) -> bool:
     """Whether an answer belongs to the read that is under way; one from before a lost stream says nothing."""
     requested_ns = state.reconciling.get(category.value)
@@ -138,28 +110,3 @@ def _is_current(state: EngineState, category: Category, asked_ns: int) -> bool:
         return False
     del state.reconciling[category.value]
     return True
-
-
-def _compare_position(desk: Desk, report: PositionReport) -> bool:
-    """Hold the venue's position against the ledger; the first reading sets the opening position."""
-    state = desk.state
-    ledger = state.ledgers.setdefault(
-        ledger_key(report.category, report.symbol, report.position_idx), Ledger()
-    )
-    if ledger.opening_qty is None:
-        ledger.opening_qty = report.qty - ledger.net_qty
-        return True
-    difference = report.qty - ledger.opening_qty - ledger.net_qty
-    if difference == ZERO:
-        ledger.difference_qty, ledger.differs_since_ns = ZERO, 0
-        return True
-    if difference != ledger.difference_qty:
-        # Fills still on their way look like a difference; only one that stays the same is unexplained.
-        ledger.difference_qty, ledger.differs_since_ns = difference, desk.now_ns
-    elif desk.now_ns - ledger.differs_since_ns >= _POSITION_PATIENCE_S * NS_PER_S:
-        market = state.markets[market_key(report.category, report.symbol)]
-        detail = f"{report.symbol}: the venue's position differs from the ledger by {difference}"
-        if not market.blocked:
-            desk.alert(Severity.CRITICAL, AlertCode.POSITION_DIFFERS, "", detail)
-        market.blocked = f"{AlertCode.POSITION_DIFFERS}: {detail}"
-    return False

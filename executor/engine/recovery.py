@@ -17,6 +17,7 @@ from executor.engine.desk import Desk
 from executor.engine.state import ChildState, ParentState
 
 CANCELS_BEFORE_ALERT = 2
+_UNPROVED = (ChildStatus.PENDING_NEW, ChildStatus.PENDING_REPLACE)
 
 
 def on_absent(desk: Desk, event: OrderAbsent) -> ParentState | None:
@@ -26,7 +27,7 @@ def on_absent(desk: Desk, event: OrderAbsent) -> ParentState | None:
         return None
     child.asked_ns = 0
     if child.is_released:
-        return None
+        return _read_after_refusal(desk, child, event.asked_ns)
     if not child.seen and child.status is not ChildStatus.UNKNOWN:
         doubt(desk, child, "the venue shows nothing of it")
         return None
@@ -49,6 +50,19 @@ def on_absent(desk: Desk, event: OrderAbsent) -> ParentState | None:
     return None
 
 
+def _read_after_refusal(desk: Desk, child: ChildState, asked_ns: int) -> ParentState | None:
+    """A refused order is not there, asked after its refusal: another may be sent."""
+    parent = desk.state.parents[child.order.parent_id]
+    if parent.unread != child.order.client_order_id:
+        return None
+    if asked_ns < child.done_ns:
+        desk.query(child)
+        return None
+    parent.unread = ""
+    desk.parents[parent.order.parent_id] = None
+    return parent
+
+
 def on_query_failed(desk: Desk, event: OrderQueryFailed) -> ParentState | None:
     """An error counts for nothing and spoils the rounds so far."""
     child = desk.state.children.get(event.client_order_id)
@@ -61,6 +75,8 @@ def on_query_failed(desk: Desk, event: OrderQueryFailed) -> ParentState | None:
 def look_after(desk: Desk, child: ChildState) -> None:
     """Do what is due for a child that is being watched; called when its timer fires."""
     if child.is_released:
+        if desk.state.parents[child.order.parent_id].unread == child.order.client_order_id:
+            desk.query(child)
         return
     timings = desk.state.timings
     overdue = desk.now_ns - child.cancel_sent_ns >= timings.recancel_s * NS_PER_S
@@ -73,7 +89,7 @@ def look_after(desk: Desk, child: ChildState) -> None:
             desk.send_cancel(child)
             _tell_unproved_cancel(desk, child)
         desk.query(child)
-    elif child.is_final or child.absent_rounds or child.status is ChildStatus.PENDING_NEW:
+    elif child.is_final or child.absent_rounds or child.status in _UNPROVED:
         desk.query(child)
 
 

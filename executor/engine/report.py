@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from executor.domain.order_state import ChildStatus
+from executor.domain.orders import Category
 from executor.domain.units import BPS_PER_UNIT, ZERO, Bps
 from executor.engine.state import ChildState, EngineState, ParentState, market_key
 from impact.shortfall import ParentFacts
@@ -46,7 +47,9 @@ def parent_facts(state: EngineState, parent: ParentState) -> ParentFacts:
         order_qty=parent.order.order_qty,
         cum_qty=parent.cum_qty,
         cum_notional=parent.cum_notional,
+        cum_coin_qty=parent.cum_coin_qty,
         fees=sum((child.fees for child in children), ZERO),
+        other_fees=tuple(sorted(parent.other_fees.items())),
         decision_px=parent.decision_px,
         arrival_px=parent.arrival_px,
         end_px=end_px,
@@ -54,6 +57,7 @@ def parent_facts(state: EngineState, parent: ParentState) -> ParentFacts:
         finished_ns=end_ns,
         market_qty=parent.benchmarks.market_qty,
         market_notional=parent.benchmarks.market_notional,
+        market_coin_qty=parent.benchmarks.market_coin_qty,
         mid_twap_px=_mid_twap_px(parent, end_ns),
         children_by_status=_children_by_status(children),
         filled_by_status=_filled_by_status(children),
@@ -69,7 +73,9 @@ def running_shortfall_bps(parent: ParentState, mid_px: Decimal) -> Bps | None:
 
     b (N + (S - s) M - S P0) / (S P0) x 10,000 with S the ordered and s the filled quantity (base units), N the
     filled notional (quote), M the mid and P0 the arrival price (quote per base), b = +1 for a buy, -1 for a sell.
-    It is Perold's shortfall (J. Portfolio Management 14(3), 1988) with "now" as the end.
+    It is Perold's shortfall (J. Portfolio Management 14(3), 1988) with "now" as the end. Inverse contracts pay in
+    coin, each worth 1/p of it at the price p: with C the sum of the fills' quantities over their prices it is
+    b (S/P0 - C - (S - s)/M) / (S/P0) x 10,000 (`impact.shortfall.cost_parts` says why).
 
     Parameters
     ----------
@@ -83,8 +89,13 @@ def running_shortfall_bps(parent: ParentState, mid_px: Decimal) -> Bps | None:
     """
     if parent.arrival_px is None or parent.arrival_px <= ZERO:
         return None
+    leaves_qty = parent.order.order_qty - parent.cum_qty
+    if parent.order.category is Category.INVERSE:
+        paper = parent.order.order_qty / parent.arrival_px
+        coin_qty = parent.cum_coin_qty + leaves_qty / mid_px
+        return Bps(parent.order.side.sign * (paper - coin_qty) * BPS_PER_UNIT / paper)
     paper = parent.order.order_qty * parent.arrival_px
-    spent = parent.cum_notional + (parent.order.order_qty - parent.cum_qty) * mid_px
+    spent = parent.cum_notional + leaves_qty * mid_px
     return Bps(parent.order.side.sign * (spent - paper) * BPS_PER_UNIT / paper)
 
 

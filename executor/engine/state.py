@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from executor.domain.decision import Schedule, Style
-from executor.domain.events import AmendRequested, VenueStatus
+from executor.domain.events import AmendRequested, CoinBalance, VenueStatus
 from executor.domain.fills import Fill
-from executor.domain.instrument import Instrument
+from executor.domain.instrument import Instrument, notional
 from executor.domain.limits import Limits, Timings
-from executor.domain.market import MarketSnapshot
+from executor.domain.market import MarketSnapshot, SecondOpinion
 from executor.domain.order_state import CHILD_FINAL, ChildStatus
-from executor.domain.orders import NewOrder, ParentOrder
+from executor.domain.orders import Category, NewOrder, ParentOrder, Terms
 from executor.domain.parent_state import PARENT_FINAL, ParentStatus, Reason
-from executor.domain.units import ZERO, Quantity
+from executor.domain.units import ZERO, Money, Price, Quantity
 from risk.circuit import Estimates
 
 
@@ -26,8 +26,26 @@ class ChildState:
 
     Parameters
     ----------
-    cum_qty
-        Sum of the booked fills.
+    order
+        The order on the terms that are proved to be in force.
+    pending
+        Terms that were asked for and of which nothing is proved yet; None when nothing is asked.
+    lapsed
+        Terms that were asked for and held to be refused, should they come into force after all.
+    former
+        Terms that were in force before the present ones, to know a late copy of old news.
+    amendable
+        Whether its terms may be asked to change again; an amendment that failed is not repeated.
+    replaced_ns
+        When its terms were last asked to change; 0 for never.
+    replace_sent_ns
+        Latest instant at which the amend request may have left; restarts with the process; 0 until it was answered.
+    replace_refused_ns
+        When the venue said that it knows no such open order to amend; 0 for never.
+    cum_qty, cum_notional
+        Sum of the booked fills and their value; base units, quote units.
+    cum_coin_qty
+        Coin that the fills are worth; inverse contracts only.
     final_qty
         The venue's own executed quantity once a final status is proved; None before.
     sent_ns
@@ -52,8 +70,16 @@ class ChildState:
     arrival_mid_px: Decimal
     venue_order_id: str = ""
     seen: bool = False
+    pending: Terms | None = None
+    lapsed: Terms | None = None
+    former: Terms | None = None
+    amendable: bool = True
+    replaced_ns: int = 0
+    replace_sent_ns: int = 0
+    replace_refused_ns: int = 0
     cum_qty: Decimal = ZERO
     cum_notional: Decimal = ZERO
+    cum_coin_qty: Decimal = ZERO
     maker_qty: Decimal = ZERO
     fees: Decimal = ZERO
     spread_captured: Decimal = ZERO
@@ -83,8 +109,29 @@ class ChildState:
     @property
     def open_qty(self) -> Quantity:
         """Quantity that must stay reserved: everything not proved finished or booked."""
-        bound = self.order.qty if self.final_qty is None else self.final_qty
+        bound = self.bound_qty if self.final_qty is None else self.final_qty
         return Quantity(max(bound - self.cum_qty, ZERO))
+
+    @property
+    def bound_qty(self) -> Quantity:
+        """The most it could ever execute: while terms are in doubt, the larger of both quantities."""
+        return self.order.qty if self.pending is None else max(self.order.qty, self.pending.qty)
+
+    @property
+    def open_notional(self) -> Money:
+        """Value of what must stay reserved, at the dearest price it could have; quote units."""
+        px = self.order.px if self.pending is None else max(self.order.px, self.pending.px)
+        return notional(self.order.category, self.open_qty, px)
+
+    @property
+    def terms(self) -> Terms:
+        """Quantity and price in force."""
+        return Terms(qty=self.order.qty, px=self.order.px)
+
+    @property
+    def avg_px(self) -> Price | None:
+        """Average price of the fills, quote per base."""
+        return average_px(self.order.category, self.cum_qty, self.cum_notional, self.cum_coin_qty)
 
     @property
     def is_released(self) -> bool:
@@ -100,6 +147,8 @@ class Benchmarks:
     ----------
     market_qty, market_notional
         Public trades during the life, own trades included; base and quote units.
+    market_coin_qty
+        Coin that those trades are worth; inverse contracts only.
     mid_integral, mid_time_ns
         Integral of the mid over time and the time it covers; price times nanoseconds, nanoseconds.
     last_mid_px
@@ -108,6 +157,7 @@ class Benchmarks:
 
     market_qty: Decimal = ZERO
     market_notional: Decimal = ZERO
+    market_coin_qty: Decimal = ZERO
     mid_integral: Decimal = ZERO
     mid_time_ns: int = 0
     last_mid_px: Decimal | None = None
@@ -136,6 +186,14 @@ class ParentState:
         Whether the schedule must be made anew before work goes on.
     retry_ns
         No order is tried before this instant.
+    unread
+        A child that was refused and of which the venue has not yet said, asked after, that it does not exist.
+    amends
+        Amendments of children sent so far.
+    cum_coin_qty
+        Coin that the fills are worth; inverse contracts only.
+    other_fees
+        Fees in coins that have no price here, by coin; they are in no sum of money.
     live
         Numbers of the children that are not released.
     """
@@ -164,13 +222,17 @@ class ParentState:
     version: int = 1
     cum_qty: Decimal = ZERO
     cum_notional: Decimal = ZERO
+    cum_coin_qty: Decimal = ZERO
+    other_fees: dict[str, Decimal] = field(default_factory=dict)
     ordered_qty: Decimal = ZERO
     ordered_at_rearm_qty: Decimal = ZERO
     children: list[str] = field(default_factory=list)
     live: list[str] = field(default_factory=list)
+    amends: int = 0
     children_at_rearm: int = 0
     last_order_ns: int = 0
     retry_ns: int = 0
+    unread: str = ""
     refusals_in_row: int = 0
     rejects_in_row: int = 0
     shortfall_alerted: bool = False
@@ -185,6 +247,16 @@ class ParentState:
     def leaves_qty(self) -> Quantity:
         """What is left to fill."""
         return Quantity(max(self.order.order_qty - self.cum_qty, ZERO))
+
+    @property
+    def repeats(self) -> int:
+        """Children and amendments sent so far."""
+        return len(self.children) + self.amends
+
+    @property
+    def avg_px(self) -> Price | None:
+        """Average price of the fills, quote per base."""
+        return average_px(self.order.category, self.cum_qty, self.cum_notional, self.cum_coin_qty)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -201,6 +273,12 @@ class MarketState:
         The same quantity since the first snapshot ever, never falling; base units.
     recent_mids
         The last mids with the venue's time of each, oldest first, to value a fill by the book before it.
+    opinions
+        What other sources last said of the price, by source.
+    disagreement_told
+        Whether people were told that a second opinion is too far away, and it still is.
+    hedged
+        Whether the venue keeps a long and a short position of this symbol apart, by its last complete read.
     blocked
         Why nothing may be opened here; empty when nothing is unexplained.
     """
@@ -213,6 +291,9 @@ class MarketState:
     feed_traded_notional: Decimal = ZERO
     traded_qty: Decimal = ZERO
     recent_mids: list[tuple[int, Decimal]] = field(default_factory=list)
+    opinions: dict[str, SecondOpinion] = field(default_factory=dict)
+    disagreement_told: bool = False
+    hedged: bool = False
     blocked: str = ""
 
 
@@ -224,17 +305,27 @@ class Ledger:
     ----------
     opening_qty
         Signed position found at the venue before our first fill; None until it was read.
+    rebase
+        Whether a person re-armed, so that the next reading is taken for the opening position and said so.
+    told_qty
+        Position by the venue's stream while it differs from ours; None when it agrees.
     last_px
         Price of the last fill, quote per base.
     net_qty
-        Signed sum of all fills since the beginning.
-    day, day_cash, day_qty, day_fees, day_notional
-        The same within one UTC day.
+        Signed sum of all fills since the beginning; fees of spot that were taken in the base coin come off.
+    day, day_qty, day_fees, day_notional
+        Within one UTC day: its number, signed quantity, fees and traded value; base units, quote units.
+    day_payments
+        What holding the position cost in the day (funding, settlement), quote units.
+    day_cash
+        What the day's trades brought in: quote units; for inverse contracts coin, positive for a buy.
     difference_qty, differs_since_ns
         Unexplained difference between the venue's position and ours, and since when it is the same.
     """
 
     opening_qty: Decimal | None = None
+    rebase: bool = False
+    told_qty: Decimal | None = None
     last_px: Decimal = ZERO
     net_qty: Decimal = ZERO
     day: int = 0
@@ -242,6 +333,7 @@ class Ledger:
     day_qty: Decimal = ZERO
     day_fees: Decimal = ZERO
     day_notional: Decimal = ZERO
+    day_payments: Decimal = ZERO
     difference_qty: Decimal = ZERO
     differs_since_ns: int = 0
 
@@ -274,6 +366,14 @@ class EngineState:
         Parents that had ended and of which a child turned out not to be finished.
     unattributed
         Executions without an order id of ours, kept until a copy or an acknowledgement says whose they are.
+    unplaced
+        Executions that are in no ledger, because nothing says which of two positions they changed.
+    public_live
+        Whether market data flows, by product family; a family that is not named has no stream.
+    trade_live
+        Whether orders can be sent.
+    wallet
+        The venue's balances by coin, for people; nothing is decided by them.
     """
 
     instance: str = ""
@@ -290,7 +390,12 @@ class EngineState:
     draining: bool = False
     leave_orders: bool = False
     private_live: bool = False
-    public_live: bool = False
+    public_live: dict[str, bool] = field(default_factory=dict)
+    trade_live: bool = False
+    restricted_until_ns: int = 0
+    sentinel_required: bool = False
+    sentinel_alive: bool = False
+    wallet: dict[str, CoinBalance] = field(default_factory=dict)
     reconciled: dict[str, bool] = field(default_factory=dict)
     reconciling: dict[str, int] = field(default_factory=dict)
     exec_cursor_ms: dict[str, int] = field(default_factory=dict)
@@ -302,7 +407,9 @@ class EngineState:
     venue_ids: dict[str, str] = field(default_factory=dict)
     executions: dict[str, str] = field(default_factory=dict)
     unattributed: dict[str, Fill] = field(default_factory=dict)
+    unplaced: list[str] = field(default_factory=list)
     unexplained: list[str] = field(default_factory=list)
+    payments: dict[str, str] = field(default_factory=dict)
     orphans: list[OrphanFill] = field(default_factory=list)
     markets: dict[str, MarketState] = field(default_factory=dict)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
@@ -338,6 +445,15 @@ def live_children(state: EngineState) -> list[str]:
     return [name for parent_id in names for name in state.parents[parent_id].live]
 
 
+def parents_of(state: EngineState, category: str, symbol: str) -> list[ParentState]:
+    """Open parents of one symbol, in the order of their acceptance."""
+    return [
+        parent
+        for parent in (state.parents[name] for name in state.open_parents)
+        if parent.order.symbol == symbol and parent.order.category == category
+    ]
+
+
 def reserved_qty(state: EngineState, parent: ParentState) -> Decimal:
     """Quantity of a parent that is open at the venue or not proved to be otherwise."""
     return sum((state.children[name].open_qty for name in parent.live), ZERO)
@@ -346,6 +462,15 @@ def reserved_qty(state: EngineState, parent: ParentState) -> Decimal:
 def worst_case_qty(state: EngineState, parent: ParentState) -> Decimal:
     """Quantity the parent could end with if everything not proved finished fills: its exposure."""
     return parent.cum_qty + reserved_qty(state, parent)
+
+
+def average_px(
+    category: Category, cum_qty: Decimal, cum_notional: Decimal, cum_coin_qty: Decimal
+) -> Price | None:
+    """Average price of fills: value over quantity; of inverse contracts their number over the coin they are worth."""
+    if not cum_qty:
+        return None
+    return Price(cum_qty / cum_coin_qty if category is Category.INVERSE else cum_notional / cum_qty)
 
 
 def maker_share(child_states: list[ChildState]) -> Decimal:

@@ -1,4 +1,4 @@
-"""Counting order creations over the account; the gate compares the counts with the message budget."""
+"""Counting order creations and amendments over the account; the gate compares the counts with the message budget."""
 
 from bisect import bisect_right
 
@@ -7,7 +7,7 @@ from executor.engine.state import EngineState
 
 
 def count_order(state: EngineState) -> None:
-    """Record that an order is created now."""
+    """Record that an order is created or amended now."""
     times = state.order_times_ns
     del times[: bisect_right(times, state.now_ns - NS_PER_HOUR)]
     times.append(state.now_ns)
@@ -18,6 +18,6 @@ def count_order(state: EngineState) -> None:
 
 
 def count_since(state: EngineState, span_ns: int) -> int:
-    """Orders created within the last `span_ns` (at most an hour)."""
+    """Orders created or amended within the last `span_ns` (at most an hour)."""
     times = state.order_times_ns
     return len(times) - bisect_right(times, state.now_ns - span_ns)

@@ -16,13 +16,14 @@ from executor.domain.events import (
     RearmRequested,
     ResumeRequested,
 )
-from executor.domain.orders import Category, ParentOrder
+from executor.domain.orders import Category, ParentOrder, Side
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO
 from executor.engine.desk import Desk
 from executor.engine.halt import halt
-from executor.engine.reconcile import position_unknown, request_reconcile
+from executor.engine.positions import forget_positions, position_unknown
+from executor.engine.reconcile import request_reconcile
 from executor.engine.state import EngineState, MarketState, ParentState, market_key
 from strategies.base import STRATEGIES
 
@@ -137,11 +138,14 @@ def on_rearm(desk: Desk, event: RearmRequested) -> None:
         _reply(desk, event.request_id, Outcome.INVALID, "", "REASON", "an operator and a reason are needed")
         return
     cleared = _clear_latch(state)
+    for category in sorted({name.partition(":")[0] for name in state.ledgers if state.ledgers[name].rebase}):
+        state.reconciling.pop(category, None)  # a read asked for before shows what was before
+        request_reconcile(desk, Category(category))
     text = f"cleared: {'; '.join(cleared)}" if cleared else "nothing was halted or blocked"
     desk.alert(Severity.INFO, AlertCode.REARMED, "", f"{event.operator}: {event.reason}; {text}")
     for parent_id in state.open_parents:
         parent = state.parents[parent_id]
-        parent.children_at_rearm = len(parent.children)
+        parent.children_at_rearm = parent.repeats
         parent.ordered_at_rearm_qty = parent.ordered_qty
     del state.order_times_ns[: max(len(state.order_times_ns) - state.limits.orders_per_min_max, 0)]
     _reply(
@@ -164,15 +168,12 @@ def _clear_latch(state: EngineState) -> list[str]:
     if state.orphans:
         cleared.append(f"{len(state.orphans)} fills without an order")
     state.orphans.clear()
+    state.unplaced.clear()
+    cleared += forget_positions(state)
     for name, market in state.markets.items():
         if market.blocked:
             cleared.append(f"the block on {name} ({market.blocked})")
         market.blocked = ""
-    for name, ledger in state.ledgers.items():
-        if ledger.differs_since_ns and ledger.opening_qty is not None:
-            cleared.append(f"a position difference of {ledger.difference_qty} in {name}, taken as it is")
-            ledger.opening_qty += ledger.difference_qty
-            ledger.difference_qty, ledger.differs_since_ns = ZERO, 0
     return cleared
 
 
@@ -203,14 +204,11 @@ def _why_not(desk: Desk, event: ParentSubmitted) -> tuple[Outcome, str, str] | N
             "STRATEGY",
             f"no strategy {event.strategy!r}; there is {', '.join(STRATEGIES)}",
         )
-    if event.category is Category.INVERSE:
-        return (
-            Outcome.INVALID,
-            "CATEGORY",
-            "inverse contracts are not worked: their value is not in quote units",
-        )
     if event.category is Category.SPOT and (event.reduce_only or event.position_idx):
         return Outcome.INVALID, "CATEGORY", "spot has no positions: reduce_only and position_idx do not apply"
+    misfit = _position_misfit(event)
+    if misfit:
+        return Outcome.INVALID, "POSITION_IDX", misfit
     for parent_id in state.open_parents:
         order = state.parents[parent_id].order
         opposite = (order.category, order.symbol, order.position_idx) == (
@@ -233,6 +231,18 @@ def _why_not(desk: Desk, event: ParentSubmitted) -> tuple[Outcome, str, str] | N
     ):
         return Outcome.INVALID, "QTY_VALUE", f"value below the venue's minimum {rules.min_notional}"
     return None
+
+
+def _position_misfit(event: ParentSubmitted) -> str:
+    """Why side and reduce-only do not fit the position named; empty if they do. Index 1 is long, 2 is short."""
+    if not event.position_idx:
+        return ""
+    opens = event.side is (Side.BUY if event.position_idx == 1 else Side.SELL)
+    if opens is not event.reduce_only:
+        return ""
+    kind = "long" if event.position_idx == 1 else "short"
+    must = "opens it, so it can not be reduce_only" if opens else "reduces it, so it must be reduce_only"
+    return f"position_idx {event.position_idx} is the {kind} position: this side {must}"
 
 
 def _accept(desk: Desk, event: ParentSubmitted) -> ParentState:

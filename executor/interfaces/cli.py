@@ -10,7 +10,7 @@ from typer.exceptions import TyperException
 
 from config.problems import ConfigProblems, Problem, quoted
 from executor.domain.errors import AlreadyRunning, ConfigError, ExecutorError, JournalError, TransportError
-from executor.interfaces import cli_config, cli_daemon, cli_orders, cli_watch
+from executor.interfaces import cli_config, cli_daemon, cli_doctor, cli_orders, cli_stop, cli_watch
 from executor.interfaces.exit_codes import ExitCode, exit_code_of
 from executor.interfaces.failure import CommandFailed
 from executor.interfaces.output import prepare_streams, say, tell_problems
@@ -28,7 +28,7 @@ _MEANING: Final[dict[type[ExecutorError], tuple[str, str, str]]] = {
     ),
     AlreadyRunning: (
         "ALREADY_RUNNING",
-        "one daemon per data directory and per account",
+        "one daemon per data directory and per account, one sentinel per data directory",
         "stop the other one first, or ask it with `executor status`",
     ),
     TransportError: (
@@ -60,6 +60,9 @@ app.command()(cli_orders.amend)
 app.command()(cli_orders.cancel)
 app.command()(cli_watch.halt)
 app.command()(cli_watch.rearm)
+app.command()(cli_stop.kill)
+app.command()(cli_stop.sentinel)
+app.command()(cli_doctor.doctor)
 app.command()(cli_watch.report)
 app.command()(cli_daemon.audit)
 app.command(

@@ -26,8 +26,13 @@ def run(
     new: Annotated[
         bool, typer.Option("--new", help="Sandbox: put the old database aside, for an exchange started anew.")
     ] = False,
+    no_sentinel: Annotated[
+        bool, typer.Option("--no-sentinel", help="Do not start a sentinel; one that runs by itself is used.")
+    ] = False,
 ) -> None:
     """Run the daemon until it is asked to end.
+
+    It starts a sentinel beside it, which cancels everything should the daemon fall silent (docs/sentinel.md).
 
     Ends with 2 if the settings cannot be used or the control port is taken, 5 if another daemon holds the data
     directory or the account (docs/reference/exit-codes.md).
@@ -37,7 +42,10 @@ def run(
     make_private_dir(settings.executor.data_dir)
     from executor.app import run_daemon  # noqa: PLC0415 - brings the whole daemon with it
 
-    raise typer.Exit(run_daemon(settings, profile, init=init, new=new))
+    words = ["--profile", profile, *(["--config", str(config)] if config is not None else [])]
+    raise typer.Exit(
+        run_daemon(settings, profile, init=init, new=new, sentinel_words=None if no_sentinel else words)
+    )
 
 
 def demo(

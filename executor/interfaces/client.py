@@ -17,6 +17,7 @@ from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
 from executor.interfaces.strict_json import JsonProblem, read_json_object
 from executor.interfaces.token import FILE_NAME, read_token
+from executor.watch.halt_file import halt_path
 
 ANSWER_S_MAX: Final = 15.0
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -92,6 +93,8 @@ def locate(data_dir: Path, url: str | None, token_file: Path | None) -> Endpoint
 def _where_to_look(data_dir: Path) -> str:
     """Say how to reach a daemon; a relative data directory is another one in every place."""
     step = "start it with `executor run`, or name it with --profile, --config or --url"
+    if halt_path(data_dir).exists():
+        step = f"{step}; the stop is pulled: it starts halted, and `executor rearm` then clears it"
     return step if data_dir.is_absolute() else f"{step}; {data_dir} is looked for below this directory"
 
 

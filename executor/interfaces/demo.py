@@ -20,10 +20,12 @@ from executor.interfaces.control_file import ControlFile, read_control_file
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import failed
 from executor.interfaces.output import console_on, say
+from executor.sentinel.place import LOCK_NAME, sentinel_runs
 
 HOME: Final = Path("var/sample-run")
 _START_S_MAX: Final = 30.0
 _STOP_S_MAX: Final = 25.0
+_SENTINEL_S_MAX: Final = 3.0
 _CLI: Final = "executor.interfaces.cli"
 _SYMBOL, _QTY, _SLICES = "BTCUSDT", "1.2", 6
 
@@ -65,6 +67,7 @@ def run_demo(*, json_output: bool, seconds: int, seed: int) -> int:
         ) from None
     finally:
         _end_all(children)
+        _end_sentinel()
         journal = HOME / "journal.db"
         if journal.is_file():
             say(f"the journal stays until the next demo replaces it; try: {own_command()} audit {journal}")
@@ -167,6 +170,16 @@ def _end_all(children: list[subprocess.Popen[bytes]]) -> None:
             _end(child)
     finally:
         signal.signal(signal.SIGINT, usual)
+
+
+def _end_sentinel() -> None:
+    """Wait until the daemon's sentinel has ended; one that cannot finish, the exchange being gone, is ended."""
+    lock = HOME / LOCK_NAME
+    end_s = time.monotonic() + _SENTINEL_S_MAX
+    while sentinel_runs(HOME) and time.monotonic() < end_s:
+        time.sleep(0.05)
+    if sentinel_runs(HOME):
+        os.kill(int(lock.read_text(encoding="ascii")), signal.SIGTERM)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

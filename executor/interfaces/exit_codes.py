@@ -35,6 +35,8 @@ class ExitCode(IntEnum):
     """The stop is latched; `executor rearm` clears it."""
     AUDIT_DIFFERS = 9
     """A replay of the journal gave other commands than were recorded."""
+    UNHEALTHY = 10
+    """`executor doctor` found something that would keep the account from being traded."""
     INTERRUPTED = 130
     """Ctrl-C."""
 

@@ -35,7 +35,17 @@ def status_view(control: Control) -> Json:
         "halted": state.latched,
         "halt_reason": state.latch_reason,
         "draining": state.draining,
-        "streams": {"public": state.public_live, "private": state.private_live},
+        "streams": {
+            "public": dict(sorted(state.public_live.items())),
+            "private": state.private_live,
+            "trade": state.trade_live,
+        },
+        "restricted_until": _instant(state.restricted_until_ns),
+        "sentinel": {"required": state.sentinel_required, "alive": state.sentinel_alive},
+        "wallet": {
+            coin: {"balance": plain(each.wallet_qty), "locked": plain(each.locked_qty)}
+            for coin, each in sorted(state.wallet.items())
+        },
         "reconciled": dict(state.reconciled),
         "limits": limits_view(state.limits),
         "orders_today": state.orders_day,
@@ -93,7 +103,7 @@ def parent_view(state: EngineState, parent: ParentState, now_ns: int, *, with_sl
         "filled": plain(parent.cum_qty),
         "leaves": plain(parent.leaves_qty),
         "reserved": plain(reserved_qty(state, parent)),
-        "avg_price": _rounded(parent.cum_notional / parent.cum_qty, PRICE_PLACES) if parent.cum_qty else None,
+        "avg_price": _rounded(parent.avg_px, PRICE_PLACES),
         "limit_price": _plain(order.limit_px),
         "decision_price": _plain(parent.decision_px),
         "arrival_price": _plain(parent.arrival_px),
@@ -179,10 +189,12 @@ def _child(child: ChildState) -> Json:
         "time_in_force": order.time_in_force.value,
         "qty": plain(order.qty),
         "price": plain(order.px),
+        "asked_qty": None if child.pending is None else plain(child.pending.qty),
+        "asked_price": None if child.pending is None else plain(child.pending.px),
         "filled": plain(child.cum_qty),
         "open": plain(child.open_qty),
         "maker": plain(child.maker_qty),
-        "avg_price": _rounded(child.cum_notional / child.cum_qty, PRICE_PLACES) if child.cum_qty else None,
+        "avg_price": _rounded(child.avg_px, PRICE_PLACES),
         "fees": plain(child.fees),
         "created": _instant(child.created_ns),
         "acked": _instant(child.acked_ns),
@@ -228,6 +240,11 @@ def _market(key: str, market: MarketState, now_ns: int) -> Json:
         "best_ask": None if snapshot is None else plain(snapshot.best_ask),
         "book_age_ms": None if market.book_ns is None else max(now_ns - market.book_ns, 0) // 1_000_000,
         "blocked": market.blocked,
+        "hedged": market.hedged,
+        "references": {
+            source: {"price": plain(each.px), "age_ms": max(now_ns - each.at_ns, 0) // 1_000_000}
+            for source, each in sorted(market.opinions.items())
+        },
         "qty_step": None if market.instrument is None else plain(market.instrument.qty_step),
         "min_qty": None if market.instrument is None else plain(market.instrument.min_order_qty),
         "tick_size": _tick_size(market),

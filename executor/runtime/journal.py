@@ -13,7 +13,7 @@ import apsw
 
 from executor.domain.commands import Command
 from executor.domain.errors import JournalError
-from executor.domain.events import BookUpdated, Event, TimerFired
+from executor.domain.events import BookUpdated, Event, ReferenceUpdated, TimerFired
 from executor.engine.engine import Engine, Touched
 from executor.engine.state import EngineState
 from executor.runtime import record
@@ -278,7 +278,7 @@ class Journal:
 
 def needs_commit(event: Event, commands: tuple[Command, ...]) -> bool:
     """Whether an event must be durable at once; plain market data and timers without effect may wait."""
-    return bool(commands) or not isinstance(event, BookUpdated | TimerFired)
+    return bool(commands) or not isinstance(event, BookUpdated | ReferenceUpdated | TimerFired)
 
 
 def _configure(db: apsw.Connection, path: Path) -> None:

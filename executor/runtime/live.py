@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from time import perf_counter
+from typing import Protocol
 
 import msgspec
 
@@ -21,6 +22,7 @@ from executor.domain.commands import (
     RaiseAlert,
     Reconcile,
     RefuseOrder,
+    ReplaceOrder,
     Reply,
     SetTimer,
     StoreReport,
@@ -43,13 +45,39 @@ INBOX_MAX = 20_000
 _FLUSH_S = 1.0
 _LAG_EVERY_S = 0.5
 _DRAIN_STEP_S = 0.05
+_TURN_S = 0.02
+TICK_S = 0.5
+
+
+class Vigil(Protocol):
+    """What the order loop does besides working events, so that others see that it lives."""
+
+    def beat(self, *, latched: bool, reason: str) -> list[Event]:
+        """Take a look and give a sign of life; gives what the engine must know before anything else."""
 
 
 class LiveRuntime:
-    """Drives one engine against one venue."""
+    """Drives one engine against one venue.
+
+    Parameters
+    ----------
+    vigil
+        Asked to beat after every event and every tick that came through the inbox; None where nobody watches.
+    tick_s
+        Time between two ticks, seconds.
+    """
 
     def __init__(
-        self, *, engine: Engine, journal: Journal, venue: Venue, clock: Clock, turnstile: Turnstile, log: Log
+        self,
+        *,
+        engine: Engine,
+        journal: Journal,
+        venue: Venue,
+        clock: Clock,
+        turnstile: Turnstile,
+        log: Log,
+        vigil: Vigil | None = None,
+        tick_s: float = TICK_S,
     ) -> None:
         self.engine = engine
         self._journal = journal
@@ -57,11 +85,14 @@ class LiveRuntime:
         self._clock = clock
         self._turnstile = turnstile
         self._log = log
-        self._inbox: asyncio.Queue[Event] = asyncio.Queue(maxsize=INBOX_MAX)
+        self._vigil = vigil
+        self._tick_s = tick_s
+        self._inbox: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=INBOX_MAX)
         self._timers = Timers(clock, self.post)
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self.telemetry = Telemetry(lambda: self.engine.state, clock.now_ns)
         self._group: asyncio.TaskGroup | None = None
+        self._owed = False
 
     def post(self, event: Event) -> None:
         """Put an event into the inbox.
@@ -113,6 +144,7 @@ class LiveRuntime:
                     group.create_task(self._venue.run(self.post)),
                     group.create_task(self._flush()),
                     group.create_task(self._measure_lag()),
+                    group.create_task(self._tick()),
                 ]
                 await stop.wait()
                 self.post(drain)
@@ -128,8 +160,14 @@ class LiveRuntime:
         self._journal.checkpoint(self.engine.state)
         return clean
 
-    def work(self, event: Event) -> None:
-        """Take one event through engine and journal, then carry its commands out."""
+    def work(self, event: Event, *, more: bool = False) -> None:
+        """Take one event through engine and journal, then carry its commands out.
+
+        Parameters
+        ----------
+        more
+            Whether another event follows at once: one without consequences is then made durable together with it.
+        """
         now_ns = max(self._clock.now_ns(), self.engine.state.now_ns)
         stamped = replace(event, at_ns=now_ns)
         began = perf_counter()
@@ -138,15 +176,20 @@ class LiveRuntime:
         state = self.engine.state
         self._journal.append(stamped, commands, self.engine.touched, state)
         self._turnstile.follow(state.halt_epoch, closed=state.latched or state.draining)
-        if needs_commit(stamped, commands):
-            began = perf_counter()
-            self._journal.commit()
-            self.telemetry.on_journal_commit(perf_counter() - began)
+        self._owed = self._owed or needs_commit(stamped, commands)
+        if self._owed and (commands or not more):
+            self._commit_owed()
         self.telemetry.observe(stamped, commands)
         if isinstance(stamped, StreamChanged) and stamped.live:
             self.telemetry.on_reconnect(stamped.stream)
         for command in commands:
             self._carry_out(command)
+
+    def _commit_owed(self) -> None:
+        self._owed = False
+        began = perf_counter()
+        self._journal.commit()
+        self.telemetry.on_journal_commit(perf_counter() - began)
 
     def _carry_out(self, command: Command) -> None:
         match command:
@@ -161,6 +204,16 @@ class LiveRuntime:
                     qty=order.qty,
                     px=order.px,
                     time_in_force=order.time_in_force.value,
+                )
+            case ReplaceOrder():
+                self._spawn(self._one(self._venue.replace(command.approved)))
+                terms = command.approved.order
+                self._log(
+                    "order amended",
+                    parent=terms.parent_id,
+                    id=terms.client_order_id,
+                    qty=terms.qty,
+                    px=terms.px,
                 )
             case CancelOrder():
                 self._spawn(self._one(self._venue.cancel(command)))
@@ -230,10 +283,36 @@ class LiveRuntime:
             await self._inbox.put(event)
 
     async def _write(self) -> None:
+        """Work what comes in; under a flood in turns, so that everything else in the process still has its own."""
         while True:
             event = await self._inbox.get()
-            self.work(event)
-            self.telemetry.on_inbox_depth(self._inbox.qsize())
+            end = perf_counter() + _TURN_S
+            while True:
+                more = not self._inbox.empty() and perf_counter() < end
+                if event is not None:
+                    self.work(event, more=more)
+                elif self._owed and not more:
+                    self._commit_owed()
+                self._beat()
+                self.telemetry.on_inbox_depth(self._inbox.qsize())
+                if not more:
+                    break
+                event = self._inbox.get_nowait()
+            await asyncio.sleep(0)
+
+    def _beat(self) -> None:
+        """Give the sign of life from where events are worked: a loop that hangs gives none."""
+        if self._vigil is not None:
+            state = self.engine.state
+            for event in self._vigil.beat(latched=state.latched, reason=state.latch_reason):
+                self.work(event)
+
+    async def _tick(self) -> None:
+        """Send an empty event through the inbox, so that the loop is seen to live when nothing happens."""
+        while True:
+            await asyncio.sleep(self._tick_s)
+            if not self._inbox.full():
+                self._inbox.put_nowait(None)
 
     async def _flush(self) -> None:
         while True:

@@ -27,6 +27,7 @@ class Unit(StrEnum):
     RATIO = "ratio"
     BASE = "base"
     QUOTE = "quote"
+    COIN = "coin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,15 @@ ORDERS_PLACED: Final = _counter(
 )
 ORDERS_ACKED: Final = _counter(
     "executor_orders_acked_total", Unit.COUNT, _MARKET, "Create requests the venue took for processing."
+)
+AMENDS_SENT: Final = _counter(
+    "executor_amends_sent_total", Unit.COUNT, _MARKET, "Amend requests handed to the gateway."
+)
+AMENDS_RESOLVED: Final = _counter(
+    "executor_amends_resolved_total",
+    Unit.COUNT,
+    ("outcome",),
+    "Amend requests of which it is proved what became of them: applied, unchanged, or the order ended first.",
 )
 ORDERS_REJECTED: Final = _counter(
     "executor_orders_rejected_total",
@@ -186,7 +196,25 @@ BOOK_AGE_SECONDS: Final = _gauge(
     _MARKET,
     "Since the engine saw a sound book; absent while it is lost.",
 )
-STREAM_UP: Final = _gauge("executor_stream_up", Unit.FLAG, ("stream",), "1 while the connection is live.")
+REFERENCE_GAP_BPS: Final = _gauge(
+    "executor_reference_gap_bps",
+    Unit.BPS,
+    (*_MARKET, "source"),
+    "Distance of a second opinion about the price from the mid; absent without a book.",
+)
+STREAM_UP: Final = _gauge(
+    "executor_stream_up",
+    Unit.FLAG,
+    ("stream", "category"),
+    "1 while the connection is live; a public one for each product family, the others of none.",
+)
+VENUE_RESTRICTED: Final = _gauge(
+    "executor_venue_restricted", Unit.FLAG, (), "1 while the venue bars us, limits us or is closed."
+)
+SENTINEL_ALIVE: Final = _gauge("executor_sentinel_alive", Unit.FLAG, (), "1 while the sentinel is heard.")
+WALLET_COIN: Final = _gauge(
+    "executor_wallet_coin", Unit.COIN, ("coin",), "Balance of the venue's wallet as it last told, coin units."
+)
 UNKNOWN_ORDERS: Final = _gauge(
     "executor_unknown_orders", Unit.COUNT, (), "Orders about which nothing is proved right now."
 )
@@ -210,6 +238,8 @@ LIMIT_USED_RATIO: Final = _gauge(
 METRICS: Final = (
     ORDERS_PLACED,
     ORDERS_ACKED,
+    AMENDS_SENT,
+    AMENDS_RESOLVED,
     ORDERS_REJECTED,
     ORDERS_REFUSED,
     OUTCOMES_UNKNOWN,
@@ -234,7 +264,11 @@ METRICS: Final = (
     PARENT_PARTICIPATION_RATIO,
     MARKET_SPREAD_BPS,
     BOOK_AGE_SECONDS,
+    REFERENCE_GAP_BPS,
     STREAM_UP,
+    VENUE_RESTRICTED,
+    SENTINEL_ALIVE,
+    WALLET_COIN,
     UNKNOWN_ORDERS,
     UNKNOWN_AGE_SECONDS,
     HALT_LATCHED,

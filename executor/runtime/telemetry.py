@@ -15,7 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from executor.domain.commands import Command, PlaceOrder, RaiseAlert, RefuseOrder
+from executor.domain.commands import Command, PlaceOrder, RaiseAlert, RefuseOrder, ReplaceOrder
 from executor.domain.decision import Style
 from executor.domain.events import (
     Event,
@@ -28,10 +28,10 @@ from executor.domain.events import (
 )
 from executor.domain.fills import Fill
 from executor.domain.order_state import ChildStatus
-from executor.domain.orders import NewOrder, TimeInForce
+from executor.domain.orders import NewOrder, Terms, TimeInForce
 from executor.domain.parent_state import ParentStatus
 from executor.domain.timeline import NS_PER_MIN, NS_PER_S
-from executor.domain.units import ZERO
+from executor.domain.units import BPS_PER_UNIT, ZERO
 from executor.engine.booking import find_child
 from executor.engine.report import running_shortfall_bps, schedule_progress
 from executor.engine.state import ChildState, EngineState, ParentState
@@ -62,6 +62,7 @@ class Telemetry:
     def __init__(self, state: Callable[[], EngineState], now_ns: Callable[[], int]) -> None:
         self._state = state
         self._executions = 0
+        self._amending: dict[str, Terms] = {}
         self._counters = {metric.name: _counter(metric) for metric in METRICS if metric.kind is Kind.COUNTER}
         self._histograms = {
             metric.name: _histogram(metric) for metric in METRICS if metric.kind is Kind.HISTOGRAM
@@ -89,10 +90,16 @@ class Telemetry:
             case _:
                 pass
         self._executions = len(self._state().executions)
+        if self._amending:
+            self._count_resolved()
         for command in commands:
             match command:
                 case PlaceOrder():
                     self._count_placed(command.approved.order)
+                case ReplaceOrder():
+                    new = command.approved.order
+                    self._amending[new.client_order_id] = new.terms
+                    self._count(metrics.AMENDS_SENT, new.category, new.symbol)
                 case RefuseOrder():
                     for code in command.codes:
                         self._count(metrics.ORDERS_REFUSED, code)
@@ -133,6 +140,18 @@ class Telemetry:
         style = _STYLES[order.time_in_force]
         self._count(metrics.ORDERS_PLACED, order.category, order.symbol, order.side.name, style)
 
+    def _count_resolved(self) -> None:
+        """Count the amendments about which the engine is now sure."""
+        children = self._state().children
+        for name, asked in tuple(self._amending.items()):
+            child = children[name]
+            if child.pending == asked and not child.is_final:
+                continue
+            late = child.pending == asked
+            outcome = "ended" if late else "unchanged" if child.lapsed == asked else "applied"
+            del self._amending[name]
+            self._count(metrics.AMENDS_RESOLVED, outcome)
+
     def _count_ack(self, event: OrderAcked) -> None:
         child = self._state().children.get(event.client_order_id)
         if child is None:
@@ -149,7 +168,7 @@ class Telemetry:
         labels = (fill.category, fill.symbol, fill.side.name, fill.liquidity)
         self._count(metrics.FILLS, *labels)
         self._count(metrics.FILLED_BASE, *labels, amount=fill.last_qty)
-        self._count(metrics.FILLED_QUOTE, *labels, amount=fill.last_qty * fill.last_px)
+        self._count(metrics.FILLED_QUOTE, *labels, amount=fill.notional)
 
 
 class _Recorded(Collector):
@@ -192,8 +211,14 @@ _Sample = tuple[Metric, tuple[str, ...], Decimal | float]
 
 
 def _engine(state: EngineState, now_ns: int) -> Iterator[_Sample]:
-    yield metrics.STREAM_UP, (Stream.PUBLIC,), state.public_live
-    yield metrics.STREAM_UP, (Stream.PRIVATE,), state.private_live
+    for category, live in state.public_live.items():
+        yield metrics.STREAM_UP, (Stream.PUBLIC, category), live
+    yield metrics.STREAM_UP, (Stream.PRIVATE, ""), state.private_live
+    yield metrics.STREAM_UP, (Stream.TRADE, ""), state.trade_live
+    yield metrics.VENUE_RESTRICTED, (), now_ns < state.restricted_until_ns
+    yield metrics.SENTINEL_ALIVE, (), state.sentinel_alive
+    for coin, balance in state.wallet.items():
+        yield metrics.WALLET_COIN, (coin,), balance.wallet_qty
     yield metrics.HALT_LATCHED, (), state.latched
     for category, done in state.reconciled.items():
         yield metrics.RECONCILED, (category,), done
@@ -229,6 +254,10 @@ def _markets(state: EngineState, now_ns: int) -> Iterator[_Sample]:
         labels = (str(market.snapshot.category), market.snapshot.symbol)
         yield metrics.MARKET_SPREAD_BPS, labels, market.snapshot.spread_bps
         yield metrics.BOOK_AGE_SECONDS, labels, _age_s(now_ns, market.book_ns)
+        mid_px = market.snapshot.mid_px
+        for source, each in market.opinions.items():
+            gap_bps = abs(each.px - mid_px) / mid_px * BPS_PER_UNIT
+            yield metrics.REFERENCE_GAP_BPS, (*labels, source), gap_bps
 
 
 def _parents(state: EngineState, now_ns: int) -> Iterator[_Sample]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import Final
@@ -43,6 +43,7 @@ class End(Enum):
     REMAINDER_DROPPED = auto()
     NOT_ALL_FILLABLE = auto()
     WOULD_TAKE = auto()
+    MEETS_OWN = auto()
 
 
 @dataclass(slots=True)
@@ -172,10 +173,12 @@ class OrderBook:
         best = self.half(side.opposite).best()
         return best is not None and (px_ticks - best) * side.sign >= 0
 
-    def fillable_lots(self, side: Side, limit_ticks: int, enough_lots: int) -> int:
-        """Return the lots an order could take up to its limit; counting stops at ``enough_lots``."""
+    def fillable_lots(self, side: Side, limit_ticks: int, enough_lots: int, own: Container[str] = ()) -> int:
+        """Return the lots an order could take up to its limit from others; counting stops at ``enough_lots``."""
         lots = 0
         for resting in self.half(side.opposite).orders():
+            if resting.order_id in own:
+                continue
             if (limit_ticks - resting.px_ticks) * side.sign < 0 or lots >= enough_lots:
                 break
             lots += resting.lots
@@ -194,17 +197,31 @@ class OrderBook:
                 break
         return lots
 
-    def submit(self, order_id: str, side: Side, px_ticks: int, lots: int, tif: TimeInForce) -> Outcome:
-        """Match an incoming order, then rest or drop what is left according to its time in force."""
+    def submit(
+        self,
+        order_id: str,
+        side: Side,
+        px_ticks: int,
+        lots: int,
+        tif: TimeInForce,
+        own: Container[str] = (),
+    ) -> Outcome:
+        """Match an incoming order, then rest or drop what is left according to its time in force.
+
+        It halts in front of an order of ``own``, which it must not trade with: what is left is then nowhere, and
+        the caller decides which of the two has to go.
+        """
         assert lots > 0
         assert order_id not in self._orders
         if tif is TimeInForce.POST_ONLY and self.would_take(side, px_ticks):
             return Outcome(End.WOULD_TAKE, (), lots)
-        if tif is TimeInForce.FOK and self.fillable_lots(side, px_ticks, lots) < lots:
+        if tif is TimeInForce.FOK and self.fillable_lots(side, px_ticks, lots, own) < lots:
             return Outcome(End.NOT_ALL_FILLABLE, (), lots)
-        matches, leaves_lots = self._match(side, px_ticks, lots)
+        matches, leaves_lots, meets_own = self._match(side, px_ticks, lots, own)
         if not leaves_lots:
             return Outcome(End.FILLED, matches, 0)
+        if meets_own:
+            return Outcome(End.MEETS_OWN, matches, leaves_lots)
         if tif is TimeInForce.IOC:
             return Outcome(End.REMAINDER_DROPPED, matches, leaves_lots)
         self._rest(Resting(order_id, side, px_ticks, leaves_lots))
@@ -229,7 +246,9 @@ class OrderBook:
         self.version += 1
         return Match(order_id, order.px_ticks, lots)
 
-    def amend(self, order_id: str, px_ticks: int, lots: int, tif: TimeInForce) -> Outcome:
+    def amend(
+        self, order_id: str, px_ticks: int, lots: int, tif: TimeInForce, own: Container[str] = ()
+    ) -> Outcome:
         """Give a resting order a new price and new leaves.
 
         Less quantity at the same price keeps its place in the queue; any other change sends the order to
@@ -242,14 +261,20 @@ class OrderBook:
                 self.version += 1
             return Outcome(End.RESTS, (), lots)
         self.cancel(order_id)
-        return self.submit(order_id, order.side, px_ticks, lots, tif)
+        return self.submit(order_id, order.side, px_ticks, lots, tif, own)
 
-    def _match(self, side: Side, limit_ticks: int, lots: int) -> tuple[tuple[Match, ...], int]:
+    def _match(
+        self, side: Side, limit_ticks: int, lots: int, own: Container[str]
+    ) -> tuple[tuple[Match, ...], int, bool]:
         opposite = self.half(side.opposite)
         matches: list[Match] = []
+        meets_own = False
         while lots:
             maker = opposite.head()
             if maker is None or (limit_ticks - maker.px_ticks) * side.sign < 0:
+                break
+            if maker.order_id in own:
+                meets_own = True
                 break
             traded = min(lots, maker.lots)
             matches.append(Match(maker.order_id, maker.px_ticks, traded))
@@ -259,7 +284,7 @@ class OrderBook:
             lots -= traded
         if matches:
             self.version += 1
-        return tuple(matches), lots
+        return tuple(matches), lots, meets_own
 
     def _rest(self, order: Resting) -> None:
         self._orders[order.order_id] = order

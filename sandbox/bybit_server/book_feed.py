@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sandbox.bybit_server.book import Side
+from sandbox.bybit_server.book_faults import Distortions, Window, distorted
 from sandbox.bybit_server.clock import NS_PER_MS
 from sandbox.bybit_server.fields import JsonObject
 from sandbox.bybit_server.market import Market
@@ -18,8 +19,6 @@ INTERVALS_NS: Final = {
 REPEAT_NS: Final = 3_000 * NS_PER_MS
 UPDATE_ID_FIRST: Final = 18_521_288
 
-Window = dict[int, int]
-
 
 class BookFeed:
     """State of one topic; all its subscribers see the same update ids.
@@ -30,11 +29,16 @@ class BookFeed:
         The market it shows.
     depth
         Levels per side: 1, 50, 200 or 1000.
+    distortions
+        What is to be wrong with the book shown, if anything.
     """
 
-    def __init__(self, market: Market, depth: int) -> None:
+    def __init__(self, market: Market, depth: int, distortions: Distortions | None = None) -> None:
         self._market = market
         self._depth = depth
+        self._distortions = distortions
+        self._shown_distortion = ""
+        self._replays_next = False
         self._interval_ns = INTERVALS_NS[depth]
         self._shown: dict[Side, Window] = {}
         self._shown_version = -1
@@ -54,13 +58,28 @@ class BookFeed:
         asks = sorted(self._shown[Side.SELL].items())
         return self._frame("snapshot", bids, asks, server_ms)
 
+    def first(self, server_ms: int) -> JsonObject:
+        """Return what a new subscriber gets."""
+        return self.snapshot(server_ms)
+
+    def due(self, now_ns: int, server_ms: int) -> list[JsonObject]:
+        """Return the messages due now; a change told to be replayed comes twice."""
+        message = self.poll(now_ns, server_ms)
+        if message is None:
+            return []
+        copies = 2 if self._replays_next else 1
+        self._replays_next = False
+        return [message] * copies
+
     def poll(self, now_ns: int, server_ms: int) -> JsonObject | None:
         """Return what is due now: a change, at depth 1 a new snapshot, or nothing."""
-        if now_ns < self._due_ns:
+        distortion = self._distortion()
+        if now_ns < self._due_ns or distortion == "stale":
             return None
         self._due_ns = now_ns + self._interval_ns
         self._last_push_ns = self._last_push_ns or now_ns
-        if self._market.book.version == self._shown_version:
+        unchanged = self._market.book.version == self._shown_version
+        if unchanged and distortion == self._shown_distortion:
             return self._repeat(now_ns, server_ms)
         before = self._shown
         self._look()
@@ -79,6 +98,17 @@ class BookFeed:
         self._look()
         return self.snapshot(server_ms)
 
+    def skip(self) -> None:
+        """Lose one update: the next one comes with an id that is one too high."""
+        self._update_id += 1
+
+    def replay_next(self) -> None:
+        """Tell the next change twice, with the same id."""
+        self._replays_next = True
+
+    def _distortion(self) -> str:
+        return "" if self._distortions is None else self._distortions.kind(self.topic)
+
     def _repeat(self, now_ns: int, server_ms: int) -> JsonObject | None:
         if self._depth != 1 or now_ns - self._last_push_ns < REPEAT_NS:
             return None
@@ -87,7 +117,9 @@ class BookFeed:
 
     def _look(self) -> None:
         book = self._market.book
-        self._shown = {side: dict(book.half(side).levels(self._depth)) for side in Side}
+        windows = {side: dict(book.half(side).levels(self._depth)) for side in Side}
+        self._shown_distortion = self._distortion()
+        self._shown = distorted(windows, self._shown_distortion, self._depth)
         self._shown_version = book.version
 
     def _frame(

@@ -13,11 +13,36 @@ from sandbox.bybit_server.refusal import parameter_error
 JsonObject: TypeAlias = dict[str, object]
 
 
-class Fields:
-    """Read-only view of a decoded body or query string."""
+class ExtendedResult(dict[str, object]):
+    """A result that comes with something for the ``retExtInfo`` of its envelope."""
 
-    def __init__(self, values: Mapping[str, object]) -> None:
+    def __init__(self, result: Mapping[str, object], ext_info: JsonObject) -> None:
+        super().__init__(result)
+        self.ext_info = ext_info
+
+
+def ext_info_of(result: Mapping[str, object]) -> JsonObject:
+    """Return what a result has for ``retExtInfo``, for most nothing."""
+    return result.ext_info if isinstance(result, ExtendedResult) else {}
+
+
+class Fields:
+    """Read-only view of a decoded body or query string.
+
+    Parameters
+    ----------
+    values
+        Fields by name.
+    caller
+        API key that signed the request.
+    granted
+        How many orders of a batch its allowance has room for.
+    """
+
+    def __init__(self, values: Mapping[str, object], *, caller: str = "", granted: int = 1) -> None:
         self.values = values
+        self.caller = caller
+        self.granted = granted
 
     @classmethod
     def from_query(cls, raw_query: str) -> Fields:

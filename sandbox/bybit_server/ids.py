@@ -28,7 +28,7 @@ class IdSource:
 
     def order_id(self, category: str) -> str:
         """Return the next order id: a version-4 UUID for contracts, 19 digits for spot."""
-        count = self._count(f"order.{category}")
+        count = self._count(f"order.{_family(category)}")
         if category == "spot":
             # Steps of two: the number in between names the order when the client gave no link id.
             return str(SPOT_ORDER_ID_FIRST + EPOCH_STEP * self._epoch_ms + 2 * count)
@@ -36,7 +36,7 @@ class IdSource:
 
     def exec_id(self, category: str) -> str:
         """Return the next execution id: a version-5 UUID for contracts, digits for spot."""
-        count = self._count(f"exec.{category}")
+        count = self._count(f"exec.{_family(category)}")
         if category == "spot":
             return str(SPOT_EXEC_ID_FIRST + EPOCH_STEP * self._epoch_ms + count)
         return self._uuid("exec", count, 5)
@@ -57,3 +57,8 @@ class IdSource:
     def _uuid(self, kind: str, count: int, version: int) -> str:
         digest = hashlib.sha256(f"{self._seed}.{self._epoch_ms}.{kind}.{count}".encode()).digest()
         return str(uuid.UUID(bytes=digest[:16], version=version))
+
+
+def _family(category: str) -> str:
+    """All contracts are numbered together, so that no two of them share an id."""
+    return "spot" if category == "spot" else "contract"

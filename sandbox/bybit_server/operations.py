@@ -1,4 +1,7 @@
-"""What the operator of the sandbox may do to the venue: craft fills, cancels, books and price moves."""
+"""What the operator of the sandbox may do to the venue: craft fills, cancels, books and price moves.
+
+Acts upon accounts and their rules are in ``interventions``; both together are one table.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,13 @@ from decimal import Decimal
 from sandbox.bybit_server.book import Side
 from sandbox.bybit_server.exchange import Exchange
 from sandbox.bybit_server.fields import Fields, JsonObject
-from sandbox.bybit_server.figures import parse_positive
-from sandbox.bybit_server.flow import CROWD_PREFIX, BackgroundFlow
+from sandbox.bybit_server.interventions import Act, Interventions, decimal
 from sandbox.bybit_server.market import Market
-from sandbox.bybit_server.orders import CancelType, Order, RejectReason, Status
+from sandbox.bybit_server.market_source import CROWD_PREFIX, MarketSource
+from sandbox.bybit_server.orders import CancelType, RejectReason, Status
 from sandbox.bybit_server.outbox import PrivateMessage
 from sandbox.bybit_server.private_shapes import lost_race_push
-from sandbox.bybit_server.refusal import RefusalError, parameter_error
+from sandbox.bybit_server.refusal import parameter_error
 
 
 class Operator:
@@ -21,24 +24,40 @@ class Operator:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self._interventions = Interventions(exchange)
         self._placed = 0
+
+    def table(self) -> dict[str, Act]:
+        """Return every act by name."""
+        return {
+            "fill": self.fill,
+            "cancel": self.cancel,
+            "lost_race": self.lost_race,
+            "trade": self.trade,
+            "quote": self.quote,
+            "clear_crowd": self.clear_crowd,
+            "freeze": self.freeze,
+            "spread": self.spread,
+            "jump": self.jump,
+            **self._interventions.table(),
+        }
 
     def fill(self, fields: Fields) -> JsonObject:
         """Fill a resting order: ``orderLinkId`` or ``orderId``, optional ``qty`` and ``price``."""
-        order = self._order(fields)
+        order = self._interventions.find_order(fields)
         if not order.is_open:
             raise parameter_error("order is not open")
         item = order.instrument
-        lots = item.lots(_decimal(fields, "qty", order.leaves_qty))
-        if not 0 < lots <= order.leaves_lots:
+        lots = item.lots(decimal(fields, "qty", order.leaves_qty))
+        if not order.is_working or not 0 < lots <= order.leaves_lots:
             raise parameter_error("qty must be positive and within the order's leaves")
-        self._exchange.fill_resting(order, lots, _decimal(fields, "price", order.px))
+        self._exchange.fill_resting(order, lots, decimal(fields, "price", order.px))
         self._exchange.flush()
         return {"orderId": order.order_id, "orderStatus": order.status.value}
 
     def cancel(self, fields: Fields) -> JsonObject:
         """Cancel a resting order, by default as an administrator would (``cancelType``)."""
-        order = self._order(fields)
+        order = self._interventions.find_order(fields)
         if not order.is_open:
             raise parameter_error("order is not open")
         cancel_type = CancelType(fields.text("cancelType", CancelType.BY_ADMIN.value))
@@ -50,7 +69,7 @@ class Operator:
 
     def lost_race(self, fields: Fields) -> JsonObject:
         """Send the second Filled message of an order whose cancellation lost the race."""
-        order = self._order(fields)
+        order = self._interventions.find_order(fields)
         if order.status is not Status.FILLED:
             raise parameter_error("order is not filled")
         item = order.instrument
@@ -62,7 +81,7 @@ class Operator:
 
     def trade(self, fields: Fields) -> JsonObject:
         """Let an anonymous taker trade: ``category``, ``symbol``, ``side``, ``qty``, limit ``price``."""
-        market = self._market(fields)
+        market = self._interventions.find_market(fields)
         px_ticks, lots = self._size(market, fields)
         before = market.volume
         self._exchange.crowd_take(market, Side(fields.text("side")), px_ticks, lots)
@@ -71,7 +90,7 @@ class Operator:
 
     def quote(self, fields: Fields) -> JsonObject:
         """Let an anonymous participant rest an order: ``category``, ``symbol``, ``side``, ``qty``, ``price``."""
-        market = self._market(fields)
+        market = self._interventions.find_market(fields)
         px_ticks, lots = self._size(market, fields)
         self._placed += 1
         order_id = f"{CROWD_PREFIX}operator{self._placed}"
@@ -81,7 +100,7 @@ class Operator:
 
     def clear_crowd(self, fields: Fields) -> JsonObject:
         """Withdraw every anonymous order of a symbol."""
-        market = self._market(fields)
+        market = self._interventions.find_market(fields)
         crowd = [
             resting.order_id
             for side in Side
@@ -113,33 +132,13 @@ class Operator:
             flow.jump(float(str(fields.values.get("bps", 0))))
         return {"markets": len(flows)}
 
-    def lag(self, fields: Fields) -> JsonObject:
-        """Let queries about orders and executions trail the matching by ``ms`` milliseconds."""
-        self._exchange.query_lag_ms = fields.whole("ms", 0, 0, 600_000)
-        return {"ms": self._exchange.query_lag_ms}
-
     def forget_closed(self) -> None:
         """Empty the lists of recently closed orders, as a restart of the venue does."""
         for account in self._exchange.accounts.values():
             for recent in account.recent_closed.values():
                 recent.clear()
 
-    def _order(self, fields: Fields) -> Order:
-        order_id, link_id = fields.text("orderId"), fields.text("orderLinkId")
-        for account in self._exchange.accounts.values():
-            order = account.orders.get(order_id) or account.by_link.get(link_id)
-            if order is not None:
-                return order
-        raise RefusalError(110001, "order not exists")
-
-    def _market(self, fields: Fields) -> Market:
-        key = (fields.text("category", "linear"), fields.text("symbol", "BTCUSDT"))
-        market = self._exchange.markets.get(key)
-        if market is None:
-            raise parameter_error("symbol invalid")
-        return market
-
-    def _flows(self, fields: Fields) -> list[BackgroundFlow]:
+    def _flows(self, fields: Fields) -> list[MarketSource]:
         category, symbol = fields.text("category"), fields.text("symbol")
         return [
             flow
@@ -150,18 +149,8 @@ class Operator:
     @staticmethod
     def _size(market: Market, fields: Fields) -> tuple[int, int]:
         item = market.instrument
-        px_ticks = item.ticks(_decimal(fields, "price", Decimal(0)))
-        lots = item.lots(_decimal(fields, "qty", Decimal(0)))
+        px_ticks = item.ticks(decimal(fields, "price", Decimal(0)))
+        lots = item.lots(decimal(fields, "qty", Decimal(0)))
         if px_ticks <= 0 or lots <= 0 or fields.text("side") not in set(Side):
             raise parameter_error("side, price and qty are required")
         return px_ticks, lots
-
-
-def _decimal(fields: Fields, name: str, default: Decimal) -> Decimal:
-    value = fields.values.get(name)
-    if value is None:
-        return default
-    parsed = parse_positive(str(value))
-    if parsed is None:
-        raise parameter_error(f"{name} invalid")
-    return parsed

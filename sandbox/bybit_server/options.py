@@ -12,7 +12,10 @@ from sandbox.bybit_server.flow import FlowSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxOptions:
-    """Options of one server. A port of 0 lets the system choose a free one."""
+    """Options of one server. A port of 0 lets the system choose a free one.
+
+    ``shared_allowance`` says whether REST and the order socket draw on the same requests per second.
+    """
 
     seed: int = 7
     host: str = "127.0.0.1"
@@ -28,3 +31,4 @@ class SandboxOptions:
     clock_offset_ms: int = 0
     address_requests_max: int = 600
     address_ban_s: float = 600.0
+    shared_allowance: bool = True

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Final
 
 from sandbox.bybit_server.accounts import Account
 from sandbox.bybit_server.fields import JsonObject
 from sandbox.bybit_server.figures import ZERO, short
-from sandbox.bybit_server.instruments import SymbolKey
+from sandbox.bybit_server.instruments import Instrument, SymbolKey
 from sandbox.bybit_server.orders import CancelType, Execution, Order, Status
 from sandbox.bybit_server.positions import Position
+
+ISOLATED: Final = "ISOLATED_MARGIN"
+WIRE_PLACES: Final = Decimal("1E-10")
 
 
 def order_shape(order: Order) -> JsonObject:
     """Return the order object of the REST lists."""
     instrument = order.instrument
     average = order.avg_px
-    leaves_value = order.leaves_qty * order.px
-    if order.by_value:
-        leaves_value = order.qty - order.cum_value
+    leaves_value = order.qty - order.cum_value if order.by_value else order.leaves_value
+    stops, trigger, slippage = order.stops, order.trigger, order.slippage
     shape: JsonObject = {
         "orderId": order.order_id,
         "orderLinkId": order.link_id,
@@ -30,38 +33,38 @@ def order_shape(order: Order) -> JsonObject:
         "qty": short(order.qty) if order.by_value else instrument.qty_text(order.qty),
         "side": order.side.value,
         "isLeverage": "0" if instrument.is_spot else "",
-        "positionIdx": 0,
+        "positionIdx": order.position_idx,
         "orderStatus": order.status.value,
         "cancelType": order.cancel_type.value,
         "rejectReason": order.reject_reason.value,
         "avgPrice": short(average.quantize(Decimal("1E-8"))) if average is not None else "",
         "leavesQty": instrument.qty_text(order.leaves_qty),
-        "leavesValue": short(leaves_value) if order.is_open or order.by_value else "0",
+        "leavesValue": short(leaves_value.quantize(WIRE_PLACES)) if order.is_open or order.by_value else "0",
         "cumExecQty": instrument.qty_text(order.cum_qty),
-        "cumExecValue": short(order.cum_value),
+        "cumExecValue": short(order.cum_value.quantize(WIRE_PLACES)),
         "cumExecFee": short(sum(order.fees.values(), ZERO)),
         "timeInForce": order.tif.value,
         "orderType": order.order_type,
-        "stopOrderType": "",
+        "stopOrderType": order.stop_order_type,
         "orderIv": "",
         "marketUnit": order.market_unit,
-        "slippageToleranceType": "UNKNOWN",
-        "slippageTolerance": "",
-        "triggerPrice": "",
-        "takeProfit": "",
-        "stopLoss": "",
-        "tpTriggerBy": "",
-        "slTriggerBy": "",
-        "triggerDirection": 0,
-        "triggerBy": "",
+        "slippageToleranceType": "UNKNOWN" if slippage is None else slippage.kind,
+        "slippageTolerance": "" if slippage is None else slippage.text,
+        "triggerPrice": "" if trigger is None else instrument.px_text(trigger.px),
+        "takeProfit": _px_or_blank(instrument, None if stops is None else stops.take_profit_px),
+        "stopLoss": _px_or_blank(instrument, None if stops is None else stops.stop_loss_px),
+        "tpTriggerBy": "" if stops is None or stops.take_profit_px is None else stops.take_profit_by,
+        "slTriggerBy": "" if stops is None or stops.stop_loss_px is None else stops.stop_loss_by,
+        "triggerDirection": 0 if trigger is None else 1 if trigger.rises else 2,
+        "triggerBy": "" if trigger is None else trigger.by,
         "reduceOnly": order.reduce_only,
         "closeOnTrigger": order.close_on_trigger,
         "smpType": order.smp_type,
         "smpGroup": 0,
-        "smpOrderId": "",
+        "smpOrderId": order.smp_order_id,
         "tpLimitPrice": "",
         "slLimitPrice": "",
-        "placeType": "",
+        "placeType": order.place_type,
         "createdTime": str(order.created_ms),
         "updatedTime": str(order.updated_ms),
         "cumFeeDetail": {coin: short(fee) for coin, fee in order.fees.items()},
@@ -73,8 +76,8 @@ def order_shape(order: Order) -> JsonObject:
         shape["basePrice"] = instrument.px_text(order.last_px_on_created)
         shape["ocoTriggerBy"] = ""
     else:
-        shape["createType"] = "CreateByUser"
-        shape["tpslMode"] = "UNKNOWN"
+        shape["createType"] = order.create_type
+        shape["tpslMode"] = "UNKNOWN" if stops is None and not order.closes_position else "Full"
         shape["lastPriceOnCreated"] = instrument.px_text(order.last_px_on_created)
     return shape
 
@@ -82,7 +85,7 @@ def order_shape(order: Order) -> JsonObject:
 def order_push(order: Order) -> JsonObject:
     """Return the order object of the stream."""
     shape = {"category": order.instrument.category, **order_shape(order)}
-    shape["closedPnl"] = short(order.closed_pnl)
+    shape["closedPnl"] = short(order.closed_pnl.quantize(WIRE_PLACES))
     shape["feeCurrency"] = next(iter(order.fees), "")
     return shape
 
@@ -106,15 +109,15 @@ def execution_shape(execution: Execution) -> JsonObject:
         "orderPrice": instrument.px_text(order.px),
         "orderQty": instrument.qty_text(ZERO if order.by_value else order.qty),
         "leavesQty": instrument.qty_text(execution.leaves_qty),
-        "createType": "" if instrument.is_spot else "CreateByUser",
+        "createType": "" if instrument.is_spot else order.create_type,
         "orderType": order.order_type,
-        "stopOrderType": "" if instrument.is_spot else "UNKNOWN",
+        "stopOrderType": "" if instrument.is_spot else order.stop_order_type or "UNKNOWN",
         "execFee": short(execution.fee),
         "execId": execution.exec_id,
         "execPrice": instrument.px_text(execution.px),
         "execQty": instrument.qty_text(execution.qty),
-        "execType": "Trade",
-        "execValue": short(execution.value),
+        "execType": execution.kind,
+        "execValue": short(execution.value.quantize(WIRE_PLACES)),
         "execTime": str(execution.time_ms),
         "feeCurrency": execution.fee_coin,
         "isMaker": execution.is_maker,
@@ -125,7 +128,7 @@ def execution_shape(execution: Execution) -> JsonObject:
         "indexPrice": "",
         "underlyingPrice": "",
         "blockTradeId": "",
-        "closedSize": "" if instrument.is_spot else short(execution.closed_qty),
+        "closedSize": "" if instrument.is_spot else short(execution.closing.qty),
         "seq": execution.seq,
         "extraFees": "",
     }
@@ -139,7 +142,7 @@ def execution_push(execution: Execution) -> JsonObject:
         **execution_shape(execution),
         "isLeverage": "0",
         "marketUnit": order.market_unit,
-        "execPnl": short(execution.pnl),
+        "execPnl": short(execution.pnl.quantize(WIRE_PLACES)),
     }
 
 
@@ -177,8 +180,8 @@ def position_push(account: Account, position: Position, mark_px: Decimal) -> Jso
 
 def _position_middle(account: Account, position: Position, mark_px: Decimal) -> JsonObject:
     instrument = position.instrument
-    margin = short(account.margin_use(position, ()).position.quantize(Decimal("1E-8")))
-    maintenance = short((position.value() * Decimal("0.005")).quantize(Decimal("1E-8")))
+    margin = short(position.initial_margin.quantize(Decimal("1E-8")))
+    maintenance = short((position.cost * Decimal("0.005")).quantize(Decimal("1E-8")))
     side = position.side
     return {
         "positionIdx": position.index,
@@ -187,8 +190,8 @@ def _position_middle(account: Account, position: Position, mark_px: Decimal) -> 
         "symbol": instrument.symbol,
         "side": side.value if side is not None else "",
         "size": short(abs(position.size)),
-        "positionValue": short(position.value().quantize(Decimal("1E-8"))) if side else "",
-        "tradeMode": 0,
+        "positionValue": short(position.cost.quantize(Decimal("1E-8"))) if side else "",
+        "tradeMode": 1 if account.margin_mode == ISOLATED else 0,
         "positionStatus": "Normal",
         "autoAddMargin": 0,
         "adlRankIndicator": 2 if side else 0,
@@ -203,12 +206,12 @@ def _position_middle(account: Account, position: Position, mark_px: Decimal) -> 
         "positionIM": margin,
         "positionIMByMp": margin,
         "tpslMode": "Full",
-        "takeProfit": "",
-        "stopLoss": "",
+        "takeProfit": _stop_px(position.take_profit),
+        "stopLoss": _stop_px(position.stop_loss),
         "trailingStop": "0",
         "unrealisedPnl": short(position.unrealised_pnl(mark_px).quantize(Decimal("1E-8"))),
-        "curRealisedPnl": short(position.cycle_pnl),
-        "cumRealisedPnl": short(position.realised_pnl),
+        "curRealisedPnl": short(position.cycle_pnl.quantize(WIRE_PLACES)),
+        "cumRealisedPnl": short(position.realised_pnl.quantize(WIRE_PLACES)),
         "sessionAvgPrice": "",
         "delta": "",
         "gamma": "",
@@ -244,7 +247,7 @@ def wallet_shape(account: Account, marks: Mapping[SymbolKey, Decimal], coins: It
                 "coin": coin,
                 "equity": _eight(coin_equity),
                 "usdValue": _eight(coin_equity * usd[coin]),
-                "walletBalance": short(account.balances[coin]),
+                "walletBalance": short(account.balances[coin].quantize(WIRE_PLACES)),
                 "locked": short(account.locked(coin)),
                 "spotHedgingQty": "0",
                 "borrowAmount": "0",
@@ -253,7 +256,7 @@ def wallet_shape(account: Account, marks: Mapping[SymbolKey, Decimal], coins: It
                 "totalPositionIM": _eight(use.position),
                 "totalPositionMM": "0",
                 "unrealisedPnl": _eight(account.unrealised_pnl(coin, marks)),
-                "cumRealisedPnl": short(account.realised.get(coin, ZERO)),
+                "cumRealisedPnl": short(account.realised.get(coin, ZERO).quantize(WIRE_PLACES)),
                 "bonus": "0",
                 "marginCollateral": True,
                 "collateralSwitch": True,
@@ -264,8 +267,7 @@ def wallet_shape(account: Account, marks: Mapping[SymbolKey, Decimal], coins: It
             }
         )
     ratio = _eight(initial / equity) if equity > 0 else "0"
-    return {
-        "accountType": "UNIFIED",
+    totals: JsonObject = {
         "totalEquity": _eight(equity),
         "accountIMRate": ratio,
         "accountIMRateByMp": ratio,
@@ -280,8 +282,10 @@ def wallet_shape(account: Account, marks: Mapping[SymbolKey, Decimal], coins: It
         "totalMaintenanceMargin": "0",
         "totalMaintenanceMarginByMp": "0",
         "accountLTV": "0",
-        "coin": entries,
     }
+    if account.margin_mode == ISOLATED:
+        totals |= dict.fromkeys(totals.keys() - {"totalEquity", "totalWalletBalance", "accountLTV"}, "")
+    return {"accountType": "UNIFIED", **totals, "coin": entries}
 
 
 def _usd_price(coin: str, marks: Mapping[SymbolKey, Decimal]) -> Decimal:
@@ -292,3 +296,11 @@ def _usd_price(coin: str, marks: Mapping[SymbolKey, Decimal]) -> Decimal:
 
 def _eight(value: Decimal) -> str:
     return short(value.quantize(Decimal("1E-8")))
+
+
+def _px_or_blank(instrument: Instrument, px: Decimal | None) -> str:
+    return "" if px is None else instrument.px_text(px)
+
+
+def _stop_px(order: Order | None) -> str:
+    return "" if order is None or order.trigger is None else order.instrument.px_text(order.trigger.px)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from typing import Final
 
 from sandbox.bybit_server.clock import now_ms
 from sandbox.bybit_server.connection import Connection
 from sandbox.bybit_server.exchange import Exchange
-from sandbox.bybit_server.faults import Fault, FaultBoard
+from sandbox.bybit_server.faults import FaultBoard, FaultEvent, Moment
 from sandbox.bybit_server.fields import JsonObject
 from sandbox.bybit_server.instruments import CATEGORIES
 from sandbox.bybit_server.outbox import PrivateMessage
+from sandbox.bybit_server.push_faults import PushDesk
 from sandbox.bybit_server.refusal import RefusalError
 from sandbox.bybit_server.signature import authenticate_stream
 from sandbox.bybit_server.stream_control import (
@@ -50,6 +49,7 @@ class PrivateStream:
         self._ack_delay_ms = ack_delay_ms
         self._push_delay_ms = push_delay_ms
         self._subscriptions = Subscriptions()
+        self._desk = PushDesk(faults, "private")
         self._uids: dict[Connection, int] = {}
         exchange.private_sinks.append(self._on_messages)
 
@@ -59,52 +59,25 @@ class PrivateStream:
             while (text := await connection.read(idle_s)) is not None:
                 self._on_text(connection, text)
         finally:
+            uid = self._uids.pop(connection, None)
+            for topic in self._subscriptions.topics(connection):
+                if uid is not None:
+                    self._exchange.dcp_watch.lost(uid, topic, connection)
             self._subscriptions.forget(connection)
-            self._uids.pop(connection, None)
-
-    def abort_all(self) -> int:
-        """Cut every authenticated connection; return how many there were."""
-        connections = list(self._uids)
-        for connection in connections:
-            connection.abort()
-        return len(connections)
 
     def publish(self, message: PrivateMessage) -> None:
         """Send one message to everyone of its user who wants it."""
-        copies, late_s = 1, 0.0
-        fault = self._strike(message)
-        if fault is not None:
-            copies = {"drop": 0, "dup": 2}.get(fault.act, 1)
-            late_s = fault.delay_s
+        deliveries = []
         for topic in (message.kind, f"{message.kind}.{message.category}"):
             subscribers = [c for c in self._subscriptions.of(topic) if self._uids.get(c) == message.uid]
-            if not subscribers:
-                continue
-            text = json.dumps(self._frame(message, topic), separators=(",", ":"))
-            for connection in subscribers:
-                for _ in range(copies):
-                    self._send(connection, text, late_s)
+            if subscribers:
+                deliveries.append((self._frame(message, topic), subscribers))
+        if deliveries:
+            self._desk.push(deliveries, _event(message), self._push_delay_ms)
 
     def _on_messages(self, messages: list[PrivateMessage]) -> None:
         for message in messages:
             self.publish(message)
-
-    def _send(self, connection: Connection, text: str, late_s: float) -> None:
-        """Queue a message; a late one is queued only later, so that younger ones overtake it."""
-        if late_s:
-            loop = asyncio.get_running_loop()
-            loop.call_later(late_s, connection.send_text, text, self._push_delay_ms)
-        else:
-            connection.send_text(text, self._push_delay_ms)
-
-    def _strike(self, message: PrivateMessage) -> Fault | None:
-        for row in message.rows:
-            fault = self._faults.strike(
-                "private", topic=message.kind, link_id=str(row.get("orderLinkId", ""))
-            )
-            if fault is not None:
-                return fault
-        return None
 
     def _frame(self, message: PrivateMessage, topic: str) -> JsonObject:
         server_ms = now_ms(self._exchange.clock)
@@ -126,34 +99,48 @@ class PrivateStream:
         topics = [str(arg) for arg in args] if isinstance(args, list) else []
         match op:
             case "ping":
-                stamp = str(now_ms(self._exchange.clock))
-                pong: JsonObject = {"op": "pong", "args": [stamp], "conn_id": connection.conn_id}
-                connection.send(
-                    {"req_id": req_id, **pong} if req_id is not None else pong, self._ack_delay_ms
-                )
+                if self._faults.strike("private", Moment.PING) is None:
+                    stamp = str(now_ms(self._exchange.clock))
+                    pong: JsonObject = {"op": "pong", "args": [stamp], "conn_id": connection.conn_id}
+                    connection.send(
+                        {"req_id": req_id, **pong} if req_id is not None else pong, self._ack_delay_ms
+                    )
             case "auth":
                 self._authenticate(connection, args, req_id)
             case "subscribe":
-                refusal = self._refusal(connection, topics)
-                if refusal:
-                    answer = negative_control(connection, "subscribe", req_id, refusal)
-                else:
-                    answer = positive_control(connection, "subscribe", req_id)
-                    for topic in topics:
-                        self._subscriptions.add(connection, topic)
-                connection.send(answer, self._ack_delay_ms)
+                self._subscribe(connection, topics, req_id)
             case "unsubscribe":
                 for topic in topics:
                     self._subscriptions.remove(connection, topic)
+                    if connection in self._uids:
+                        self._exchange.dcp_watch.lost(self._uids[connection], topic, connection)
                 connection.send(positive_control(connection, "unsubscribe", req_id), self._ack_delay_ms)
             case _:
                 answer = negative_control(connection, str(op), req_id, "error:invalid op")
                 connection.send(answer, self._ack_delay_ms)
 
+    def _subscribe(self, connection: Connection, topics: list[str], req_id: object) -> None:
+        if self._faults.strike("private", Moment.SUBSCRIBE, FaultEvent(topics=tuple(topics))) is not None:
+            return
+        refusal = self._refusal(connection, topics)
+        if refusal:
+            answer = negative_control(connection, "subscribe", req_id, refusal)
+        else:
+            answer = positive_control(connection, "subscribe", req_id)
+            for topic in topics:
+                self._subscriptions.add(connection, topic)
+                self._exchange.dcp_watch.held(self._uids[connection], topic, connection)
+        connection.send(answer, self._ack_delay_ms)
+
     def _authenticate(self, connection: Connection, args: object, req_id: object) -> None:
         exchange = self._exchange
+        fault = self._faults.strike("private", Moment.AUTH)
         try:
-            credentials = authenticate_stream(args, exchange.keys, now_ms(exchange.clock))
+            if fault is not None:
+                raise RefusalError(fault.details.ret_code, fault.details.ret_text)
+            server_ms = now_ms(exchange.clock)
+            credentials = authenticate_stream(args, exchange.keys, server_ms)
+            exchange.key_ring.rights(credentials.key).refuse_if_dead(server_ms)
         except RefusalError as refusal:
             connection.send(negative_control(connection, "auth", req_id, refusal.text), self._ack_delay_ms)
             return
@@ -175,3 +162,10 @@ class PrivateStream:
         if kinds_whole & kinds_split:
             return "subscription conflict"
         return "" if topics else "error:args is empty"
+
+
+def _event(message: PrivateMessage) -> FaultEvent:
+    links = tuple(str(row.get("orderLinkId", "")) for row in message.rows)
+    symbols = tuple(str(row.get("symbol", message.symbol)) for row in message.rows)
+    topics = (message.kind, f"{message.kind}.{message.category}")
+    return FaultEvent(topics=topics, link_ids=links, symbols=symbols)

@@ -2,65 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from functools import partial
+from decimal import Decimal
 from typing import Final
 
-from sandbox.bybit_server.book_feed import INTERVALS_NS, BookFeed
-from sandbox.bybit_server.clock import NS_PER_MS, now_ms
+from sandbox.bybit_server.book import Side
+from sandbox.bybit_server.book_faults import Distortions
+from sandbox.bybit_server.book_feed import BookFeed
+from sandbox.bybit_server.clock import now_ms
 from sandbox.bybit_server.connection import Connection
 from sandbox.bybit_server.exchange import Exchange
-from sandbox.bybit_server.faults import FaultBoard
+from sandbox.bybit_server.faults import FaultBoard, FaultEvent, Moment
+from sandbox.bybit_server.feeds import EventFeed, Feed
 from sandbox.bybit_server.fields import JsonObject
 from sandbox.bybit_server.market import Market, PublicTrade
+from sandbox.bybit_server.public_topics import TopicTable
+from sandbox.bybit_server.push_faults import PushDesk
 from sandbox.bybit_server.stream_control import (
     Subscriptions,
     decode_message,
     negative_control,
+    option_pong,
+    option_verdict,
     positive_control,
 )
-from sandbox.bybit_server.tickers import ticker_push
 
-TICKER_INTERVALS_NS: Final = {"linear": 100 * NS_PER_MS, "spot": 50 * NS_PER_MS}
-TRADES_PER_MESSAGE_MAX: Final = 1024
 SPOT_ARGS_MAX: Final = 10
-IDLE_S: Final = 600.0
-
-
-class TickerFeed:
-    """The ticker stream of one symbol: contracts tell what changed, spot tells everything again."""
-
-    def __init__(self, market: Market, server_ms: int) -> None:
-        self._market = market
-        self._shown = ticker_push(market, server_ms)
-        self._interval_ns = TICKER_INTERVALS_NS[market.instrument.category]
-        self._due_ns = 0
-
-    def snapshot(self, server_ms: int) -> JsonObject:
-        """Return all fields."""
-        return self._frame("snapshot", self._shown, server_ms)
-
-    def poll(self, now_ns: int, server_ms: int) -> JsonObject | None:
-        """Return the fields that changed since the last push, if a push is due."""
-        if now_ns < self._due_ns:
-            return None
-        self._due_ns = now_ns + self._interval_ns
-        fresh = ticker_push(self._market, server_ms)
-        changed = {key: value for key, value in fresh.items() if self._shown.get(key) != value}
-        self._shown = fresh
-        if not changed:
-            return None
-        if self._market.instrument.is_spot:
-            return self.snapshot(server_ms)
-        return self._frame("delta", {"symbol": self._market.instrument.symbol, **changed}, server_ms)
-
-    def _frame(self, kind: str, data: JsonObject, server_ms: int) -> JsonObject:
-        item = self._market.instrument
-        topic = f"tickers.{item.symbol}"
-        if item.is_spot:
-            return {"topic": topic, "ts": server_ms, "type": kind, "cs": self._market.seq, "data": data}
-        return {"topic": topic, "type": kind, "data": data, "cs": self._market.seq, "ts": server_ms}
+OPTION: Final = "option"
 
 
 class PublicStream:
@@ -71,29 +38,39 @@ class PublicStream:
     exchange
         The venue shown.
     category
-        ``linear``, ``spot``, ...
+        ``linear``, ``spot``, ..., or ``misc/status``.
     faults
-        Rules that drop, delay or double messages; a dropped book change is a gap for every subscriber.
+        Rules that spoil messages; a dropped book change is a gap for every subscriber.
     ack_delay_ms
         How long control answers and first snapshots take: clients register their callbacks after sending.
+    distortions
+        What is to be wrong with books.
     """
 
-    def __init__(self, exchange: Exchange, category: str, faults: FaultBoard, ack_delay_ms: float) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        category: str,
+        faults: FaultBoard,
+        ack_delay_ms: float,
+        distortions: Distortions,
+    ) -> None:
         self._exchange = exchange
         self._faults = faults
         self._category = category
         self._ack_delay_ms = ack_delay_ms
+        self._desk = PushDesk(faults, "public")
+        self._table = TopicTable(category, exchange.markets, distortions)
         self._subscriptions = Subscriptions()
-        self._books: dict[str, BookFeed] = {}
-        self._tickers: dict[str, TickerFeed] = {}
-        self._trades: dict[str, list[JsonObject]] = {}
+        self._feeds: dict[str, Feed] = {}
         self.halted = False
         exchange.trade_sinks.append(self._on_trade)
+        exchange.liquidation_sinks.append(self.liquidated)
 
-    async def serve(self, connection: Connection) -> None:
+    async def serve(self, connection: Connection, idle_s: float) -> None:
         """Talk to one client until it leaves."""
         try:
-            while (text := await connection.read(IDLE_S)) is not None:
+            while (text := await connection.read(idle_s)) is not None:
                 self._on_text(connection, text)
         finally:
             self._subscriptions.forget(connection)
@@ -104,44 +81,67 @@ class PublicStream:
             return
         clock = self._exchange.clock
         now_ns, server_ms = clock.monotonic_ns(), now_ms(clock)
-        for topic, rows in self._trades.items():
-            for start in range(0, len(rows), TRADES_PER_MESSAGE_MAX):
-                chunk = rows[start : start + TRADES_PER_MESSAGE_MAX]
-                self._push({"topic": topic, "type": "snapshot", "ts": server_ms, "data": chunk})
-        self._trades.clear()
-        feeds: dict[str, BookFeed] | dict[str, TickerFeed]
-        for feeds in (self._books, self._tickers):
-            for topic in [topic for topic in feeds if not self._subscriptions.of(topic)]:
-                del feeds[topic]
-            for feed in feeds.values():
-                message = feed.poll(now_ns, server_ms)
-                if message is not None:
-                    self._push(message)
+        for topic in [topic for topic in self._feeds if not self._subscriptions.of(topic)]:
+            del self._feeds[topic]
+        for topic, feed in self._feeds.items():
+            for message in feed.due(now_ns, server_ms):
+                self._push(topic, message)
 
-    def restart(self) -> None:
-        """Tell every book subscriber that the service has started anew."""
+    def book_feeds(self, symbol: str, depth: int | None) -> dict[str, BookFeed]:
+        """Return the book topics of a symbol that somebody hears, of all depths if ``depth`` is None."""
+        return {
+            topic: feed
+            for topic, feed in self._feeds.items()
+            if isinstance(feed, BookFeed)
+            and topic.endswith(f".{symbol}")
+            and depth in {None, int(topic.split(".")[1])}
+        }
+
+    def restart_books(self, symbol: str = "", depth: int | None = None) -> int:
+        """Tell book subscribers that the service has started anew; return how many topics."""
         server_ms = now_ms(self._exchange.clock)
-        for feed in self._books.values():
-            self._push(feed.restart(server_ms))
+        chosen = (
+            self.book_feeds(symbol, depth)
+            if symbol
+            else {topic: feed for topic, feed in self._feeds.items() if isinstance(feed, BookFeed)}
+        )
+        for topic, feed in chosen.items():
+            self._push(topic, feed.restart(server_ms))
+        return len(chosen)
+
+    def tell(self, topic: str, row: JsonObject) -> None:
+        """Pass an event on to the subscribers of a topic of events, if it has any."""
+        feed = self._feeds.get(topic)
+        if isinstance(feed, EventFeed):
+            feed.add(row)
+
+    def liquidated(self, market: Market, side: Side, qty: Decimal, px: Decimal) -> None:
+        """Tell of a liquidation: the side of the position that ended, its size and bankruptcy price."""
+        item = market.instrument
+        if item.category != self._category:
+            return
+        row: JsonObject = {
+            "T": now_ms(self._exchange.clock),
+            "s": item.symbol,
+            "S": side.value,
+            "v": item.qty_text(qty),
+            "p": item.px_text(px),
+        }
+        self.tell(f"allLiquidation.{item.symbol}", row)
 
     def abort_all(self) -> None:
         """Cut every connection that has subscribed to something."""
         for connection in self._subscriptions.connections():
             connection.abort()
 
-    def _push(self, message: JsonObject) -> None:
-        topic = str(message["topic"])
-        text = json.dumps(message, separators=(",", ":"))
-        fault = self._faults.strike("public", topic=topic)
-        copies = 1 if fault is None else {"drop": 0, "dup": 2}.get(fault.act, 1)
-        delay_ms = 0.0 if fault is None else fault.delay_s * 1000
-        for connection in self._subscriptions.of(topic) * copies:
-            connection.send_text(text, delay_ms)
+    def _push(self, topic: str, message: JsonObject) -> None:
+        event = FaultEvent(topics=(topic,), symbols=(topic.rpartition(".")[2],))
+        self._desk.push([(message, self._subscriptions.of(topic))], event, 0.0)
 
     def _on_trade(self, market: Market, trade: PublicTrade) -> None:
         item = market.instrument
         topic = f"publicTrade.{item.symbol}"
-        if item.category != self._category or not self._subscriptions.of(topic):
+        if item.category != self._category or topic not in self._feeds:
             return
         row: JsonObject = {
             "T": trade.time_ms,
@@ -157,74 +157,71 @@ class PublicStream:
         }
         if item.is_spot:
             del row["L"]
-        self._trades.setdefault(topic, []).append(row)
+        self.tell(topic, row)
 
     def _on_text(self, connection: Connection, text: str) -> None:
         message = decode_message(connection, text)
         if message is None:
             return
         op, req_id = message.get("op"), message.get("req_id")
-        args = message.get("args") if isinstance(message.get("args"), list) else []
+        args = message.get("args")
         topics = [str(arg) for arg in args] if isinstance(args, list) else []
         match op:
             case "ping":
-                connection.send(
-                    positive_control(connection, "ping", req_id, ret_msg="pong"), self._ack_delay_ms
-                )
+                self._pong(connection, req_id)
             case "subscribe":
                 self._subscribe(connection, topics, req_id)
             case "unsubscribe":
                 for topic in topics:
                     self._subscriptions.remove(connection, topic)
-                connection.send(self._ack(connection, "unsubscribe", req_id), self._ack_delay_ms)
+                connection.send(self._ack(connection, "unsubscribe", req_id, topics), self._ack_delay_ms)
             case _:
-                connection.send(
-                    negative_control(connection, str(op), req_id, "error:invalid op"), self._ack_delay_ms
-                )
+                answer = negative_control(connection, str(op), req_id, "error:invalid op")
+                connection.send(answer, self._ack_delay_ms)
+
+    def _pong(self, connection: Connection, req_id: object) -> None:
+        if self._faults.strike("public", Moment.PING) is not None:
+            return
+        if self._category == OPTION:
+            pong = option_pong(now_ms(self._exchange.clock))
+        else:
+            pong = positive_control(connection, "ping", req_id, ret_msg="pong")
+        connection.send(pong, self._ack_delay_ms)
 
     def _subscribe(self, connection: Connection, topics: list[str], req_id: object) -> None:
-        refusal = ""
-        if self._category == "spot" and len(topics) > SPOT_ARGS_MAX:
-            refusal = "args size >10"
-        for topic in topics:
-            if not refusal and self._first_message(topic) is None:
-                refusal = f"error:handler not found,topic:{topic}"
-            if not refusal and connection in self._subscriptions.of(topic):
-                refusal = f"error:already subscribed,topic:{topic}"
-        if refusal or not topics:
-            text = refusal or "error:args is empty"
-            connection.send(negative_control(connection, "subscribe", req_id, text), self._ack_delay_ms)
+        if self._faults.strike("public", Moment.SUBSCRIBE, FaultEvent(topics=tuple(topics))) is not None:
             return
-        connection.send(self._ack(connection, "subscribe", req_id), self._ack_delay_ms)
-        for topic in topics:
-            first = self._first_message(topic)
-            self._subscriptions.add(connection, topic)
-            message = first() if first is not None else None
-            if message is not None:
-                connection.send(message, self._ack_delay_ms)
-
-    def _ack(self, connection: Connection, op: str, req_id: object) -> JsonObject:
-        return positive_control(connection, op, req_id, ret_msg=op if self._category == "spot" else "")
-
-    def _first_message(self, topic: str) -> Callable[[], JsonObject | None] | None:
-        """Return what makes the first data message of a topic, or None for an unknown topic."""
-        kind, _, rest = topic.partition(".")
-        depth, _, depth_symbol = rest.partition(".")
-        symbol = depth_symbol if kind == "orderbook" else rest
-        market = self._exchange.markets.get((self._category, symbol))
-        if market is None:
-            return None
+        refusal = self._refusal(connection, topics)
+        if refusal:
+            answer = negative_control(connection, "subscribe", req_id, refusal)
+            if self._category == OPTION:
+                answer = option_verdict(connection, topics, success=False)
+            connection.send(answer, self._ack_delay_ms)
+            return
+        connection.send(self._ack(connection, "subscribe", req_id, topics), self._ack_delay_ms)
         server_ms = now_ms(self._exchange.clock)
-        if kind == "orderbook" and depth.isdecimal() and int(depth) in INTERVALS_NS:
-            return partial(self._first_book, topic, market, int(depth), server_ms)
-        if kind == "tickers":
-            return partial(self._first_ticker, topic, market, server_ms)
-        return (lambda: None) if kind == "publicTrade" else None
+        for topic in topics:
+            if topic not in self._feeds:
+                self._feeds[topic] = self._table.make(topic, server_ms)
+            self._subscriptions.add(connection, topic)
+            first = self._feeds[topic].first(server_ms)
+            if first is not None:
+                connection.send(first, self._ack_delay_ms)
 
-    def _first_ticker(self, topic: str, market: Market, server_ms: int) -> JsonObject:
-        return self._tickers.setdefault(topic, TickerFeed(market, server_ms)).snapshot(server_ms)
+    def _refusal(self, connection: Connection, topics: list[str]) -> str:
+        """Return why a subscription is refused as a whole, or nothing."""
+        if self._category == "spot" and len(topics) > SPOT_ARGS_MAX:
+            return "args size >10"
+        asked: set[str] = set()
+        for topic in topics:
+            if not self._table.knows(topic):
+                return f"error:handler not found,topic:{topic}"
+            if topic in asked or connection in self._subscriptions.of(topic):
+                return f"error:already subscribed,topic:{topic}"
+            asked.add(topic)
+        return "" if topics else "error:args is empty"
 
-    def _first_book(self, topic: str, market: Market, depth: int, server_ms: int) -> JsonObject:
-        if topic not in self._books:
-            self._books[topic] = BookFeed(market, depth)
-        return self._books[topic].snapshot(server_ms)
+    def _ack(self, connection: Connection, op: str, req_id: object, topics: list[str]) -> JsonObject:
+        if self._category == OPTION:
+            return option_verdict(connection, topics, success=True)
+        return positive_control(connection, op, req_id, ret_msg=op if self._category == "spot" else "")

@@ -16,11 +16,12 @@ RESET_MARGIN_MS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is left of an allowance after a request."""
+    """What is left of an allowance after a request, and how many of its orders were within it."""
 
     limit: int
     remaining: int
     reset_ms: int
+    granted: int
     exceeded: bool
 
     def headers(self) -> dict[str, str]:
@@ -38,24 +39,37 @@ class Allowance:
 
 
 class RollingLimits:
-    """Counters of a rolling second, one per user, endpoint and category."""
+    """Counters of a rolling second, one per user, endpoint and category.
 
-    def __init__(self, clock: Clock) -> None:
+    Parameters
+    ----------
+    clock
+        Measures the second.
+    shared
+        Whether REST and the order socket draw on the same allowance.
+    """
+
+    def __init__(self, clock: Clock, *, shared: bool = True) -> None:
         self._clock = clock
+        self._shared = shared
         self._visits: dict[Hashable, deque[int]] = {}
 
-    def visit(self, bucket: Hashable, limit: int) -> Allowance:
-        """Count a request; one over the limit is not counted and learns when to come back."""
+    def visit(self, bucket: Hashable, limit: int, weight: int = 1, transport: str = "") -> Allowance:
+        """Count a request of ``weight`` orders, as many of them as the allowance still holds.
+
+        What is over the limit is not counted. A request with nothing granted is refused as a whole and learns
+        when to come back; one with a part granted goes on with its first orders.
+        """
         now_ns = self._clock.monotonic_ns()
-        visits = self._visits.setdefault(bucket, deque())
+        visits = self._visits.setdefault((bucket, "" if self._shared else transport), deque())
         while visits and visits[0] <= now_ns - NS_PER_S:
             visits.popleft()
         server_ms = now_ms(self._clock)
-        if len(visits) >= limit:
-            wait_ms = (visits[0] + NS_PER_S - now_ns) // NS_PER_MS + RESET_MARGIN_MS
-            return Allowance(limit, 0, server_ms + wait_ms, exceeded=True)
-        visits.append(now_ns)
-        return Allowance(limit, limit - len(visits), server_ms, exceeded=False)
+        granted = max(0, min(weight, limit - len(visits)))
+        visits.extend([now_ns] * granted)
+        if granted < weight:
+            server_ms += (visits[0] + NS_PER_S - now_ns) // NS_PER_MS + RESET_MARGIN_MS
+        return Allowance(limit, limit - len(visits), server_ms, granted, exceeded=granted == 0 and weight > 0)
 
 
 class AddressLimit:
@@ -77,23 +91,30 @@ class AddressLimit:
         self._ban_ns = int(ban_s * NS_PER_S)
         self._visits: dict[str, deque[int]] = {}
         self._banned_until_ns: dict[str, int] = {}
+        self._all_banned_until_ns = 0
 
     def admits(self, address: str) -> bool:
         """Count a request and tell whether it may pass."""
+        now_ns = self._clock.monotonic_ns()
+        if now_ns < max(self._all_banned_until_ns, self._banned_until_ns.get(address, 0)):
+            return False
         if not self._requests_max:
             return True
-        now_ns = self._clock.monotonic_ns()
-        if now_ns < self._banned_until_ns.get(address, now_ns):
-            return False
         visits = self._visits.setdefault(address, deque())
         while visits and visits[0] <= now_ns - ADDRESS_WINDOW_NS:
             visits.popleft()
         if len(visits) >= self._requests_max:
-            self.ban(address)
+            self._banned_until_ns[address] = now_ns + self._ban_ns
             return False
         visits.append(now_ns)
         return True
 
-    def ban(self, address: str) -> None:
-        """Shut an address out from now on, for the length of a ban."""
-        self._banned_until_ns[address] = self._clock.monotonic_ns() + self._ban_ns
+    def ban_all(self, length_s: float) -> None:
+        """Shut every address out, for a length of time."""
+        self._all_banned_until_ns = self._clock.monotonic_ns() + int(length_s * NS_PER_S)
+
+    def unban(self) -> None:
+        """Forgive every address, and forget what it has asked so far."""
+        self._all_banned_until_ns = 0
+        self._banned_until_ns.clear()
+        self._visits.clear()

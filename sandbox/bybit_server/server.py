@@ -15,24 +15,32 @@ from typing import Final
 
 from aiohttp import web
 
-from sandbox.bybit_server.clock import SystemClock
+from sandbox.bybit_server.accepting import Port
+from sandbox.bybit_server.book_faults import Distortions
+from sandbox.bybit_server.clock import SystemClock, now_ms
 from sandbox.bybit_server.connection import Connection
-from sandbox.bybit_server.control import ControlDoor
+from sandbox.bybit_server.control import ELSEWHERE, ControlDoor
 from sandbox.bybit_server.exchange import Exchange
-from sandbox.bybit_server.faults import FaultBoard
-from sandbox.bybit_server.instruments import LINEAR, SPOT
+from sandbox.bybit_server.faults import FaultBoard, Moment
+from sandbox.bybit_server.instruments import CATEGORIES
+from sandbox.bybit_server.levers import Plant
+from sandbox.bybit_server.network import Line, Network
 from sandbox.bybit_server.options import SandboxOptions
 from sandbox.bybit_server.private_stream import PrivateStream
 from sandbox.bybit_server.public_stream import PublicStream
+from sandbox.bybit_server.public_topics import STATUS_CATEGORY
 from sandbox.bybit_server.rate_limit import AddressLimit, RollingLimits
 from sandbox.bybit_server.rest import MOUNT_PREFIX, RestDoor
+from sandbox.bybit_server.stream_control import IDLE_MAX_S, idle_limit_s
+from sandbox.bybit_server.switchboard import Switchboard
 from sandbox.bybit_server.trade_stream import TradeStream
 from sandbox.bybit_server.wire_log import WireLog
 
-PUBLIC_CATEGORIES: Final = (LINEAR, SPOT, "inverse", "option")
+PUBLIC_CATEGORIES: Final = (*CATEGORIES, STATUS_CATEGORY)
 SHUTDOWN_S: Final = 0.2
 CLOSE_HANDSHAKE_S: Final = 1.0
 MESSAGE_BYTES_MAX: Final = 1 << 20
+CONTROL_BYTES_MAX: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,40 +72,58 @@ class BybitServer:
             balances=options.balances,
         )
         exchange = self.exchange
-        faults = FaultBoard(Random(f"{options.seed}.faults"))  # noqa: S311 - replayable chance, not secrets
-        log = WireLog()
-        limits = RollingLimits(clock)
+        self._faults = FaultBoard(Random(f"{options.seed}.faults"))  # noqa: S311 - replayable chance
+        self._network = Network(clock)
+        self._switchboard = Switchboard(clock)
+        log = WireLog(clock)
+        limits = RollingLimits(clock, shared=options.shared_allowance)
         addresses = AddressLimit(clock, options.address_requests_max, options.address_ban_s)
         ack_ms = options.stream_ack_delay_ms
-        rest_ack_s = options.rest_ack_delay_ms / 1000
         self._rest = RestDoor(
             exchange=exchange,
             limits=limits,
             addresses=addresses,
-            faults=faults,
+            faults=self._faults,
+            network=self._network,
             log=log,
-            ack_delay_s=rest_ack_s,
+            ack_delay_s=options.rest_ack_delay_ms / 1000,
         )
-        self._public = {name: PublicStream(exchange, name, faults, ack_ms) for name in PUBLIC_CATEGORIES}
-        self._private = PrivateStream(exchange, faults, ack_ms, options.private_push_delay_ms)
+        distortions = {name: Distortions(clock) for name in PUBLIC_CATEGORIES}
+        self._public = {
+            name: PublicStream(exchange, name, self._faults, ack_ms, distortions[name])
+            for name in PUBLIC_CATEGORIES
+        }
+        self._private = PrivateStream(exchange, self._faults, ack_ms, options.private_push_delay_ms)
         self._trade = TradeStream(
-            exchange=exchange, limits=limits, faults=faults, log=log, ack_delay_ms=ack_ms
+            exchange=exchange, limits=limits, faults=self._faults, log=log, ack_delay_ms=ack_ms
         )
-        self._control = ControlDoor(
-            exchange=exchange,
+        self._port = Port(self._network)
+        plant = Plant(
             clock=clock,
-            faults=faults,
-            log=log,
-            private=self._private,
-            public=tuple(self._public.values()),
+            faults=self._faults,
+            addresses=addresses,
+            network=self._network,
+            switchboard=self._switchboard,
+            distortions=distortions,
+            public=self._public,
+            port=self._port,
         )
-        self._connections: set[Connection] = set()
+        self._control = ControlDoor(exchange, plant, log)
+
+    async def listen(self, runner: web.AppRunner, host: str, port: int) -> int:
+        """Open the clients' port in front of a runner of ``venue_app``; return its number."""
+        await runner.setup()
+        return await self._port.listen(runner, host, port)
+
+    def know_control_url(self, url: str) -> None:
+        """Learn where the control plane is: a redirection leads there unless it names an address."""
+        self._rest.elsewhere_url = url + ELSEWHERE
 
     def venue_app(self) -> web.Application:
         """Return the application of the clients' port."""
-        app = web.Application()
+        app = web.Application(middlewares=[self._port.note_busy])
         for prefix in ("", MOUNT_PREFIX):
-            app.router.add_get(f"{prefix}/v5/public/{{category}}", self._serve_public)
+            app.router.add_get(f"{prefix}/v5/public/{{category:.+}}", self._serve_public)
             app.router.add_get(f"{prefix}/v5/private", self._serve_private)
             app.router.add_get(f"{prefix}/v5/trade", self._serve_trade)
         app.router.add_route("*", "/{tail:.*}", self._rest.handle)
@@ -105,7 +131,7 @@ class BybitServer:
 
     def control_app(self) -> web.Application:
         """Return the application of the control port."""
-        app = web.Application()
+        app = web.Application(client_max_size=CONTROL_BYTES_MAX)
         app.add_routes(self._control.routes())
         return app
 
@@ -113,30 +139,46 @@ class BybitServer:
         """Let time pass in the venue, and push what has changed, until cancelled."""
         while True:
             self.exchange.advance()
+            self.exchange.price_history.observe(self.exchange.markets.values(), now_ms(self._clock))
             for stream in self._public.values():
                 stream.poll()
+            self._switchboard.poll()
             await asyncio.sleep(self._options.step_ms / 1000)
 
-    def cut_all(self) -> None:
-        """Cut every WebSocket."""
-        for connection in list(self._connections):
-            connection.abort()
+    def close(self) -> None:
+        """Stop listening, let go of everything that is held, and cut every WebSocket."""
+        self._port.close()
+        self._network.heal()
+        self._switchboard.heal()
+        self._switchboard.close("")
 
     @contextlib.asynccontextmanager
     async def _connection(
-        self, request: web.Request
+        self, request: web.Request, stream: str
     ) -> AsyncIterator[tuple[web.WebSocketResponse, Connection]]:
         socket = web.WebSocketResponse(
-            timeout=CLOSE_HANDSHAKE_S, autoping=False, compress=False, max_msg_size=MESSAGE_BYTES_MAX
+            timeout=CLOSE_HANDSHAKE_S,
+            autoping=False,
+            autoclose=False,
+            compress=False,
+            max_msg_size=MESSAGE_BYTES_MAX,
         )
         await socket.prepare(request)
-        connection = Connection(socket, request, self.exchange.ids.connection_id(), self._clock)
-        self._connections.add(connection)
+        target = stream.partition(".")[0]
+        connection = Connection(
+            socket,
+            request,
+            self.exchange.ids.connection_id(),
+            self._clock,
+            line=Line(self._network, "trade" if target == "trade" else ""),
+            answers_ping=lambda: self._faults.strike(target, Moment.PING) is None,
+        )
+        self._switchboard.enter(connection, stream)
         writer = asyncio.create_task(connection.write_forever())
         try:
             yield socket, connection
         finally:
-            self._connections.discard(connection)
+            self._switchboard.leave(connection)
             writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await writer
@@ -144,20 +186,21 @@ class BybitServer:
                 await socket.close()
 
     async def _serve_public(self, request: web.Request) -> web.StreamResponse:
-        stream = self._public.get(request.match_info["category"])
+        category = request.match_info["category"]
+        stream = self._public.get(category)
         if stream is None:
             return web.Response(status=404)
-        async with self._connection(request) as (socket, connection):
-            await stream.serve(connection)
+        async with self._connection(request, f"public.{category}") as (socket, connection):
+            await stream.serve(connection, IDLE_MAX_S)
         return socket
 
     async def _serve_private(self, request: web.Request) -> web.StreamResponse:
-        async with self._connection(request) as (socket, connection):
+        async with self._connection(request, "private") as (socket, connection):
             await self._private.serve(connection, _idle_s(request))
         return socket
 
     async def _serve_trade(self, request: web.Request) -> web.StreamResponse:
-        async with self._connection(request) as (socket, connection):
+        async with self._connection(request, "trade") as (socket, connection):
             await self._trade.serve(connection, _idle_s(request))
         return socket
 
@@ -170,19 +213,22 @@ async def running_server(options: SandboxOptions | None = None) -> AsyncIterator
     venue = web.AppRunner(server.venue_app(), access_log=None, shutdown_timeout=SHUTDOWN_S)
     control = web.AppRunner(server.control_app(), access_log=None, shutdown_timeout=SHUTDOWN_S)
     try:
-        venue_port = await _listen(venue, chosen.host, chosen.rest_port)
+        venue_port = await server.listen(venue, chosen.host, chosen.rest_port)
         control_port = await _listen(control, "127.0.0.1", chosen.control_port)
+        control_url = f"http://127.0.0.1:{control_port}"
+        server.know_control_url(control_url)
         life = asyncio.create_task(server.live())
+        life.add_done_callback(_report_death)
         try:
             yield RunningServer(
                 rest_url=f"http://{chosen.host}:{venue_port}",
                 ws_url=f"ws://{chosen.host}:{venue_port}",
-                control_url=f"http://127.0.0.1:{control_port}",
+                control_url=control_url,
                 exchange=server.exchange,
             )
         finally:
             life.cancel()
-            server.cut_all()
+            server.close()
             with contextlib.suppress(asyncio.CancelledError):
                 await life
     finally:
@@ -224,9 +270,12 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
 
 
 def _idle_s(request: web.Request) -> float:
-    """Return how long a socket may be silent, as its address asks (30 s to 10 min, by default 10 min)."""
-    text = request.query.get("max_active_time", "10m")
-    number, unit = text[:-1], text[-1:]
-    if not number.isdecimal() or unit not in {"s", "m"}:
-        return 600.0
-    return float(min(600, max(30, int(number) * (60 if unit == "m" else 1))))
+    return idle_limit_s(request.query.get("max_active_time", ""))
+
+
+def _report_death(life: asyncio.Task[None]) -> None:
+    """Say at once that the venue has stopped: its doors would go on answering from a world that stands still."""
+    error = None if life.cancelled() else life.exception()
+    if error is not None:
+        context = {"message": "the venue has stopped", "exception": error, "task": life}
+        life.get_loop().call_exception_handler(context)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
+
+from Crypto.Hash import SHA256
+from Crypto.PublicKey import RSA
+from Crypto.Signature import pkcs1_15
 
 from sandbox.bybit_server.accounts import Credentials
 from sandbox.bybit_server.refusal import RefusalError, parameter_error
@@ -17,6 +23,24 @@ EARLY_MS_MAX: Final = 1000
 def sign(secret: str, payload: str) -> str:
     """Return the lower-case hexadecimal HMAC-SHA256 of a payload."""
     return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+
+
+@cache
+def public_key(pem: str) -> RSA.RsaKey:
+    """Return the RSA key of a PEM text; ``ValueError`` if there is none in it."""
+    return RSA.import_key(pem)
+
+
+def verifies(credentials: Credentials, payload: str, signature: str) -> bool:
+    """Tell whether a signature is its key's: HMAC-SHA256 in hexadecimal, or RSASSA-PKCS1-v1_5 in base64."""
+    if not credentials.public_key_pem:
+        return hmac.compare_digest(sign(credentials.secret, payload).encode(), signature.encode())
+    verifier = pkcs1_15.new(public_key(credentials.public_key_pem))
+    try:
+        verifier.verify(SHA256.new(payload.encode()), base64.b64decode(signature, validate=True))
+    except ValueError:
+        return False
+    return True
 
 
 def rest_payload(timestamp: str, key: str, recv_window: str, tail: str) -> str:
@@ -77,7 +101,7 @@ def authenticate(
     if credentials is None:
         raise RefusalError(10003, "API key is invalid.")
     payload = rest_payload(timestamp, key, recv_window, tail)
-    if not hmac.compare_digest(sign(credentials.secret, payload).encode(), signature.encode()):
+    if not verifies(credentials, payload, signature):
         raise RefusalError(10004, f"error sign! origin_string[{payload}]")
     return credentials
 
@@ -100,8 +124,6 @@ def authenticate_stream(args: object, keys: Mapping[str, Credentials], server_ms
     credentials = keys.get(key)
     if credentials is None:
         raise RefusalError(10003, "API key is invalid.")
-    if not hmac.compare_digest(
-        sign(credentials.secret, stream_payload(expires)).encode(), signature.encode()
-    ):
+    if not verifies(credentials, stream_payload(expires), signature):
         raise RefusalError(10004, "error sign!")
     return credentials

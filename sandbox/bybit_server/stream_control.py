@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from sandbox.bybit_server.connection import Connection
 from sandbox.bybit_server.fields import JsonObject
+
+IDLE_MIN_S: Final = 30.0
+IDLE_MAX_S: Final = 600.0
 
 
 class Subscriptions:
@@ -80,3 +84,22 @@ def _control(connection: Connection, op: str, req_id: object, ret_msg: str, *, s
         message["req_id"] = req_id
     message["op"] = op
     return message
+
+
+def option_verdict(connection: Connection, topics: list[str], *, success: bool) -> JsonObject:
+    """Return the option stream's answer to a subscription, which has a shape of its own."""
+    told: JsonObject = {"failTopics": [] if success else topics, "successTopics": topics if success else []}
+    return {"success": success, "conn_id": connection.conn_id, "data": told, "type": "COMMAND_RESP"}
+
+
+def option_pong(server_ms: int) -> JsonObject:
+    """Return the option stream's pong."""
+    return {"args": [str(server_ms)], "op": "pong"}
+
+
+def idle_limit_s(text: str) -> float:
+    """Return how long a socket may be silent, as ``max_active_time`` asks: ``30s`` to ``10m``, by default 10 min."""
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdecimal()) or unit not in {"s", "m"}:
+        return IDLE_MAX_S
+    return min(IDLE_MAX_S, max(IDLE_MIN_S, float(int(number) * (60 if unit == "m" else 1))))

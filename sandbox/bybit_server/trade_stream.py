@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from sandbox.bybit_server.accounts import Credentials
@@ -9,13 +10,16 @@ from sandbox.bybit_server.clock import now_ms
 from sandbox.bybit_server.connection import Connection
 from sandbox.bybit_server.endpoints import STREAM_OPERATIONS
 from sandbox.bybit_server.exchange import Exchange
-from sandbox.bybit_server.faults import AFTER, BEFORE, Fault, FaultBoard
-from sandbox.bybit_server.fields import Fields, JsonObject
+from sandbox.bybit_server.faults import Fault, FaultBoard, FaultEvent, Moment
+from sandbox.bybit_server.fields import Fields, JsonObject, ext_info_of
+from sandbox.bybit_server.push_faults import cut_short, damaged, encode
 from sandbox.bybit_server.rate_limit import RollingLimits
 from sandbox.bybit_server.refusal import RefusalError, parameter_error
+from sandbox.bybit_server.rest import orders_named
 from sandbox.bybit_server.signature import authenticate_stream, check_time_window
+from sandbox.bybit_server.signed_call import signed_call
 from sandbox.bybit_server.stream_control import decode_message
-from sandbox.bybit_server.wire_log import WireEntry, WireLog
+from sandbox.bybit_server.wire_log import Arrival, WireLog
 
 REQ_ID_LENGTH_MAX: Final = 36
 
@@ -33,51 +37,85 @@ class TradeStream:
         self._ack_delay_ms = ack_delay_ms
 
     async def serve(self, connection: Connection, idle_s: float) -> None:
-        """Talk to one client until it leaves."""
+        """Talk to one client until it leaves; a message held up holds up those behind it."""
         visit = _Visit()
         while (text := await connection.read(idle_s)) is not None:
             message = decode_message(connection, text)
             if message is not None:
-                self._on_message(connection, visit, message, text)
+                await self._on_message(connection, visit, message, text)
 
-    def _on_message(self, connection: Connection, visit: _Visit, message: JsonObject, text: str) -> None:
+    async def _on_message(
+        self, connection: Connection, visit: _Visit, message: JsonObject, text: str
+    ) -> None:
         op = str(message.get("op"))
-        req_id = message.get("reqId")
         if op == "ping":
-            stamp = str(now_ms(self._exchange.clock))
-            pong: JsonObject = {"retCode": 0, "retMsg": "OK", "op": "pong", "data": [stamp]}
-            connection.send({**_echo(message), **pong, "connId": connection.conn_id}, self._ack_delay_ms)
+            self._pong(connection, message)
             return
         if op == "auth":
             code, reason = self._authenticate(visit, message.get("args"))
             answer = {**_echo(message), "retCode": code, "retMsg": reason, "op": "auth"}
             connection.send({**answer, "connId": connection.conn_id}, self._ack_delay_ms)
             return
-        link_id = _link_id(message)
-        before = self._faults.strike("trade", when=BEFORE, method="WS", path=op, link_id=link_id)
-        if before is not None and self._misbehave(connection, message, before):
-            self._record(op, text, None, applied=False, answered=before.act == "retCode")
-            return
+        header = message.get("header")
+        sent = (
+            {str(name).lower(): str(value) for name, value in header.items()}
+            if isinstance(header, dict)
+            else {}
+        )
+        arrival = self._log.arrived("trade", "WS", op, sent, text)
+        event = _event(op, message)
+        before = self._struck(Moment.BEFORE, event, arrival)
+        if before is not None:
+            await asyncio.sleep(before.details.delay_s)
+            stand_in = self._frame(
+                connection, message, (before.details.ret_code, before.details.ret_text), {}, {}
+            )
+            if self._misbehave(connection, stand_in, before):
+                arrival.answered = before.act == "retCode"
+                return
+        times = 2 if before is not None and before.act == "dup" else 1
+        for _ in range(times):
+            self._apply_and_answer(connection, visit, message, event, arrival)
+
+    def _apply_and_answer(
+        self, connection: Connection, visit: _Visit, message: JsonObject, event: FaultEvent, arrival: Arrival
+    ) -> None:
         header: JsonObject = {}
         try:
-            data = self._apply(visit, op, req_id, message, header)
+            data = self._apply(visit, event.path, message.get("reqId"), message, header)
             code, reason = 0, "OK"
         except RefusalError as refusal:
             data, code, reason = {}, refusal.code, refusal.text
-        after = self._faults.strike("trade", when=AFTER, method="WS", path=op, link_id=link_id)
-        spoiled = after is not None and self._misbehave(connection, message, after)
-        self._record(op, text, code, applied=True, answered=not spoiled)
+        arrival.applied += 1
+        arrival.ret_code = code
+        answer = self._frame(connection, message, (code, reason), data, header)
+        after = self._struck(Moment.AFTER, event, arrival)
+        spoiled = after is not None and self._misbehave(connection, answer, after)
+        arrival.answered = not spoiled
         if not spoiled:
-            delay_ms = self._ack_delay_ms + (after.delay_s * 1000 if after is not None else 0.0)
-            connection.send(self._frame(connection, message, (code, reason), data, header), delay_ms)
+            late_ms = after.details.delay_s * 1000 if after is not None else 0.0
+            connection.send(answer, self._ack_delay_ms + late_ms)
+
+    def _pong(self, connection: Connection, message: JsonObject) -> None:
+        if self._faults.strike("trade", Moment.PING) is not None:
+            return
+        stamp = str(now_ms(self._exchange.clock))
+        pong: JsonObject = {"retCode": 0, "retMsg": "OK", "op": "pong", "data": [stamp]}
+        connection.send({**_echo(message), **pong, "connId": connection.conn_id}, self._ack_delay_ms)
 
     def _authenticate(self, visit: _Visit, args: object) -> tuple[int, str]:
         if visit.caller is not None:
             return 20001, "Repeat auth"
+        fault = self._faults.strike("trade", Moment.AUTH)
+        if fault is not None:
+            return fault.details.ret_code, fault.details.ret_text
         try:
-            visit.caller = authenticate_stream(args, self._exchange.keys, now_ms(self._exchange.clock))
+            server_ms = now_ms(self._exchange.clock)
+            caller = authenticate_stream(args, self._exchange.keys, server_ms)
+            self._exchange.key_ring.rights(caller.key).refuse_if_dead(server_ms)
         except RefusalError as refusal:
             return refusal.code, refusal.text
+        visit.caller = caller
         return 0, "OK"
 
     def _apply(
@@ -98,12 +136,8 @@ class TradeStream:
         if not isinstance(args, list) or len(args) != 1 or not isinstance(args[0], dict):
             raise parameter_error("params error: args invalid")
         fields = Fields(args[0])
-        category = fields.text("category")
-        bucket = (visit.caller.uid, endpoint.path, category)
-        allowance = self._limits.visit(bucket, endpoint.limit(category))
-        header.update(allowance.headers())
-        allowance.refuse_if_exceeded()
-        return endpoint.answer(self._exchange, self._exchange.accounts[visit.caller.uid], fields)
+        self._exchange.notices.refuse_if_closed()
+        return signed_call(self._exchange, self._limits, endpoint, visit.caller, fields, header, "trade")
 
     def _frame(
         self,
@@ -120,40 +154,44 @@ class TradeStream:
             "retMsg": verdict[1],
             "op": message.get("op"),
             "data": data,
-            "retExtInfo": {},
+            "retExtInfo": ext_info_of(data),
             "header": {**header, "Traceid": self._exchange.ids.trace_id(), "Timenow": stamp},
             "connId": connection.conn_id,
         }
 
-    def _misbehave(self, connection: Connection, message: JsonObject, fault: Fault) -> bool:
+    def _misbehave(self, connection: Connection, answer: JsonObject, fault: Fault) -> bool:
         """Do what a rule says; tell whether that replaces the normal answer."""
+        details = fault.details
+        late_ms = self._ack_delay_ms
+        if fault.moment is Moment.AFTER:
+            late_ms += details.delay_s * 1000
         match fault.act:
             case "drop":
-                return True
+                pass
             case "reset":
                 connection.abort()
-                return True
+            case "close":
+                connection.close(details.close_code or 1001)
             case "retCode":
-                answer = self._frame(connection, message, (fault.ret_code, fault.ret_msg), {}, {})
-                connection.send(answer, self._ack_delay_ms + fault.delay_s * 1000)
-                return True
-            case "status" | "body_raw":
-                connection.send_text(fault.body_raw, self._ack_delay_ms)
-                return True
+                lie = {**answer, "retCode": details.ret_code, "retMsg": details.ret_text, "data": {}}
+                connection.send(lie, late_ms)
+            case "body_raw":
+                connection.send_text(details.body_raw, late_ms)
+            case "frame_raw" | "frame_hex":
+                connection.send_frame(details.frame, late_ms, binary=details.binary)
+            case "truncate":
+                connection.send_frame(cut_short(encode(answer), details.bytes_kept), late_ms)
+            case "corrupt":
+                connection.send_frame(damaged(encode(answer)), late_ms)
             case _:
                 return False
+        return True
 
-    def _record(self, op: str, text: str, code: int | None, *, applied: bool, answered: bool) -> None:
-        self._log.add(
-            WireEntry(
-                time_ms=now_ms(self._exchange.clock),
-                path=op,
-                raw=text,
-                ret_code=code,
-                applied=applied,
-                answered=answered,
-            )
-        )
+    def _struck(self, moment: Moment, event: FaultEvent, arrival: Arrival) -> Fault | None:
+        fault = self._faults.strike("trade", moment, event)
+        if fault is not None:
+            arrival.faults.append(fault.name)
+        return fault
 
 
 class _Visit:
@@ -179,7 +217,8 @@ def _echo(message: JsonObject) -> JsonObject:
     return {"reqId": message["reqId"]} if message.get("reqId") is not None else {}
 
 
-def _link_id(message: JsonObject) -> str:
+def _event(op: str, message: JsonObject) -> FaultEvent:
     args = message.get("args")
     first = args[0] if isinstance(args, list) and args else None
-    return str(first.get("orderLinkId") or "") if isinstance(first, dict) else ""
+    links, symbols = orders_named(first) if isinstance(first, dict) else ((), ())
+    return FaultEvent(method="WS", path=op, link_ids=links, symbols=symbols)

@@ -41,6 +41,7 @@ def _order(order: Order) -> JsonObject:
         "orderId": order.order_id,
         "orderLinkId": order.link_id,
         "side": order.side.value,
+        "positionIdx": order.position_idx,
         "orderType": order.order_type,
         "timeInForce": order.tif.value,
         "qty": short(order.qty),
@@ -69,6 +70,7 @@ def _execution(execution: Execution) -> JsonObject:
         "price": short(execution.px),
         "fee": short(execution.fee),
         "feeCoin": execution.fee_coin,
+        "execType": execution.kind,
         "isMaker": execution.is_maker,
         "execTime": str(execution.time_ms),
     }

@@ -186,3 +186,39 @@ def test_a_secret_shows_itself_to_nobody(tmp_path: Path):
     shown = f"{settings!r} {[asdict(row) for row in effective(settings)]}"
     assert SECRET not in shown
     assert KEY not in shown
+
+
+PEM = (
+    "-----BEGIN PRIVATE KEY-----\n"
+    + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n" * 4
+    + "AAAA==\n-----END PRIVATE KEY-----\n"
+)
+
+
+def test_a_private_key_from_the_environment_and_from_a_file(tmp_path: Path):
+    settings = load(tmp_path, environ=dict(zip(NAMES, (KEY, PEM), strict=True)), profile="testnet")
+    assert settings.require().api_secret.reveal() == PEM
+    key_file = tmp_path / "key"
+    key_file.write_text(f"{KEY}\n{PEM}")
+    key_file.chmod(0o600)
+    settings = load(tmp_path, f'[venue]\napi_key_file = "{key_file}"', profile="testnet")
+    assert settings.require().api_key.reveal() == KEY
+    assert settings.require().api_secret.reveal() == PEM
+
+
+@pytest.mark.parametrize(
+    ("key", "pem", "code"),
+    [
+        (KEY, PEM.replace("BEGIN ", "BEGIN ENCRYPTED "), "SECRET_FORM"),
+        (KEY, PEM[:60], "SECRET_FORM"),
+        (KEY, PEM.replace("MIIE", "MI!E"), "SECRET_FORM"),
+        (KEY[:5], PEM, "SECRET_LENGTH"),
+        ("", PEM, "SECRET_EMPTY"),
+    ],
+)
+def test_what_is_wrong_with_a_private_key_is_said_without_showing_it(tmp_path: Path, key, pem, code):
+    problem = only(
+        problems_of(tmp_path, environ=dict(zip(NAMES, (key, pem), strict=True)), profile="testnet")
+    )
+    assert problem.code == code
+    assert "MIIE" not in problem.line()

@@ -84,10 +84,105 @@ def test_durations_need_their_unit_and_range(tmp_path: Path, value: str):
         ('[control]\nhost = "localhost"\n', "API_BIND"),
         ("[control]\nport = 70000\n", "CONFIG_NUMBER"),
         ("[timings]\nabsence_rounds = 1\n", "CONFIG_NUMBER"),
+        ("[market]\nbook_depth = 500\n", "CONFIG_NUMBER"),
+        ('[venue]\norder_entry = "ws"\n', "CONFIG_CHOICE"),
+        ('[venue]\nposition_mode = "both"\n', "CONFIG_CHOICE"),
+        ("[venue]\ndcp_window_s = 2\n", "CONFIG_NUMBER"),
+        ("[venue]\ndcp_window_s = 301\n", "CONFIG_NUMBER"),
+        ('[venue]\ndcp_window_s = "10"\n', "CONFIG_NUMBER"),
+        ("[sentinel]\nsilence_s_max = 2\n", "CONFIG_CONFLICT"),
+        ("[sentinel]\nsilence_s_max = 61\n", "CONFIG_CONFLICT"),
+        ("[references]\npoll_s = 0\n", "CONFIG_NUMBER"),
+        ("[limits]\nreferences_min = 9\n", "CONFIG_NUMBER"),
+        ("[limits]\nreference_gap_bps_max = 0\n", "CONFIG_NUMBER"),
     ],
 )
 def test_each_other_kind_has_its_error(tmp_path: Path, text: str, code: str):
     assert only(problems_of(tmp_path, text)).code == code
+
+
+@pytest.mark.parametrize("value", ['"false"', '"true"', "1", "0", '"yes"', '"on"', "[true]", '""'])
+def test_booleans_are_two_bare_words(tmp_path: Path, value: str):
+    problem = only(problems_of(tmp_path, f"[sentinel]\nenabled = {value}\n"))
+    assert (problem.code, problem.allowed) == ("CONFIG_BOOL", "true or false, without quotes")
+    assert problem.where.endswith("extra.toml:2")
+
+
+@pytest.mark.parametrize("value", ["yes", "on", "True", "FALSE"])
+def test_other_words_for_a_boolean_are_no_toml(tmp_path: Path, value: str):
+    assert only(problems_of(tmp_path, f"[sentinel]\nenabled = {value}\n")).code == "CONFIG_SYNTAX"
+    in_environment = only(problems_of(tmp_path, environ={"EXECUTOR_SENTINEL__ENABLED": value}))
+    assert (in_environment.code, in_environment.where) == (
+        "CONFIG_BOOL",
+        "environment EXECUTOR_SENTINEL__ENABLED",
+    )
+
+
+def test_booleans_of_both_sources(tmp_path: Path):
+    assert load(tmp_path, "[venue]\nallow_unbound_key = true # for once\n").venue.allow_unbound_key is True
+    settings = load(tmp_path, environ={"EXECUTOR_SENTINEL__ENABLED": "false"})
+    assert settings.sentinel.enabled is False
+    assert {row.key: row.value for row in effective(settings)}["sentinel.enabled"] == "false"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"binance"',
+        "3",
+        "[3]",
+        "[1.5]",
+        "[[]]",
+        '["Binance"]',
+        '["bybit"]',
+        '["okx", "okx"]',
+        '["okx", "bin ance"]',
+        '["okx", ""]',
+        '["okx,kraken"]',
+        str([f"exchange{number}" for number in range(9)]),
+    ],
+)
+def test_lists_hold_few_different_words(tmp_path: Path, value: str):
+    problem = only(problems_of(tmp_path, f"[references]\nexchanges = {value}\n"))
+    assert problem.code == "CONFIG_LIST"
+    assert problem.where.endswith("extra.toml:2")
+    assert "at most 8" in problem.allowed
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "expected"),
+    [
+        ('["binance", "okx"]', {}, ("binance", "okx")),
+        ('[\n  "binance",\n]', {}, ("binance",)),
+        ("[]", {}, ()),
+        ("[]", {"EXECUTOR_REFERENCES__EXCHANGES": "okx,kraken"}, ("okx", "kraken")),
+        ('["okx"]', {"EXECUTOR_REFERENCES__EXCHANGES": ""}, ()),
+    ],
+)
+def test_lists_of_both_sources(tmp_path: Path, text: str, environ: dict[str, str], expected: tuple[str, ...]):
+    settings = load(tmp_path, f"[references]\nexchanges = {text}\n", environ)
+    assert settings.references.exchanges == expected
+    shown = {row.key: row.value for row in effective(settings)}["references.exchanges"]
+    assert shown == (", ".join(expected) or "none")
+
+
+def test_demo_takes_no_orders_over_a_connection(tmp_path: Path):
+    text = '[venue]\norder_entry = "websocket"\n'
+    problem = only(problems_of(tmp_path, text, profile="demo"))
+    assert (problem.code, problem.got) == ("CONFIG_CONFLICT", "demo and websocket")
+    assert "executor.mode (" in problem.where
+    assert "venue.order_entry (" in problem.where
+    assert load(tmp_path, text, profile="testnet").venue.order_entry == "websocket"
+
+
+@pytest.mark.parametrize("value", ["1", "50", "200", "1000"])
+def test_every_depth_the_venue_streams_may_be_read(tmp_path: Path, value: str):
+    assert load(tmp_path, f"[market]\nbook_depth = {value}\n").market.book_depth == int(value)
+
+
+@pytest.mark.parametrize("value", ["0", "3", "300"])
+def test_the_window_of_the_venue_is_off_or_in_its_range(tmp_path: Path, value: str):
+    assert load(tmp_path, f"[venue]\ndcp_window_s = {value}\n").venue.dcp_window_s == int(value)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +212,12 @@ def test_each_other_kind_has_its_error(tmp_path: Path, text: str, code: str):
             "timings.absence_margin_s",
             "timings.recv_window_ms",
         ),
+        (
+            "[limits]\nsecond_opinion_age_s_max = 1\n",
+            "limits.second_opinion_age_s_max",
+            "references.poll_s",
+        ),
+        ("[limits]\nreferences_min = 3\n", "limits.references_min", "references.exchanges"),
     ],
 )
 def test_contradictions_name_both_keys(tmp_path: Path, text: str, first: str, second: str):

@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-from executor.domain.events import Stream, StreamChanged
 from executor.domain.order_state import ChildStatus
 from executor.domain.parent_state import ParentStatus
 from executor.engine.state import worst_case_qty
@@ -63,6 +62,11 @@ def ledger_is_the_sum_of_what_was_executed(rig: Rig) -> None:
     for name, qty in booked.items():
         ledger = state.ledgers.get(name)
         assert (ledger.net_qty if ledger else Decimal(0)) == qty, name
+    assert (
+        not set(state.ledgers)
+        - set(booked)
+        - {name for name, each in state.ledgers.items() if not each.net_qty}
+    )
 
 
 ALWAYS = (
@@ -81,8 +85,8 @@ def check_always(rig: Rig) -> None:
 
 def heal_and_check(rig: Rig, look=lambda: None) -> None:
     """Everything is answered honestly for some minutes; then nothing may be left unexplained."""
-    rig.send(StreamChanged(at_ns=0, stream=Stream.PUBLIC, live=True, detail=""))
-    rig.send(StreamChanged(at_ns=0, stream=Stream.PRIVATE, live=True, detail=""))
+    rig.say("elsewhere", None)
+    rig.streams_live()
     rig.open_market(warmup_s=1)
     for _ in range(60):
         rig.settle()

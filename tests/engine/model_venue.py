@@ -4,10 +4,10 @@ It holds orders and executions, answers commands with events, and keeps what it 
 which a test delivers in any order, twice, or never.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from executor.domain.commands import CancelOrder, PlaceOrder, QueryOrder, Reconcile
+from executor.domain.commands import CancelOrder, PlaceOrder, QueryOrder, Reconcile, ReplaceOrder
 from executor.domain.events import (
     CancelAcked,
     CancelFoundNothing,
@@ -18,6 +18,8 @@ from executor.domain.events import (
     OrderUpdated,
     PositionReport,
     Reconciled,
+    ReplaceAcked,
+    ReplaceRejected,
     VenueStatus,
 )
 from executor.domain.fills import Fill
@@ -31,6 +33,7 @@ class VenueOrder:
     status: VenueStatus = VenueStatus.NEW
     executed: Decimal = Decimal(0)
     version: int = 1
+    amends: int = 0
     executions: list[Fill] = field(default_factory=list)
 
     @property
@@ -120,6 +123,28 @@ class ModelVenue:
             venue_order_id=entry.venue_order_id,
             sent_sha256="",
         )
+
+    def amend(self, command: ReplaceOrder) -> bool:
+        """Put new terms into force, unless the order is done or filled beyond them; a no-op is refused too."""
+        new = command.approved.order
+        entry = self.orders.get(new.client_order_id)
+        if entry is None or not entry.is_open or new.qty <= entry.executed:
+            return False
+        assert (new.qty, new.px) != (entry.order.qty, entry.order.px), "amend that changes nothing"
+        entry.order = replace(entry.order, qty=new.qty, px=new.px)
+        entry.amends += 1
+        entry.version += 1
+        self.tell(entry)
+        return True
+
+    def answer_replace(self, command: ReplaceOrder, *, now_ns: int) -> Event:
+        name = command.approved.order.client_order_id
+        entry = self.orders.get(name)
+        gone = entry is None or not entry.is_open
+        if self.amend(command):
+            return ReplaceAcked(at_ns=0, client_order_id=name)
+        code = 110001 if gone else 110064
+        return ReplaceRejected(at_ns=0, client_order_id=name, code=code, text="no", gone=gone)
 
     def answer_cancel(self, command: CancelOrder, *, now_ns: int) -> Event:
         entry = self.orders.get(command.client_order_id)

@@ -11,6 +11,7 @@ from executor.domain.commands import (
     QueryOrder,
     RaiseAlert,
     Reconcile,
+    ReplaceOrder,
     Reply,
     SetTimer,
 )
@@ -19,10 +20,12 @@ from executor.domain.events import (
     EngineStarted,
     Event,
     InstrumentLoaded,
+    ReferenceUpdated,
     Stream,
     StreamChanged,
     TimerFired,
 )
+from executor.domain.instrument import Instrument
 from executor.domain.limits import Limits, Timings
 from executor.domain.timeline import NS_PER_S
 from executor.engine.engine import Engine
@@ -34,9 +37,21 @@ from tests.engine.model_venue import ModelVenue
 class Rig:
     """An engine, a model venue, and a clock that a test moves."""
 
-    def __init__(self, limits: Limits | None = None, timings: Timings | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        timings: Timings | None = None,
+        *,
+        rules: Instrument | None = None,
+        position_idx: int = 0,
+        sentinel_required: bool = False,
+    ) -> None:
         self.engine = Engine()
         self.venue = ModelVenue()
+        self.rules = rules or instrument()
+        self.sentinel_required = sentinel_required
+        if position_idx:
+            self.venue.opening = {(self.rules.symbol, index): Decimal(0) for index in (1, 2)}
         self.now_ns = T0
         self.timers: dict[str, int] = {}
         self.pending: list[Command] = []
@@ -47,6 +62,8 @@ class Rig:
         self.timings = timings or Timings()
         self.mid = Decimal(50_000)
         self.traded = Decimal(0)
+        self.opinion = True
+        self.band: dict[str, Decimal] = {}
         self.start()
 
     def start(self) -> None:
@@ -59,6 +76,7 @@ class Rig:
                 venue="model",
                 limits=self.limits,
                 timings=self.timings,
+                sentinel_required=self.sentinel_required,
                 seed=1,
             )
         )
@@ -71,12 +89,20 @@ class Rig:
 
     def open_market(self, warmup_s: int = 12) -> None:
         """Make everything ready for trading: rules, streams, reconciliation, a warm book."""
-        self.send(InstrumentLoaded(at_ns=0, instrument=instrument()))
-        self.send(StreamChanged(at_ns=0, stream=Stream.PUBLIC, live=True, detail=""))
-        self.send(StreamChanged(at_ns=0, stream=Stream.PRIVATE, live=True, detail=""))
+        self.send(InstrumentLoaded(at_ns=0, instrument=self.rules))
+        self.streams_live()
         self.settle()
         for _ in range(warmup_s):
             self.tick(1)
+
+    def streams_live(self) -> None:
+        self.stream(Stream.PUBLIC, live=True)
+        self.stream(Stream.TRADE, live=True)
+        self.stream(Stream.PRIVATE, live=True)
+
+    def stream(self, stream: Stream, *, live: bool) -> None:
+        category = self.rules.category if stream is Stream.PUBLIC else None
+        self.send(StreamChanged(at_ns=0, stream=stream, category=category, live=live, detail=""))
 
     def send(self, event: Event) -> tuple[Command, ...]:
         stamped = replace(event, at_ns=self.now_ns)
@@ -87,7 +113,7 @@ class Rig:
             self.log.append(command)
             if isinstance(command, SetTimer):
                 self.timers[command.key] = command.at_ns
-            elif isinstance(command, PlaceOrder | CancelOrder | QueryOrder | Reconcile):
+            elif isinstance(command, PlaceOrder | ReplaceOrder | CancelOrder | QueryOrder | Reconcile):
                 self.pending.append(command)
         return commands
 
@@ -113,11 +139,24 @@ class Rig:
         self.traded += Decimal(volume)
         half = Decimal(spread) / 2
         bid = (self.mid - half).quantize(Decimal("0.1"))
+        if self.opinion:
+            self.say("mark", self.mid)
+        market = snapshot(
+            str(bid),
+            str(bid + Decimal(spread)),
+            traded=str(self.traded),
+            px="50000",
+            category=self.rules.category,
+            symbol=self.rules.symbol,
+            **self.band,
+        )
+        self.send(BookUpdated(at_ns=0, market=market))
+
+    def say(self, source: str, px: Decimal | None) -> None:
+        """Let another source say what it sees."""
+        rules = self.rules
         self.send(
-            BookUpdated(
-                at_ns=0,
-                market=snapshot(str(bid), str(bid + Decimal(spread)), traded=str(self.traded), px="50000"),
-            )
+            ReferenceUpdated(at_ns=0, category=rules.category, symbol=rules.symbol, source=source, px=px)
         )
 
     def settle(self) -> None:
@@ -133,6 +172,8 @@ class Rig:
         match command:
             case PlaceOrder():
                 self.send(self.venue.acked(self.venue.create(command, now_ns=self.now_ns)))
+            case ReplaceOrder():
+                self.send(self.venue.answer_replace(command, now_ns=self.now_ns))
             case CancelOrder():
                 self.send(self.venue.answer_cancel(command, now_ns=self.now_ns))
             case QueryOrder():

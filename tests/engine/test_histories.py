@@ -49,10 +49,12 @@ class Histories(RuleBasedStateMachine):
         target=parents,
         side=st.sampled_from(list(Side)),
         start=st.sampled_from(["at work", "at work", "at work", "open", "closed"]),
+        kind=st.sampled_from(["one-way", "one-way", "hedge", "inverse"]),
         **ORDERS,
     )
-    def begin(self, side, start, **order):
+    def begin(self, side, start, kind, **order):
         """Mostly from an open market with a parent whose first child is on its way: there the fills are."""
+        self.world = World(kind)
         self.world.side = side
         if start == "closed":
             return multiple()
@@ -121,6 +123,26 @@ class Histories(RuleBasedStateMachine):
     def late_create_arrives(self):
         self.world.late_create_arrives()
 
+    @precondition(lambda self: self.world.late_amends)
+    @rule()
+    def late_amend_arrives(self):
+        self.world.late_amend_arrives()
+
+    @rule(live=st.booleans())
+    def trade_stream(self, live):
+        self.world.trade_stream(live)
+
+    @rule(agrees=st.booleans())
+    def opinion(self, agrees):
+        if agrees:
+            self.world.opinion_agrees()
+        else:
+            self.world.opinion_differs()
+
+    @rule(seconds=st.integers(1, 5))
+    def restricted(self, seconds):
+        self.world.restricted(seconds)
+
     @precondition(lambda self: self.world.rig.venue.orders)
     @rule(pick=PICK, qty=LOTS, whole=st.booleans())
     def venue_fills(self, pick, qty, whole):
@@ -150,6 +172,7 @@ class Histories(RuleBasedStateMachine):
 
     def teardown(self):
         self.world.late_creates.clear()
+        self.world.late_amends.clear()
         heal_and_check(self.world.rig)
 
 

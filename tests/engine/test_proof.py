@@ -239,6 +239,19 @@ def test_an_order_believed_gone_that_lives_halts_is_reserved_and_cancelled(rig, 
     assert NAME not in rig.parent().live
 
 
+def test_what_the_venue_said_before_it_rejected_an_order_may_arrive_after_that(rig):
+    entry = rig.arrive()
+    before = rig.venue.update_of(entry)
+    rig.venue.end(entry, VenueStatus.REJECTED)
+    rig.tell(entry)
+    assert rig.only.status is C.REJECTED
+    rig.send(rig.venue.acked(entry))
+    rig.send(replace(before, updated_ms=entry.version))
+    assert not rig.engine.state.latched
+    assert (rig.only.status, rig.only.final_qty, rig.only.open_qty) == (C.REJECTED, 0, 0)
+    assert NAME not in rig.parent().live
+
+
 def test_an_order_that_revives_after_its_parent_ended_counts_and_is_ended(rig):
     refused(rig)
     rig.send(CancelRequested(at_ns=0, request_id="c", parent_id="P1"))

@@ -6,7 +6,7 @@ The stories below drive the engine through the rig. A spy notes the moves the en
 import pytest
 
 import executor.engine.desk as desk_module
-from executor.domain.commands import CancelOrder, PlaceOrder
+from executor.domain.commands import CancelOrder, PlaceOrder, ReplaceOrder
 from executor.domain.events import (
     AmendRequested,
     CancelFoundNothing,
@@ -189,6 +189,42 @@ def unknown_order_is_found_while_its_parent_wants_it_gone():
     assert story.child(1).status is C.PENDING_CANCEL
 
 
+def replacing():
+    """A child that rests and of which other terms are asked for."""
+    story = Story(duration_s=600, params=TwapParams(interval_s=60, passiveness=D(1)))
+    entry = story.sent(settle=True)
+    story.run(10)
+    story.mid += 1
+    story.tick(1)
+    assert story.child(1).status is C.PENDING_REPLACE
+    (command,) = [each for each in story.pending if isinstance(each, ReplaceOrder)]
+    story.pending.remove(command)
+    return story, entry, command
+
+
+def other_terms_asked_for():
+    story, entry, command = replacing()
+    story.answer(command)
+    story.settle()
+    assert story.child(1).status is C.NEW
+    story.venue.fill(entry, D("0.01"))
+    story.settle()
+    story.run(10)
+    story.mid += 1
+    story.tick(1)
+    assert story.child(1).status is C.PENDING_REPLACE
+    story.run(1)
+    assert story.child(1).status is C.PARTIALLY_FILLED
+    for status in (VenueStatus.CANCELED, VenueStatus.REJECTED):
+        story, entry, _ = replacing()
+        story.venue.end(entry, status)
+        story.tell(entry)
+    story, entry, _ = replacing()
+    story.partly(str(entry.order.qty))
+    story, _, _ = replacing()
+    story.pause()
+
+
 def late_fill_of_a_cancelled_order():
     story = Story()
     entry = story.sent(settle=True)
@@ -309,6 +345,7 @@ STORIES = [
     cancel_under_way,
     unknown_ends_by_proof,
     unknown_order_is_found_while_its_parent_wants_it_gone,
+    other_terms_asked_for,
     late_fill_of_a_cancelled_order,
     before_the_start,
     between_two_children,

@@ -15,7 +15,7 @@ import pytest
 
 from executor.domain.events import OrderFilled, VenueStatus
 from executor.domain.order_state import CHILD_FINAL, ChildStatus
-from executor.domain.orders import ResidualRule, Side
+from executor.domain.orders import ResidualRule, Side, Terms
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.engine.engine import Engine
 from executor.engine.state import live_children
@@ -48,6 +48,16 @@ SOMETIMES = {
     "parent EXPIRED",
     "parent COMPLETE",
     "dust left",
+    "amend applied",
+    "amend proved not applied",
+    "amend ended by the order's end",
+    "fill while terms are in doubt",
+    "cancel while terms are in doubt",
+    "restart while terms are in doubt",
+    "paused by a second opinion",
+    "one-way",
+    "hedge",
+    "inverse",
     "both sides",
     "two parents at work",
 }
@@ -62,6 +72,7 @@ class Watcher:
         self.seen = seen
         self.children: dict[str, tuple[ChildStatus, Decimal]] = {}
         self.pending: dict[str, int] = {}
+        self.asked: dict[str, Terms] = {}
 
     def note(self, what: str) -> None:
         if what not in self.found:
@@ -74,6 +85,7 @@ class Watcher:
             before, cum_qty = self.children.get(name, (ChildStatus.PENDING_NEW, Decimal(0)))
             self.children[name] = (child.status, child.cum_qty)
             self._look_at(child, before, cum_qty)
+            self._look_at_terms(name, child, cum_qty)
         for name, parent in state.parents.items():
             version = self.pending.pop(name, None)
             if parent.pending is not None:
@@ -84,10 +96,28 @@ class Watcher:
                 self.note("parent EXPIRED")
             if parent.status is ParentStatus.COMPLETE:
                 self.note("parent COMPLETE")
+            if parent.reason is Reason.REFERENCE_DOUBT:
+                self.note("paused by a second opinion")
             if parent.reason is Reason.DUST_LEFT:
                 self.note("dust left")
         if sum(bool(state.parents[name].live) for name in state.open_parents) > 1:
             self.note("two parents at work")
+
+    def _look_at_terms(self, name, child, cum_qty) -> None:
+        asked = self.asked.pop(name, None)
+        if asked is not None and child.terms == asked:
+            self.note("amend applied")
+        elif asked is not None and child.is_final:
+            self.note("amend ended by the order's end")
+        elif asked is not None and child.lapsed == asked:
+            self.note("amend proved not applied")
+        if child.pending is None or child.is_final:
+            return
+        self.asked[name] = child.pending
+        if child.cum_qty > cum_qty:
+            self.note("fill while terms are in doubt")
+        if child.status is ChildStatus.PENDING_CANCEL:
+            self.note("cancel while terms are in doubt")
 
     def _look_at(self, child, before, cum_qty) -> None:
         status = child.status
@@ -114,7 +144,8 @@ class Walk:
 
     def __init__(self, seed: int, seen: Counter) -> None:
         self.chance = Random(seed)
-        self.world = World()
+        self.world = World(self.chance.choice(["one-way"] * 4 + ["hedge", "inverse"]))
+        seen[self.world.kind] += 1
         self.watcher = Watcher(self.world, seen)
         self.parents: list[str] = []
         self.deeds = self._deeds()
@@ -133,6 +164,7 @@ class Walk:
             check_always(world.rig)
             self.watcher.look()
         world.late_creates.clear()
+        world.late_amends.clear()
         heal_and_check(world.rig, self.watcher.look)
 
     def _deeds(self):
@@ -154,6 +186,12 @@ class Walk:
             (0.3, lambda: world.private_stream(live=False)),
             (0.8, lambda: world.private_stream(live=True)),
             (1.5, world.late_create_arrives),
+            (1.5, world.late_amend_arrives),
+            (0.3, lambda: world.trade_stream(live=False)),
+            (0.8, lambda: world.trade_stream(live=True)),
+            (0.2, lambda: world.restricted(chance.randint(1, 5))),
+            (0.3, world.opinion_differs),
+            (0.8, world.opinion_agrees),
             (1, world.all_honest),
             (0.8, self.restart),
         ]
@@ -224,6 +262,8 @@ class Walk:
     def restart(self) -> None:
         if live_children(self.world.rig.engine.state):
             self.watcher.note("restart with a live child")
+        if self.watcher.asked:
+            self.watcher.note("restart while terms are in doubt")
         self.world.restart()
 
 

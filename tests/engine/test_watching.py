@@ -14,7 +14,6 @@ from executor.domain.events import (
     RearmRequested,
     ReconcileFailed,
     Stream,
-    StreamChanged,
     VenueStatus,
 )
 from executor.domain.order_state import ChildStatus
@@ -37,7 +36,7 @@ def rig():
 
 
 def private(rig, *, live):
-    rig.send(StreamChanged(at_ns=0, stream=Stream.PRIVATE, live=live, detail=""))
+    rig.stream(Stream.PRIVATE, live=live)
 
 
 def taken(rig, kind):
@@ -176,6 +175,9 @@ def test_a_failed_read_closes_and_is_tried_again(rig):
 
 def test_the_cursor_follows_complete_reads_with_an_overlap(rig):
     rig.shown()
+    for _ in range(90):  # the first minute's reads begin where this incarnation began
+        rig.tick(1)
+        rig.settle()
     command = read_under_way(rig)
     asked_ns = rig.now_ns
     *events, done = rig.venue.answer_reconcile(command, now_ns=asked_ns)
@@ -276,7 +278,7 @@ def test_after_a_restart_each_of_them_is_needed_before_anything_opens(missing):
     before = len(rig.commands(PlaceOrder))
     for stream in Stream:
         if stream.value.lower() != missing:
-            rig.send(StreamChanged(at_ns=0, stream=stream, live=True, detail=""))
+            rig.stream(stream, live=True)
     for _ in range(20):
         if missing == "read":
             taken(rig, Reconcile)
@@ -337,3 +339,17 @@ def test_a_resting_order_is_asked_for_after_a_restart(rig):
     rig.settle()
     assert rig.only.status is C.FILLED
     assert rig.parent().cum_qty == entry.order.qty
+
+
+def test_what_others_did_before_the_first_start_is_never_asked_for():
+    """It is in the opening position; read as well it would look like a fill that nobody explains."""
+    rig = Rig()
+    rig.open_market()
+    first = [command for command in rig.log if isinstance(command, Reconcile)]
+    assert first
+    assert all(command.since_ms == rig.engine.state.started_ns // 1_000_000 for command in first)
+    rig.tick(31)
+    rig.settle()
+    asked = [command for command in rig.log if isinstance(command, Reconcile)]
+    assert len(asked) > len(first)
+    assert min(command.since_ms for command in asked) == first[0].since_ms

@@ -6,7 +6,7 @@ invariants after each.
 
 from decimal import Decimal
 
-from executor.domain.commands import CancelOrder, Outcome, PlaceOrder, QueryOrder, Reconcile
+from executor.domain.commands import CancelOrder, Outcome, PlaceOrder, QueryOrder, Reconcile, ReplaceOrder
 from executor.domain.events import (
     AmendRequested,
     BookLost,
@@ -19,14 +19,17 @@ from executor.domain.events import (
     PauseRequested,
     RearmRequested,
     ReconcileFailed,
+    ReplaceNotSent,
+    ReplaceOutcomeUnknown,
+    ReplaceRejected,
     ResumeRequested,
     Stream,
-    StreamChanged,
+    VenueRestricted,
     VenueStatus,
 )
 from executor.domain.limits import Limits, Timings
 from executor.domain.orders import Category, Side, TwapParams
-from tests.builders import submitted
+from tests.builders import instrument, submitted
 from tests.engine.rig import Rig
 
 TIMINGS = Timings(
@@ -43,10 +46,19 @@ LIMITS = Limits(
 
 
 class World:
-    def __init__(self) -> None:
-        self.rig = Rig(limits=LIMITS, timings=TIMINGS)
+    def __init__(self, kind: str = "one-way") -> None:
+        """`kind` is "one-way", "hedge" (the long position for buys, the short one for sells) or "inverse"."""
+        self.kind = kind
+        category = Category.INVERSE if kind == "inverse" else Category.LINEAR
+        self.rig = Rig(
+            limits=LIMITS,
+            timings=TIMINGS,
+            rules=instrument(category=category, min_notional=Decimal(0) if kind == "inverse" else Decimal(5)),
+            position_idx=1 if kind == "hedge" else 0,
+        )
         self.keys = 0
         self.late_creates: list[tuple[int, PlaceOrder]] = []
+        self.late_amends: list[tuple[int, ReplaceOrder]] = []
         self.side = Side.BUY
 
     # ---------------------------------------------------------------- operators
@@ -64,7 +76,9 @@ class World:
             submitted(
                 request_id=f"r{self.keys}",
                 idempotency_key=f"k{self.keys}",
+                category=self.rig.rules.category,
                 side=self.side,
+                position_idx={Side.BUY: 1, Side.SELL: 2}[self.side] if self.kind == "hedge" else 0,
                 order_qty=qty + dust,
                 duration_s=duration_s,
                 residual=residual,
@@ -114,10 +128,23 @@ class World:
         self.rig.tick(seconds, volume="50", move=str(move))
 
     def lose_book(self) -> None:
-        self.rig.send(BookLost(at_ns=0, category=Category.LINEAR, symbol="BTCUSDT", detail=""))
+        self.rig.send(BookLost(at_ns=0, category=self.rig.rules.category, symbol="BTCUSDT", detail=""))
 
     def private_stream(self, live) -> None:
-        self.rig.send(StreamChanged(at_ns=0, stream=Stream.PRIVATE, live=live, detail=""))
+        self.rig.stream(Stream.PRIVATE, live=live)
+
+    def trade_stream(self, live) -> None:
+        self.rig.stream(Stream.TRADE, live=live)
+
+    def restricted(self, seconds) -> None:
+        until_ns = self.rig.now_ns + seconds * 1_000_000_000
+        self.rig.send(VenueRestricted(at_ns=0, until_ns=until_ns, detail="maintenance"))
+
+    def opinion_differs(self) -> None:
+        self.rig.say("elsewhere", self.rig.mid * 2)
+
+    def opinion_agrees(self) -> None:
+        self.rig.say("elsewhere", self.rig.mid)
 
     def all_honest(self) -> None:
         self.rig.settle()
@@ -135,6 +162,8 @@ class World:
         match command:
             case PlaceOrder():
                 self._create(command, fate)
+            case ReplaceOrder():
+                self._replace(command, fate)
             case CancelOrder():
                 self._cancel(command, fate)
             case QueryOrder():
@@ -167,6 +196,36 @@ class World:
                 rig.send(unknown)
             case _:
                 rig.send(OrderRejected(at_ns=0, client_order_id=name, code=110007, text="", fatal=False))
+
+    def _replace(self, command, fate) -> None:
+        rig = self.rig
+        name = command.approved.order.client_order_id
+        unknown = ReplaceOutcomeUnknown(at_ns=0, client_order_id=name, detail=fate)
+        match fate:
+            case "answer":
+                rig.answer(command)
+            case "ack lost":
+                rig.venue.amend(command)
+                rig.send(unknown)
+            case "late":
+                self.late_amends.append((rig.now_ns, command))
+                rig.send(unknown)
+            case "lost":
+                rig.send(unknown)
+            case "refused" if self.keys % 2:
+                rig.send(ReplaceNotSent(at_ns=0, client_order_id=name, detail=fate))
+            case _:
+                rig.send(
+                    ReplaceRejected(at_ns=0, client_order_id=name, code=10006, text="too many", gone=False)
+                )
+
+    def late_amend_arrives(self) -> None:
+        """Inside the venue's window it is taken; after it, refused: that is what makes the old terms provable."""
+        if not self.late_amends:
+            return
+        sent_ns, command = self.late_amends.pop()
+        if self.rig.now_ns - sent_ns < TIMINGS.recv_window_ms * 1_000_000:
+            self.rig.venue.amend(command)
 
     def _cancel(self, command, fate) -> None:
         rig = self.rig

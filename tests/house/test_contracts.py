@@ -21,15 +21,27 @@ LINTER = Path(sys.executable).with_name("lint-imports")
 SKELETON = {
     "executor/__init__.py": "",
     "executor/app.py": "import executor.venues.bybit.gateway\nimport executor.interfaces.cli\n",
+    "executor/sentinel/__init__.py": "",
+    "executor/sentinel/sweep.py": "import executor.venues.bybit.signer\nimport executor.watch.heartbeat\n",
+    "executor/watch/__init__.py": "",
+    "executor/watch/heartbeat.py": "import json\n",
     "executor/interfaces/__init__.py": "",
     "executor/interfaces/cli.py": "import executor.runtime.live\n",
     "executor/runtime/__init__.py": "",
     "executor/runtime/clock.py": "import time\n",
+    "executor/runtime/audit.py": "",
+    "executor/runtime/journal.py": "",
     "executor/runtime/live.py": "import asyncio\nimport executor.engine.core\n",
+    "executor/runtime/record.py": "",
+    "executor/runtime/tables.py": "",
+    "executor/runtime/telemetry.py": "",
     "executor/venues/__init__.py": "",
     "executor/venues/bybit/__init__.py": "",
     "executor/venues/bybit/codec.py": "import executor.domain.orders\n",
     "executor/venues/bybit/gateway.py": "import executor.runtime.clock\nimport executor.venues.bybit.codec\n",
+    "executor/venues/bybit/order_entry.py": "",
+    "executor/venues/bybit/queries.py": "",
+    "executor/venues/bybit/signer.py": "",
     "executor/engine/__init__.py": "",
     "executor/engine/core.py": "import risk.gate\nimport strategies.schedule\nimport impact.shortfall\n",
     "executor/domain/__init__.py": "",
@@ -57,6 +69,12 @@ VIOLATIONS = [
         "layers", "executor/venues/bybit/gateway.py", "executor.runtime.live", id="venue uses its neighbour"
     ),
     pytest.param("layers", "executor/runtime/live.py", "executor.app", id="runtime uses the roof"),
+    pytest.param(
+        "layers", "executor/runtime/live.py", "executor.watch.heartbeat", id="runtime uses the watch"
+    ),
+    pytest.param(
+        "layers", "executor/watch/heartbeat.py", "executor.sentinel.sweep", id="watch uses the roof"
+    ),
     pytest.param("purity", "executor/engine/core.py", "time", id="engine reads a clock"),
     pytest.param("purity", "executor/domain/orders.py", "asyncio", id="domain reaches the loop"),
     pytest.param("purity", "risk/gate.py", "logging", id="gate logs"),
@@ -68,6 +86,27 @@ VIOLATIONS = [
     pytest.param("vocabulary", "executor/domain/orders.py", "msgspec", id="domain uses msgspec"),
     pytest.param(
         "venues", "executor/interfaces/cli.py", "executor.venues.bybit.gateway", id="cli names a venue"
+    ),
+    pytest.param(
+        "sentinel-alone", "executor/sentinel/sweep.py", "executor.engine.core", id="sentinel uses the engine"
+    ),
+    pytest.param(
+        "sentinel-alone",
+        "executor/sentinel/sweep.py",
+        "executor.runtime.journal",
+        id="sentinel opens the journal",
+    ),
+    pytest.param(
+        "sentinel-alone",
+        "executor/sentinel/sweep.py",
+        "executor.venues.bybit.queries",
+        id="sentinel uses queries",
+    ),
+    pytest.param(
+        "sentinel-alone",
+        "executor/watch/heartbeat.py",
+        "executor.engine.core",
+        id="sentinel reaches the engine",
     ),
     pytest.param(
         "sandbox-alone", "sandbox/server.py", "executor.domain.orders", id="sandbox shares our vocabulary"

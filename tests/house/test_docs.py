@@ -16,7 +16,7 @@ from risk.refusals import RefusalCode
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
-PAGES = ("states.md", "metrics.md", "refusals.md", "exit-codes.md")
+PAGES = ("states.md", "metrics.md", "refusals.md", "exit-codes.md", "checks.md")
 
 
 def generate(*arguments: str) -> subprocess.CompletedProcess[str]:

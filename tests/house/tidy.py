@@ -24,6 +24,7 @@ STATISTICS: Final = {
 }
 CATCHES_ALL: Final = {
     "executor/runtime/live.py": "the outermost task of the daemon: stops, cancels and raises again",
+    "executor/sentinel/watcher.py": "a sweep that breaks off is told and begun again: giving up leaves orders open",
     "executor/interfaces/guard.py": "the outermost frame of a request: logged, answered with an id only",
 }
 PARAMS_WITHOUT_UNIT: Final = {

@@ -254,13 +254,15 @@ def app(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
 
 
 def test_run_passes_settings_and_gives_the_exit_code(run, app, monkeypatch: pytest.MonkeyPatch):
-    def run_daemon(settings, profile, *, init, new):
-        app.calls.append((settings.executor.mode, profile, init, new))
+    def run_daemon(settings, profile, *, init, new, sentinel_words):
+        app.calls.append((settings.executor.mode, profile, init, new, sentinel_words))
         return 8
 
     app.run_daemon = run_daemon
     assert run("run", "--init").code == ExitCode.HALTED
-    assert app.calls == [("sandbox", "sandbox", True, False)]
+    assert app.calls == [("sandbox", "sandbox", True, False, ["--profile", "sandbox"])]
+    assert run("run", "--no-sentinel").code == ExitCode.HALTED
+    assert app.calls.pop()[-1] is None
     assert run("run", "--profile", "testnet").code == ExitCode.USAGE, "no keys"
     assert run("run", "--profile", "live", "--yes-live").code == ExitCode.USAGE, "no money limits"
     assert len(app.calls) == 1
@@ -330,4 +332,4 @@ def test_version(run):
 
 
 def test_exit_codes_are_documented_and_unique():
-    assert [int(code) for code in ExitCode] == [*range(10), 130]
+    assert [int(code) for code in ExitCode] == [*range(11), 130]

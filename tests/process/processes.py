@@ -12,6 +12,7 @@ from pathlib import Path
 
 from executor.interfaces.control_file import read_control_file
 from executor.interfaces.token import read_token
+from executor.sentinel.place import LOCK_NAME, sentinel_runs
 
 DEADLINE_S = 60.0
 _PAUSE = threading.Event()
@@ -71,8 +72,9 @@ class Exchange:
 class Daemon:
     """The daemon in a process of its own; killed and started again at will."""
 
-    def __init__(self, home: Path, exchange: Exchange, settings: dict[str, str]) -> None:
+    def __init__(self, home: Path, exchange: Exchange, settings: dict[str, str], *words: str) -> None:
         self.home = home
+        self.words = words
         self.environment = {
             **os.environ,
             "EXECUTOR_EXECUTOR__DATA_DIR": str(home),
@@ -87,7 +89,7 @@ class Daemon:
     def spawn(self):
         with (self.home / "daemon.log").open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "executor.interfaces.cli", "run", "--profile", "sandbox"],
+                [sys.executable, "-m", "executor.interfaces.cli", "run", "--profile", "sandbox", *self.words],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -135,5 +137,19 @@ class Daemon:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
+    def close(self):
+        """End what is left, its sentinel included."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.kill()
+        end_sentinel(self.home)
+
     def log_tail(self):
         return (self.home / "daemon.log").read_text(errors="replace")[-4_000:]
+
+
+def end_sentinel(home):
+    """End the sentinel of a data directory, if there is one."""
+    if sentinel_runs(home):
+        os.kill(int((home / LOCK_NAME).read_text()), signal.SIGTERM)
+        wait_until(lambda: not sentinel_runs(home), "the sentinel's end", deadline_s=20)

@@ -34,6 +34,8 @@ FAST = {
     "EXECUTOR_TIMINGS__QUERY_GAP_S": "1",
     "EXECUTOR_TIMINGS__VOLATILITY_WARMUP_S": "2",
     "EXECUTOR_TIMINGS__RESIDUAL_WINDOW_S": "120",
+    # What is tested here is the daemon alone: its sentinel must not take a slow restart for its end.
+    "EXECUTOR_SENTINEL__SILENCE_S_MAX": "60",
 }
 
 

@@ -8,9 +8,11 @@ from dataclasses import fields, replace
 from decimal import Decimal
 
 from executor.domain.limits import Limits
-from executor.domain.orders import Category, Side, TimeInForce
+from executor.domain.market import SecondOpinion
+from executor.domain.orders import Category, Replacement, Side, TimeInForce
 from executor.domain.timeline import NS_PER_S
-from risk.gate import GateView
+from executor.domain.units import is_sound
+from risk.view import GateView, Standing
 from tests.builders import T0, D, instrument, new_order, parent_order, snapshot
 
 LEAST = D("1E-18")
@@ -40,6 +42,10 @@ STRANGE = (
 )
 
 
+def opinion(px="50000", at_ns=T0):
+    return SecondOpinion(px=D(px), at_ns=at_ns)
+
+
 def gate_view(**over):
     """A moment at which `new_order()` may pass."""
     usual = dict(
@@ -50,11 +56,16 @@ def gate_view(**over):
         reconciled=True,
         private_live=True,
         public_live=True,
+        trade_live=True,
+        restricted_until_ns=0,
+        sentinel_required=True,
+        sentinel_alive=True,
         blocked="",
         parent=parent_order(),
         instrument=instrument(),
         market=snapshot(),
         book_ns=T0,
+        opinions=(opinion(),),
         benchmark_px=D("50000.05"),
         volatility_hourly_pct=D("1"),
         expected_volume_qty=D("10"),
@@ -66,8 +77,10 @@ def gate_view(**over):
         orders_last_min=0,
         orders_day=0,
         children_last_hour=0,
+        hedged=False,
         position_qty=D("0"),
         same_side_open_qty=D("0"),
+        reduce_open_qty=D("0"),
         open_notional=D("0"),
         day_notional=D("0"),
         day_pnl=D("0"),
@@ -103,7 +116,15 @@ def _market_and_order(pick):
     collar = mid / 100
     px = mid + pick([tick, -tick, D(0), tick * 100, collar, -collar, _rare(pick, collar, collar + tick)])
     worth = qty if category is Category.INVERSE else qty * px
+    hedged = category is not Category.SPOT and pick([False, False, True])
+    reducing = category is not Category.SPOT and pick([False, False, True])
+    index = 0
+    if hedged:
+        index = 1 if (side is Side.BUY) is not reducing else 2
+    index = _rare(pick, index, 3)
     order = new_order(
+        reduce_only=reducing,
+        position_idx=index,
         category=category,
         side=side,
         qty=qty + _rare(pick, D(0), step / 10, -qty, -2 * qty),
@@ -129,24 +150,38 @@ def _market_and_order(pick):
         side=_rare(pick, side, Side(-side)),
         order_qty=whole,
         limit_px=None if limit is None else px + side.sign * limit,
-        reduce_only=_rare(pick, False, True),
-        position_idx=_rare(pick, 0, 1),
+        reduce_only=_rare(pick, reducing, not reducing),
+        position_idx=_rare(pick, index, 1 - index),
         parent_id=_rare(pick, "P1", "P2"),
     )
     ordered = _edge(pick, step)
-    position = -side.sign * qty * pick([0, -3, 3, 1, 1])
+    position = -side.sign * qty * (pick([3, 3, 3, 4, 1]) if reducing else pick([0, -3, 3, 1, 1]))
+    edge = _edge(pick, tick)
+    band = None if edge is None else px + side.sign * edge
+    gap = mid / 50
+    opinions = [SecondOpinion(px=mid + pick([D(0), tick, gap, -gap]), at_ns=T0 - pick([0, 10 * NS_PER_S]))]
+    opinions += pick([[], [opinion("1", at_ns=T0 - 10 * NS_PER_S - 1)]])
+    opinions += _rare(pick, [], [SecondOpinion(px=mid + gap + tick, at_ns=T0)])
+    opinions = _rare(pick, opinions, [], [replace(opinions[0], at_ns=T0 - 10 * NS_PER_S - 1)])
+    opinions = _rare(pick, opinions, [replace(one, at_ns=T0 + 1) for one in opinions])
     view = gate_view(
         latched=_rare(pick, False, True),
         draining=_rare(pick, False, True),
         reconciled=_rare(pick, True, False),
         private_live=_rare(pick, True, False),
         public_live=_rare(pick, True, False),
+        trade_live=_rare(pick, True, False),
+        restricted_until_ns=pick([0, T0, _rare(pick, T0, T0 + 1)]),
+        sentinel_required=pick([True, False]),
+        sentinel_alive=_rare(pick, True, False),
         blocked=_rare(pick, "", "orphan"),
         parent=parent,
         instrument=_rare(pick, rules, None),
         market=_rare(
             pick,
-            snapshot(mid - half_spread, mid + half_spread, category=category),
+            snapshot(
+                mid - half_spread, mid + half_spread, category=category, max_buy_px=band, min_sell_px=band
+            ),
             None,
             snapshot(mid, mid, category=category),
             snapshot(mid + tick, mid - tick, category=category),
@@ -160,8 +195,11 @@ def _market_and_order(pick):
         parent_worst_case_qty=D(0) if spare is None else whole - qty - spare,
         parent_ordered_qty=D(0) if ordered is None else whole * 20 - qty - ordered,
         parent_last_order_ns=pick([0, T0 - 5 * NS_PER_S, _rare(pick, 1, T0 - 5 * NS_PER_S + 1, T0 + 1)]),
+        opinions=tuple(opinions),
+        hedged=_rare(pick, hedged, not hedged),
         position_qty=position + _rare(pick, D(0), side.sign * LEAST),
         same_side_open_qty=qty * pick([0, 0, 1, 2]),
+        reduce_open_qty=qty * pick([0, 0, 1]),
         open_notional=worth * pick([0, 3]),
         day_notional=worth * pick([0, 50]),
     )
@@ -184,6 +222,7 @@ def _limits(pick, order, view):
         position_notional_max=_rare(pick, bound(worth * after / order.qty if order.qty else D(1)), None),
         day_notional_max=bound(worth + view.day_notional),
         day_loss_max=_rare(pick, D(1), LEAST, D(0), None),
+        references_min=pick([1, 0, _rare(pick, 1, 2)]),
         volatility_hourly_pct_max=_rare(pick, D(5), D(1), D("0.999999")),
         orders_per_s_max=_rare(pick, 2, 1, 0),
         orders_per_min_max=_rare(pick, 2, 1, 0),
@@ -193,9 +232,42 @@ def _limits(pick, order, view):
     )
 
 
+def any_replacement(pick):
+    """An amendment, the order it changes, a view in which that order is open, and limits."""
+    order, view, limits = any_case(pick)
+    step = D("0.00000001") if view.instrument is None else view.instrument.qty_step
+    tick = D("0.1") if view.instrument is None else view.instrument.tick_size
+    more = pick([D(0), -step, step, 2 * step])
+    old = replace(
+        order,
+        qty=abs(order.qty + more) if is_sound(order.qty) else D(1),
+        px=abs(order.px + pick([D(0), tick, -tick])) if is_sound(order.px) else D(1),
+    )
+    filled = pick([D(0), D(0), step, _rare(pick, step, old.qty, old.qty + step, -step)])
+    new = Replacement(
+        client_order_id=_rare(pick, order.client_order_id, "x-1-2"),
+        parent_id=order.parent_id,
+        category=order.category,
+        symbol=_rare(pick, order.symbol, "ETHUSDT"),
+        side=_rare(pick, order.side, Side(-order.side)),
+        qty=order.qty,
+        px=order.px,
+    )
+    standing = Standing(order=old, filled_qty=_rare(pick, filled, *STRANGE[:3]))
+    return new, standing, view, limits
+
+
 def _with_something_strange(pick, order, view, limits):
     """Put a strange number in the place of any number."""
-    groups = {"order": order, "view": view, "limits": limits, "parent": view.parent, "market": view.market}
+    opinion = view.opinions[0] if view.opinions else None
+    groups = {
+        "order": order,
+        "view": view,
+        "limits": limits,
+        "parent": view.parent,
+        "market": view.market,
+        "opinion": opinion,
+    }
     places = [
         (group, field.name)
         for group, record in groups.items()
@@ -212,5 +284,7 @@ def _with_something_strange(pick, order, view, limits):
             return order, view, changed
         case "view":
             return order, changed, limits
+        case "opinion":
+            return order, replace(view, opinions=(changed, *view.opinions[1:])), limits
         case _:
             return order, replace(view, **{group: changed}), limits

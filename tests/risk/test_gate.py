@@ -15,7 +15,7 @@ from risk.gate import Refused, judge, size_cap
 from risk.refusals import REFUSAL_TEXT
 from risk.refusals import RefusalCode as Code
 from tests.builders import T0, D, instrument, new_order, parent_order, snapshot
-from tests.risk.gate_cases import gate_view
+from tests.risk.gate_cases import gate_view, opinion
 
 NAN = D("NaN")
 WIDE = snapshot("49949.9", "50050.1")
@@ -35,6 +35,16 @@ def at(**over):
 
 def under(**over):
     return dict(limits=Limits(**over))
+
+
+def selling(**over):
+    return dict(order=new_order(side=Side.SELL), **at(parent=parent_order(side=Side.SELL), **over))
+
+
+def held(index, side, *, reduce_only=False, hedged=True, **over):
+    """An order of one of two positions that are kept apart."""
+    mine = dict(position_idx=index, side=side, reduce_only=reduce_only)
+    return dict(order=new_order(**mine), **at(parent=parent_order(**mine), hedged=hedged, **over))
 
 
 REFUSED = [
@@ -108,8 +118,39 @@ REFUSED = [
     (under(child_notional_max=None), {Code.CHILD_NOTIONAL}),
     (dict(order=new_order(side=Side.SELL)), {Code.WRONG_SIDE}),
     (dict(order=new_order(parent_id="P2")), {Code.WRONG_SIDE}),
-    (dict(order=new_order(position_idx=1)), {Code.WRONG_SIDE}),
-    (dict(order=new_order(reduce_only=True)), {Code.WRONG_SIDE}),
+    (dict(order=new_order(position_idx=1)), {Code.WRONG_SIDE, Code.POSITION_SIDE}),
+    (dict(order=new_order(reduce_only=True), **at(position_qty=D(-1))), {Code.WRONG_SIDE}),
+    (at(trade_live=False), {Code.ORDER_ENTRY_DOWN}),
+    (at(restricted_until_ns=T0 + 1), {Code.VENUE_RESTRICTED}),
+    (at(sentinel_alive=False), {Code.SENTINEL_SILENT}),
+    (at(opinions=()), {Code.REFERENCE_MISSING}),
+    (at(opinions=(opinion(at_ns=T0 - 10 * NS_PER_S - 1),)), {Code.REFERENCE_MISSING}),
+    (at(opinions=(opinion(at_ns=T0 + 1),)), {Code.REFERENCE_MISSING}),
+    (under(references_min=2), {Code.REFERENCE_MISSING}),
+    (at(opinions=(opinion(), opinion("51000.06"))), {Code.REFERENCE_DISAGREES}),
+    (at(opinions=(opinion(), opinion("49000.04"))), {Code.REFERENCE_DISAGREES}),
+    (at(opinions=(opinion("NaN"),)), {Code.INPUT_UNSOUND}),
+    (at(opinions=(opinion("0"),)), {Code.INPUT_UNSOUND}),
+    (under(reference_gap_bps_max=NAN), {Code.INPUT_UNSOUND}),
+    (under(second_opinion_age_s_max=D(-1)), {Code.INPUT_UNSOUND}),
+    (at(market=snapshot(max_buy_px=D("49999.9"))), {Code.PRICE_BAND}),
+    (at(market=snapshot(max_buy_px=NAN)), {Code.INPUT_UNSOUND}),
+    (at(market=snapshot(max_buy_px=D(0))), {Code.INPUT_UNSOUND}),
+    (selling(market=snapshot(min_sell_px=D("50000.1"))), {Code.PRICE_BAND}),
+    (at(hedged=True), {Code.POSITION_SIDE}),
+    (held(1, Side.BUY, reduce_only=True, position_qty=D(-1)), {Code.POSITION_SIDE}),
+    (held(1, Side.SELL, position_qty=D(1)), {Code.POSITION_SIDE}),
+    (held(2, Side.SELL, reduce_only=True, position_qty=D(1)), {Code.POSITION_SIDE}),
+    (held(2, Side.BUY, position_qty=D(-1)), {Code.POSITION_SIDE}),
+    (held(3, Side.BUY), {Code.POSITION_SIDE}),
+    (held(1, Side.BUY, hedged=False), {Code.POSITION_SIDE}),
+    (held(1, Side.SELL, reduce_only=True, position_qty=D("0.099")), {Code.REDUCE_ONLY_EXCEEDS}),
+    (held(2, Side.BUY, reduce_only=True, position_qty=D("-0.099")), {Code.REDUCE_ONLY_EXCEEDS}),
+    (
+        held(1, Side.SELL, reduce_only=True, position_qty=D(1), reduce_open_qty=D("0.901")),
+        {Code.REDUCE_ONLY_EXCEEDS},
+    ),
+    (at(reduce_open_qty=NAN), {Code.INPUT_UNSOUND}),
     (dict(order=new_order(symbol="ETHUSDT")), {Code.WRONG_SIDE, Code.INSTRUMENT_UNKNOWN, Code.BOOK_MISSING}),
     (at(parent_worst_case_qty=D("0.901")), {Code.OVER_PARENT}),
     (at(parent_worst_case_qty=D("-0.1")), {Code.OVER_PARENT}),
@@ -149,13 +190,27 @@ def test_one_wrong_thing_is_named_and_nothing_else(wrong, expected):
 
 
 def test_every_code_has_its_case_and_its_sentence():
-    assert set().union(*(expected for _, expected in REFUSED)) == set(Code)
+    cases = set().union(*(expected for _, expected in REFUSED))
+    assert cases == set(Code) - {Code.QTY_BELOW_FILLED}  # of amendments alone: `test_amendment_gate.py`
     assert REFUSAL_TEXT.keys() == set(Code)
     assert len(set(REFUSAL_TEXT.values())) == len(REFUSAL_TEXT)
 
 
 AT_THE_LIMIT = [
     dict(),
+    at(restricted_until_ns=T0),
+    at(sentinel_required=False, sentinel_alive=False),
+    at(opinions=(opinion(at_ns=T0 - 10 * NS_PER_S),)),
+    at(opinions=(opinion("51000.051"),)),
+    at(opinions=(opinion("49000.049"),)),
+    at(opinions=(opinion(), opinion("1", at_ns=T0 - 11 * NS_PER_S))),
+    dict(view=gate_view(opinions=()), limits=Limits(references_min=0)),
+    at(market=snapshot(max_buy_px=D("50000.0"), min_sell_px=D("50000.1"))),
+    selling(market=snapshot(max_buy_px=D("49999.9"), min_sell_px=D("50000.0"))),
+    held(1, Side.BUY),
+    held(2, Side.SELL),
+    held(1, Side.SELL, reduce_only=True, position_qty=D("0.1")),
+    held(2, Side.BUY, reduce_only=True, position_qty=D("-1"), reduce_open_qty=D("0.9")),
     at(book_ns=T0 - 2 * NS_PER_S),
     at(volatility_hourly_pct=D(5)),
     at(volatility_hourly_pct=D(0)),

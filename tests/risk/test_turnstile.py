@@ -69,3 +69,12 @@ def test_asking_whether_an_approval_is_void_uses_no_ticket():
     assert turnstile.why_void(ticket(1)) == "", "the last look comes after the ticket was used"
     turnstile.follow(1, closed=False)
     assert turnstile.why_void(ticket(1)) == "a halt came after the approval"
+
+
+def test_what_somebody_outside_forbids_is_asked_at_every_look():
+    reasons = ["", "halt.json is there", ""]
+    turnstile = Turnstile(lambda: reasons.pop(0))
+    first, second = ticket(1), ticket(2)
+    assert turnstile.why_closed(first) == ""
+    assert turnstile.why_closed(second) == "halt.json is there"
+    assert turnstile.why_closed(second) == ""

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from executor.domain.approval import Approved
 from executor.domain.errors import LocalProtocolError
-from executor.domain.orders import Category, Side, TimeInForce
+from executor.domain.orders import Category, Replacement, Side, TimeInForce
 from executor.domain.units import plain
-from risk.wire import check_create_bytes
+from risk.wire import check_amend_bytes, check_create_bytes
 from tests.builders import D, new_order
 
 
@@ -259,3 +259,73 @@ def test_one_step_or_one_tick_off_is_refused(qty, px, off):
     check_create_bytes(json.dumps(content(ticket.order)).encode(), ticket)
     for over in (dict(qty=(qty + off) * D("0.001")), dict(px=(px + off) * D("0.1"))):
         refused(json.dumps(content(replace(ticket.order, **over))).encode(), ticket)
+
+
+NEW = Replacement(
+    client_order_id="x-1-1",
+    parent_id="P1",
+    category=Category.LINEAR,
+    symbol="BTCUSDT",
+    side=Side.SELL,
+    qty=D("0.3"),
+    px=D("50001.5"),
+)
+AMEND = Approved(order=NEW, ticket=1, halt_epoch=0)
+AMEND_SAID = {
+    "category": "linear",
+    "symbol": "BTCUSDT",
+    "orderLinkId": "x-1-1",
+    "qty": "0.3",
+    "price": "50001.5",
+}
+
+
+def amend_refused(said):
+    body = said if isinstance(said, bytes) else json.dumps(said).encode()
+    with pytest.raises(LocalProtocolError):
+        check_amend_bytes(body, AMEND)
+
+
+def test_amend_bytes_that_say_what_was_approved_pass():
+    check_amend_bytes(json.dumps(AMEND_SAID).encode(), AMEND)
+
+
+@pytest.mark.parametrize("key", list(AMEND_SAID))
+def test_amend_bytes_need_every_key(key):
+    amend_refused({name: value for name, value in AMEND_SAID.items() if name != key})
+
+
+@pytest.mark.parametrize("key", ["orderId", "side", "triggerPrice", "takeProfit", "positionIdx"])
+def test_amend_bytes_with_another_key_are_refused(key):
+    amend_refused({**AMEND_SAID, key: ""})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("category", "spot"),
+        ("symbol", "ETHUSDT"),
+        ("orderLinkId", "x-1-2"),
+        ("qty", "0.31"),
+        ("qty", 0.3),
+        ("qty", "3e-1"),
+        ("qty", "-0.3"),
+        ("price", "50001.50001"),
+        ("price", None),
+    ],
+)
+def test_amend_bytes_that_say_anything_else_are_refused(key, value):
+    amend_refused({**AMEND_SAID, key: value})
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"qty":"0.3","qty":"0.3"}', b'{"qty":NaN}'])
+def test_amend_bytes_that_are_no_strict_object_are_refused(body):
+    amend_refused(body)
+
+
+@pytest.mark.parametrize("over", [dict(qty=D(0)), dict(px=D(0))])
+def test_an_amendment_to_nothing_is_refused_even_if_it_was_approved(over):
+    bad = Approved(order=replace(NEW, **over), ticket=1, halt_epoch=0)
+    said = {**AMEND_SAID, "qty": plain(bad.order.qty), "price": plain(bad.order.px)}
+    with pytest.raises(LocalProtocolError):
+        check_amend_bytes(json.dumps(said).encode(), bad)

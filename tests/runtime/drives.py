@@ -14,7 +14,6 @@ from executor.domain.events import (
     RearmRequested,
     ResumeRequested,
     Stream,
-    StreamChanged,
 )
 from executor.domain.limits import Limits, Timings
 from executor.domain.orders import Category, ResidualRule, TwapParams
@@ -70,7 +69,7 @@ def wander(rig: Rig, seed: int, steps: int) -> None:
                 rig.send(BookLost(at_ns=0, category=Category.LINEAR, symbol="BTCUSDT", detail="gap"))
             case 4 if chance.random() < 0.2:
                 for live in (False, True):
-                    rig.send(StreamChanged(at_ns=0, stream=Stream.PRIVATE, live=live, detail=""))
+                    rig.stream(Stream.PRIVATE, live=live)
             case 5 if rig.pending:
                 command = rig.pending.pop(0)
                 if type(command).__name__ == "PlaceOrder":

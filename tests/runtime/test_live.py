@@ -62,6 +62,7 @@ class Rig:
                 venue="sandbox",
                 limits=LIMITS,
                 timings=TIMINGS,
+                sentinel_required=False,
                 seed=1,
             )
         )

@@ -72,7 +72,11 @@ def test_control_characters_are_escaped_wherever_they_are(as_json):
 @pytest.mark.parametrize("as_json", [False, True])
 def test_secrets_do_not_appear_in_what_is_logged_of_their_holders(as_json):
     access = Access(
-        rest_url="r", public_ws_url="p", private_ws_url="q", api_key="AKIA-canary", api_secret=SECRET
+        rest_url="http://127.0.0.1:1",
+        public_ws_url="ws://127.0.0.1:1",
+        private_ws_url="ws://127.0.0.1:1",
+        api_key="AKIA-canary",
+        api_secret=SECRET,
     )
     log, output = make(as_json=as_json)
     log("access", access=access, signer=Signer("AKIA-canary", SECRET, 5_000))

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from executor.domain.commands import PlaceOrder
+from executor.domain.approval import Approved
+from executor.domain.commands import PlaceOrder, ReplaceOrder
 from executor.domain.events import (
     CancelRequested,
     DrainPolicy,
@@ -14,10 +15,11 @@ from executor.domain.events import (
     Stream,
     StreamChanged,
 )
+from executor.domain.orders import Category, Replacement, Side
 from executor.runtime.journal import Journal
 from executor.runtime.live import LiveRuntime
 from risk.turnstile import Turnstile
-from tests.builders import submitted
+from tests.builders import D, submitted
 from tests.engine.rig import Rig
 
 HALT = HaltRequested(at_ns=0, request_id="h", operator="ann", reason="r")
@@ -63,6 +65,9 @@ class NotingVenue:
     def place(self, approved):
         self.approved = approved
         return self._note("place")
+
+    def replace(self, _):
+        return self._note("replace")
 
     def cancel(self, _):
         return self._note("cancel")
@@ -113,11 +118,32 @@ async def test_an_order_leaves_only_after_its_row_is_durable(desk):
     assert called(venue, "place") == [(0, "")]
 
 
+async def test_an_amend_leaves_only_after_its_row_is_durable_and_is_told(desk, monkeypatch):
+    runtime, venue = desk
+    lines = []
+    runtime._log = lambda message, **fields: lines.append((message, fields))
+    terms = Replacement(
+        client_order_id="x-1-1",
+        parent_id="P1",
+        category=Category.LINEAR,
+        symbol="BTCUSDT",
+        side=Side.BUY,
+        qty=D("0.2"),
+        px=D("50000.1"),
+    )
+    amend = ReplaceOrder(approved=Approved(order=terms, ticket=1, halt_epoch=0))
+    monkeypatch.setattr(runtime.engine, "on_event", lambda _: (amend,))
+    runtime.work(CANCEL)
+    assert called(venue, "replace") == [(0, "")]
+    told = {"parent": "P1", "id": "x-1-1", "qty": D("0.2"), "px": D("50000.1")}
+    assert lines == [("order amended", told)]
+
+
 async def test_cancels_and_questions_leave_after_their_row_too(desk):
     runtime, venue = desk
     runtime.work(submitted())
     runtime.work(CANCEL)
-    runtime.work(StreamChanged(at_ns=0, stream=Stream.PRIVATE, live=True, detail=""))
+    runtime.work(StreamChanged(at_ns=0, stream=Stream.PRIVATE, category=None, live=True, detail=""))
     assert called(venue, "cancel") == [(0, "")]
     assert len(called(venue, "reconcile")) == 1
     assert not any(unwritten for what, unwritten, _ in venue.calls if what != "subscribe")

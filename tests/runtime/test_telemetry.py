@@ -1,31 +1,35 @@
 """The metrics page: everything declared is exposed, counted once, and bounded in its labels."""
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from executor.domain.approval import Approved
-from executor.domain.commands import AlertCode, PlaceOrder, RaiseAlert, RefuseOrder, Severity
+from executor.domain.commands import AlertCode, PlaceOrder, RaiseAlert, RefuseOrder, ReplaceOrder, Severity
 from executor.domain.decision import Schedule, Slice, Style
 from executor.domain.events import (
+    CoinBalance,
     OrderAcked,
     OrderFilled,
     OrderOutcomeUnknown,
     OrderRejected,
     ReconcileFailed,
+    ReplaceAcked,
     Stream,
     TimerFired,
 )
 from executor.domain.fills import Fill
-from executor.domain.market import MarketSnapshot
+from executor.domain.market import MarketSnapshot, SecondOpinion
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import (
     Category,
     Liquidity,
     NewOrder,
     ParentOrder,
+    Replacement,
     ResidualRule,
     Side,
     TimeInForce,
@@ -152,7 +156,9 @@ def state() -> EngineState:
         parents={"p1": one},
         open_parents=["p1"],
         children={"x-1-1": child()},
-        public_live=True,
+        public_live={"linear": True},
+        trade_live=True,
+        wallet={"USDT": CoinBalance(coin="USDT", wallet_qty=D("1234.5"), locked_qty=D(0))},
         reconciled={"linear": True, "spot": False},
         order_times_ns=[NOW_NS - 61 * NS_PER_S, NOW_NS - 59 * NS_PER_S, NOW_NS],
         orders_day=50,
@@ -170,6 +176,7 @@ def state() -> EngineState:
                     ts_exchange_ns=NOW_NS,
                 ),
                 book_ns=NOW_NS - 1_500 * NS_PER_MS,
+                opinions={"mark": SecondOpinion(px=Price(D(101)), at_ns=NOW_NS)},
             )
         },
     )
@@ -224,6 +231,46 @@ def test_names_carry_their_unit_and_are_declared_once() -> None:
         assert each.text.endswith(".")
 
 
+def amendment(qty: str = "1", px: str = "100") -> ReplaceOrder:
+    order = new_order("x-1-1")
+    new = Replacement(
+        client_order_id="x-1-1",
+        parent_id=order.parent_id,
+        category=order.category,
+        symbol=order.symbol,
+        side=order.side,
+        qty=Quantity(D(qty)),
+        px=Price(D(px)),
+    )
+    return ReplaceOrder(approved=Approved(order=new, ticket=1, halt_epoch=0))
+
+
+@pytest.mark.parametrize("outcome", ["applied", "unchanged", "ended"])
+def test_amendments_are_counted_when_sent_and_when_proved(
+    telemetry: Telemetry, state: EngineState, outcome: str
+) -> None:
+    told = TimerFired(at_ns=NOW_NS, key="k")
+    command = amendment("3", "99")
+    terms = command.approved.order.terms
+    one = state.children["x-1-1"]
+    one.pending = terms
+    telemetry.observe(told, [command])
+    telemetry.observe(told, [])
+    assert value(telemetry, "executor_amends_sent_total", **MARKET) == 1
+    assert value(telemetry, "executor_amends_resolved_total", outcome=outcome) is None
+    if outcome == "ended":
+        one.status = ChildStatus.CANCELED
+    else:
+        one.pending = None
+    if outcome == "applied":
+        one.order = replace(one.order, qty=terms.qty, px=terms.px)
+    elif outcome == "unchanged":
+        one.lapsed = terms
+    telemetry.observe(told, [])
+    telemetry.observe(told, [])
+    assert value(telemetry, "executor_amends_resolved_total", outcome=outcome) == 1
+
+
 def test_every_metric_has_a_series_once_everything_has_happened(
     telemetry: Telemetry, state: EngineState
 ) -> None:
@@ -239,6 +286,8 @@ def test_every_metric_has_a_series_once_everything_has_happened(
     telemetry.observe(OrderRejected(at_ns=0, client_order_id="x-1-1", code=110007, text="", fatal=False), [])
     telemetry.observe(OrderOutcomeUnknown(at_ns=0, client_order_id="x-1-1", detail=""), [])
     telemetry.observe(ReconcileFailed(at_ns=0, category=Category.LINEAR, asked_ns=0, detail=""), [])
+    telemetry.observe(TimerFired(at_ns=NOW_NS, key="k"), [amendment()])
+    telemetry.observe(ReplaceAcked(at_ns=NOW_NS, client_order_id="x-1-1"), [])
     telemetry.on_reconnect(Stream.PUBLIC)
     body, _ = telemetry.page()
     without = [f.name for f in text_string_to_metric_families(body.decode()) if not f.samples]
@@ -379,8 +428,18 @@ def test_market_figures_disappear_with_the_book(telemetry: Telemetry, state: Eng
 
 
 def test_engine_flags_and_budgets(telemetry: Telemetry, state: EngineState) -> None:
-    assert value(telemetry, "executor_stream_up", stream="PUBLIC") == 1
-    assert value(telemetry, "executor_stream_up", stream="PRIVATE") == 0
+    assert value(telemetry, "executor_stream_up", stream="PUBLIC", category="linear") == 1
+    assert value(telemetry, "executor_stream_up", stream="PUBLIC", category="spot") is None
+    assert value(telemetry, "executor_stream_up", stream="PRIVATE", category="") == 0
+    assert value(telemetry, "executor_stream_up", stream="TRADE", category="") == 1
+    assert value(telemetry, "executor_venue_restricted") == 0
+    state.restricted_until_ns = NOW_NS + 1
+    assert value(telemetry, "executor_venue_restricted") == 1
+    assert value(telemetry, "executor_sentinel_alive") == 0
+    state.sentinel_alive = True
+    assert value(telemetry, "executor_sentinel_alive") == 1
+    assert value(telemetry, "executor_wallet_coin", coin="USDT") == 1234.5
+    assert value(telemetry, "executor_reference_gap_bps", **MARKET, source="mark") == pytest.approx(100)
     assert value(telemetry, "executor_reconciled", category="linear") == 1
     assert value(telemetry, "executor_reconciled", category="spot") == 0
     assert value(telemetry, "executor_halt_latched") == 0

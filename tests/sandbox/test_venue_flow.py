@@ -120,3 +120,21 @@ def test_a_wider_spread_is_wider():
         clock.advance_ms(100)
         exchange.advance()
     assert market.book.asks.best() - market.book.bids.best() > 20
+
+
+def test_a_client_far_from_the_market_is_not_filled_by_a_jump():
+    """For a moment after a jump the crowd has withdrawn, and a far order is the best of its side."""
+    clock = ManualClock()
+    exchange = Exchange(clock, seed=7, flow=FlowSettings(intensity=5.0), instruments=listed_instruments()[:1])
+    (account,) = exchange.accounts.values()
+    flow = exchange.flows["linear", "BTCUSDT"]
+    clock.advance_ms(1_000)
+    exchange.advance()
+    far = dict(category="linear", symbol="BTCUSDT", orderType="Limit", qty="0.001", timeInForce="GTC")
+    exchange.create(account, Fields({**far, "side": "Buy", "price": "50000", "orderLinkId": "b"}))
+    exchange.create(account, Fields({**far, "side": "Sell", "price": "80000", "orderLinkId": "s"}))
+    for number in range(1_000):
+        flow.jump(30 if number % 2 else -30)
+        clock.advance_ms(100)
+        exchange.advance()
+    assert len(account.open_orders) == 2

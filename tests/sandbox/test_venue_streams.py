@@ -3,50 +3,14 @@
 import asyncio
 import json
 import time
-from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
 
 from sandbox.bybit_server.clock import SystemClock, now_ms
-from sandbox.bybit_server.signature import sign, stream_payload
+from tests.sandbox.venue_talk import talk_to
 
 ORDER = {"category": "linear", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Limit", "qty": "0.001"}
-
-
-class Talk:
-    """One socket; remembers everything it has heard."""
-
-    def __init__(self, socket):
-        self.socket = socket
-        self.heard = []
-
-    async def say(self, **message):
-        await self.socket.send_str(json.dumps(message))
-
-    async def hear(self, wanted=lambda message: True, deadline_s=10.0):
-        async with asyncio.timeout(deadline_s):
-            while True:
-                message = json.loads((await self.socket.receive()).data)
-                self.heard.append(message)
-                if wanted(message):
-                    return message
-
-    async def ask(self, **message):
-        await self.say(**message)
-        return await self.hear(lambda answer: "topic" not in answer)
-
-    async def authenticate(self, key, **extra):
-        expires = now_ms(SystemClock()) + 5000
-        return await self.ask(
-            op="auth", args=[key.key, expires, sign(key.secret, stream_payload(str(expires)))], **extra
-        )
-
-
-@asynccontextmanager
-async def talk_to(venue, path):
-    async with aiohttp.ClientSession() as client, client.ws_connect(venue.ws_url + path) as socket:
-        yield Talk(socket)
 
 
 async def test_control_frames_of_the_public_door(venue):

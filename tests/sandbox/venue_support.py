@@ -21,8 +21,18 @@ from sandbox.bybit_server.clock import ManualClock, SystemClock, now_ms
 from sandbox.bybit_server.exchange import Exchange
 from sandbox.bybit_server.fields import Fields
 from sandbox.bybit_server.market import Market
+from sandbox.bybit_server.operations import Operator
 from sandbox.bybit_server.outbox import PrivateMessage
+from sandbox.bybit_server.refusal import RefusalError
 from sandbox.bybit_server.signature import rest_payload, sign
+
+
+def refusal_of(call, *args, **kwargs):
+    """Return the code with which a call is refused."""
+    with pytest.raises(RefusalError) as caught:
+        call(*args, **kwargs)
+    return caught.value.code
+
 
 KEYS = tuple(Credentials(key=f"key{n}", secret=f"secret-{n}", uid=1000 + n) for n in range(200))
 
@@ -112,15 +122,15 @@ class Bench:
     def market(self, category="linear", symbol="BTCUSDT") -> Market:
         return self.exchange.markets[category, symbol]
 
-    def crowd(self, side, px, qty, category="linear"):
-        market = self.market(category)
+    def crowd(self, side, px, qty, category="linear", symbol="BTCUSDT"):
+        market = self.market(category, symbol)
         item = market.instrument
         self.exchange.crowd_add(
             market, f"~t{next(self._crowd)}", Side(side), item.ticks(Decimal(px)), item.lots(Decimal(qty))
         )
 
-    def take(self, side, px, qty, category="linear"):
-        market = self.market(category)
+    def take(self, side, px, qty, category="linear", symbol="BTCUSDT"):
+        market = self.market(category, symbol)
         item = market.instrument
         self.exchange.crowd_take(market, Side(side), item.ticks(Decimal(px)), item.lots(Decimal(qty)))
         self.exchange.flush()
@@ -138,6 +148,19 @@ class Bench:
         account = account or self.account
         ack = self.exchange.create(account, Fields({**body, **fields}))
         return account.orders[ack["orderId"]]
+
+    def ask(self, call, account=None, **fields):
+        """Call an endpoint's function for the bench's account."""
+        body = {"category": "linear", "symbol": "BTCUSDT", **fields}
+        return call(self.exchange, account or self.account, Fields(body))
+
+    def do(self, name, **fields):
+        """Intervene as the operator."""
+        return Operator(self.exchange).table()[name](Fields(fields))
+
+    def heard(self, kind):
+        """Return the rows of one kind of message, in the order of their arrival."""
+        return [row for message in self.messages if message.kind == kind for row in message.rows]
 
     def kinds(self):
         return [message.kind for message in self.messages]

@@ -1,34 +1,34 @@
 """The codec is total: a row becomes a value the journal can hold, or one named error, and never hides another."""
 
 import copy
-import json
-import os
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from executor.domain.errors import RemoteProtocolError
-from executor.domain.events import ExecutionUnexplained, OrderFilled, OrderUpdated, VenueStatus
-from executor.domain.orders import Category, Liquidity, Side, TimeInForce
+from executor.domain.events import (
+    ExecutionUnexplained,
+    OrderFilled,
+    OrderUpdated,
+    PaymentCharged,
+    VenueStatus,
+)
+from executor.domain.orders import Category, Liquidity, Side
 from executor.runtime import record
 from executor.venues.bybit.codec import (
-    create_fields,
     decode_execution,
     decode_instrument,
     decode_order,
     decode_position,
     decode_rows,
-    decode_trade,
+    decode_wallet,
 )
-from tests.builders import new_order
+from executor.venues.bybit.codec_public import decode_trade
 from tests.venues.wire_rows import EXECUTION, LINEAR, ORDER, POSITION, SPOT, TRADE
 
 D = Decimal
-REAL = os.environ.get("EXECUTOR_REAL_DATA")
-needs_real_data = pytest.mark.skipif(not REAL, reason="EXECUTOR_REAL_DATA does not name recorded data")
 
 DECODERS = {
     "order": (decode_order, ORDER),
@@ -48,10 +48,10 @@ NEEDED = {
     for name, words in {
         "order": ORDER_NEEDS,
         "execution": EXECUTION_NEEDS,
-        "position": "symbol positionIdx",
+        "position": "symbol positionIdx size",
         "linear": LINEAR_NEEDS,
         "inverse": "lotSizeFilter.qtyStep lotSizeFilter.maxOrderQty",
-        "spot": "lotSizeFilter.basePrecision lotSizeFilter.maxLimitOrderQty priceFilter.tickSize",
+        "spot": "lotSizeFilter.basePrecision lotSizeFilter.minOrderQty priceFilter.tickSize",
         "trade": "v p",
     }.items()
 }
@@ -112,6 +112,8 @@ def test_an_order_of_the_stream():
     ("word", "status"),
     [
         ("New", VenueStatus.NEW),
+        ("Untriggered", VenueStatus.NEW),
+        ("Triggered", VenueStatus.NEW),
         ("PartiallyFilled", VenueStatus.PARTIALLY_FILLED),
         ("Filled", VenueStatus.FILLED),
         ("Cancelled", VenueStatus.CANCELED),
@@ -124,9 +126,7 @@ def test_every_status_an_order_of_ours_can_have(word, status):
     assert decode_order({**ORDER, "orderStatus": word}).status is status
 
 
-@pytest.mark.parametrize(
-    "word", ["Untriggered", "Triggered", "Created", "Canceled", "new", "", "PendingCancel"]
-)
+@pytest.mark.parametrize("word", ["Created", "Canceled", "new", "", "PendingCancel"])
 def test_any_other_status_has_no_meaning(word):
     with pytest.raises(RemoteProtocolError, match="orderStatus"):
         decode_order({**ORDER, "orderStatus": word})
@@ -154,7 +154,9 @@ def test_a_rebate_is_negative_and_a_maker_is_a_maker():
 
 @pytest.mark.parametrize("kind", ["Funding", "Settle"])
 def test_what_moves_money_only_fills_nothing(kind):
-    assert decode_execution({**EXECUTION, "execType": kind, "execQty": ""}) is None
+    told = decode_execution({**EXECUTION, "execType": kind, "execQty": "", "execFee": "-0.5"})
+    assert isinstance(told, PaymentCharged)
+    assert (told.kind, told.amount, told.px) == (kind, D("-0.5"), D("95900.1"))
 
 
 @pytest.mark.parametrize(
@@ -181,6 +183,41 @@ def test_a_position_with_a_size_and_no_side_has_no_meaning():
             decode_position({**POSITION, "side": side}, Category.LINEAR)
 
 
+def test_an_order_without_a_price_is_a_market_order_or_unreadable():
+    assert decode_order({**ORDER, "price": "", "orderType": "Market"}).px == 0
+    assert decode_order({**ORDER, "price": "60000", "orderType": "Market"}).px == 60_000
+    for price in ("", None):
+        with pytest.raises(RemoteProtocolError, match="price"):
+            decode_order({**ORDER, "price": price})
+
+
+@pytest.mark.parametrize(("decode", "row"), [(decode_order, ORDER), (decode_execution, EXECUTION)])
+def test_a_row_about_an_option_is_nothing(decode, row):
+    assert decode({**row, "category": "option", "symbol": "BTC-6JAN23-17500-C"}) is None
+    with pytest.raises(RemoteProtocolError, match="category"):
+        decode({**row, "category": "futures"})
+
+
+def test_a_wallet_names_what_changed():
+    coin = {"coin": "BTC", "walletBalance": "-0.5", "locked": "0.1", "equity": ""}
+    told = decode_wallet({"coin": [coin, {"coin": "USDT", "walletBalance": "7"}], "totalEquity": ""})
+    assert [(one.coin, one.wallet_qty, one.locked_qty) for one in told.balances] == [
+        ("BTC", D("-0.5"), D("0.1")),
+        ("USDT", 7, 0),
+    ]
+    for broken in ({}, {"coin": {}}, {"coin": [7]}, {"coin": [{**coin, "walletBalance": ""}]}):
+        with pytest.raises(RemoteProtocolError):
+            decode_wallet(broken)
+
+
+def test_the_largest_order_of_a_spot_symbol_by_either_name():
+    lots = {key: value for key, value in SPOT["lotSizeFilter"].items() if key != "maxLimitOrderQty"}
+    older = {**SPOT, "lotSizeFilter": {**lots, "maxOrderQty": "71"}}
+    assert decode_instrument(older, Category.SPOT).max_order_qty == 71
+    with pytest.raises(RemoteProtocolError, match="maxLimitOrderQty"):
+        decode_instrument(put(SPOT, "lotSizeFilter.maxLimitOrderQty", ""), Category.SPOT)
+
+
 def test_instruments():
     linear = decode_instrument(LINEAR, Category.LINEAR)
     assert (linear.tick_size, linear.qty_step, linear.min_notional) == (D("0.10"), D("0.001"), 5)
@@ -193,24 +230,6 @@ def test_instruments():
     for step in ("0", "0.000"):
         with pytest.raises(RemoteProtocolError):
             decode_instrument(put(LINEAR, "lotSizeFilter.qtyStep", step), Category.LINEAR)
-
-
-def test_a_create_request_carries_exactly_what_the_gate_knows():
-    assert create_fields(new_order(qty=D("1E-3"), reduce_only=True)) == {
-        "category": "linear",
-        "symbol": "BTCUSDT",
-        "side": "Buy",
-        "orderType": "Limit",
-        "qty": "0.001",
-        "price": "50000.0",
-        "timeInForce": "PostOnly",
-        "orderLinkId": "x-1-1",
-        "positionIdx": 0,
-        "reduceOnly": True,
-    }
-    spot = create_fields(new_order(category=Category.SPOT, side=Side.SELL, time_in_force=TimeInForce.IOC))
-    assert {"positionIdx", "reduceOnly"}.isdisjoint(spot)
-    assert (spot["side"], spot["timeInForce"]) == ("Sell", "IOC")
 
 
 # ---------------------------------------------------------------- what is broken is named
@@ -276,7 +295,7 @@ def test_one_bad_row_does_not_hide_the_others():
     good, bad = decode_rows(rows, decode_order)
     assert [order.client_order_id for order in good] == ["x-1-1", "x-1-2"]
     assert len(bad) == 5
-    assert decode_rows([{**EXECUTION, "execType": "Funding"}], decode_execution) == ([], [])
+    assert decode_rows([{**EXECUTION, "category": "option"}], decode_execution) == ([], [])
 
 
 JSON = st.recursive(
@@ -311,75 +330,3 @@ def test_any_list_is_split_into_what_is_read_and_what_is_not(rows):
     for decode, _ in DECODERS.values():
         good, bad = decode_rows(rows, decode)
         assert len(good) + len(bad) <= len(rows)
-
-
-# ---------------------------------------------------------------- recorded messages
-
-ORDER_FILES = [
-    "http_get_orders_history",
-    "http_get_orders_realtime",
-    "http_get_order_partially_filled_rejected",
-]
-ORDER_FILES += ["http_get_orders_history_with_duplicate", "ws_account_order", "ws_account_order_filled"]
-ORDER_FILES += ["ws_account_order_partially_filled_rejected"]
-
-
-def recorded(name):
-    payload = json.loads((Path(REAL) / "bybit" / "payloads" / f"{name}.json").read_text())
-    return payload.get("data") or payload["result"]["list"]
-
-
-@needs_real_data
-@pytest.mark.parametrize("name", ORDER_FILES)
-def test_recorded_orders_decode(name):
-    rows = recorded(name)
-    good, bad = decode_rows(rows, lambda row: decode_order(row, Category.LINEAR))
-    assert (len(good), bad) == (len(rows), [])
-
-
-@needs_real_data
-@pytest.mark.parametrize("name", ["http_get_executions", "ws_account_execution"])
-def test_recorded_executions_decode(name):
-    rows = recorded(name)
-    good, bad = decode_rows(rows, lambda row: decode_execution(row, Category.LINEAR))
-    assert (len(good), bad) == (len(rows), [])
-
-
-@needs_real_data
-def test_a_recorded_deleveraging_is_told_and_not_booked():
-    good, bad = decode_rows(recorded("ws_account_execution_adl"), decode_execution)
-    assert bad == []
-    assert [(type(one), one.kind) for one in good] == [(ExecutionUnexplained, "AdlTrade")]
-
-
-@needs_real_data
-@pytest.mark.parametrize("name", ["http_get_positions", "http_get_positions_with_open_time"])
-def test_recorded_positions_decode(name):
-    rows = recorded(name)
-    good, bad = decode_rows(rows, lambda row: decode_position(row, Category.LINEAR))
-    assert (len(good), bad) == (len(rows), [])
-
-
-@needs_real_data
-@pytest.mark.parametrize("category", [Category.LINEAR, Category.INVERSE])
-def test_recorded_instruments_decode(category):
-    rows = recorded(f"http_get_instruments_{category}")
-    good, bad = decode_rows(rows, lambda row: decode_instrument(row, category))
-    assert (len(good), bad) == (len(rows), [])
-    assert all(rules.qty_step > 0 for rules in good)
-
-
-@needs_real_data
-def test_recorded_spot_rules_of_an_older_form_are_refused_by_the_name_of_what_they_lack():
-    good, bad = decode_rows(
-        recorded("http_get_instruments_spot"), lambda row: decode_instrument(row, Category.SPOT)
-    )
-    assert good == []
-    assert all("maxLimitOrderQty" in str(error) for error in bad)
-
-
-@needs_real_data
-def test_recorded_public_trades_decode():
-    rows = recorded("ws_public_trade")
-    good, bad = decode_rows(rows, decode_trade)
-    assert (len(good), bad) == (len(rows), [])

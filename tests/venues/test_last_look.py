@@ -1,13 +1,8 @@
 """What the adapter promises besides its answers: when it asked, that it asks once, and what it looks at last."""
 
-import dataclasses
-
 import pytest
 
-import executor.venues.bybit.order_entry as order_entry
-from executor.domain.errors import LocalProtocolError
-from executor.domain.events import CancelFoundNothing, OrderAbsent, OrderAcked, OrderQueryFailed
-from tests.builders import D
+from executor.domain.events import CancelFoundNothing, OrderAbsent, OrderQueryFailed
 from tests.venues.test_gateway import raw_server
 from tests.venues.venue_bench import bench
 
@@ -48,13 +43,15 @@ async def test_a_read_of_the_account_carries_the_instant_before_it_began():
 
 async def test_the_query_client_repeats_nothing_and_follows_nothing():
     async with bench() as desk:
-        client = desk.venue._queries._http
-        assert client.max_retries == 1
-        assert client.retry_codes == {-999}
-        assert client.force_retry is False
-        assert client.log_requests is False
-        assert client.client.trust_env is False
-        assert client.client.max_redirects == 0
+        queries = desk.venue._queries
+        for asker in (queries._market, queries._orders, queries._account, desk.venue._account):
+            client = asker._client
+            assert client.max_retries == 1
+            assert client.retry_codes == {-999}
+            assert client.force_retry is False
+            assert client.log_requests is False
+            assert client.client.trust_env is False
+            assert client.client.max_redirects == 0
 
 
 @pytest.mark.parametrize(
@@ -74,27 +71,3 @@ async def test_a_question_that_fails_is_sent_once(answer):
         (failed,) = await desk.query(desk.order())
         assert isinstance(failed, OrderQueryFailed)
         assert len(heard) == 1
-
-
-LIES = {
-    "more": {"qty": D("0.002")},
-    "dearer": {"px": D("60000.1")},
-    "another name": {"client_order_id": "x-1-99"},
-    "another symbol": {"symbol": "ETHUSDT"},
-}
-
-
-@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
-async def test_bytes_that_do_not_say_what_was_approved_never_leave(monkeypatch, lie):
-    async with bench() as desk:
-        order = desk.order()
-        true_fields = order_entry.create_fields
-        with monkeypatch.context() as patch:
-            patch.setattr(
-                order_entry, "create_fields", lambda order: true_fields(dataclasses.replace(order, **lie))
-            )
-            with pytest.raises(LocalProtocolError):
-                await desk.place(order)
-        assert await desk.wire() == []
-        assert await desk.truth() == []
-        assert isinstance(await desk.place(order), OrderAcked)

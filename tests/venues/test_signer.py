@@ -1,7 +1,17 @@
 """Signatures against published vectors, and secrets that stay inside."""
 
-import pytest
+import base64
+import hashlib
+import hmac
 
+import pytest
+from Crypto.Hash import SHA256
+from Crypto.PublicKey import RSA
+from Crypto.Signature import pkcs1_15
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.domain.errors import ConfigError
 from executor.venues.bybit.signer import Signer
 
 STAMP = 1_700_000_000_000
@@ -57,3 +67,40 @@ def test_it_shows_neither_key_nor_secret():
     shown = f"{signer!r} {signer} {vars(signer)}"
     assert "canary" not in shown
     assert "ABCDEFGHIJ" not in repr(signer)
+
+
+@given(secret=st.text(min_size=1, max_size=200), text=st.binary(max_size=300))
+def test_every_word_signs_as_the_standard_library_does(secret, text):
+    if secret.lstrip().startswith("-----BEGIN"):
+        return
+    expected = hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
+    assert Signer("k", secret, 5_000).sign(text) == expected
+
+
+@pytest.fixture(scope="module")
+def rsa_key():
+    return RSA.generate(2_048)
+
+
+def test_a_private_key_signs_requests_and_sockets(rsa_key):
+    signer = Signer("testkey", f"\n{rsa_key.export_key().decode()}\n", 5_000)
+    verifier = pkcs1_15.new(rsa_key.public_key())
+    sent = signer.headers(STAMP, ORDER.encode())["X-BAPI-SIGN"]
+    verifier.verify(SHA256.new(f"{STAMP}testkey5000{ORDER}".encode()), base64.b64decode(sent, validate=True))
+    key, expires_ms, sent = signer.socket_auth(STAMP + 1_000)
+    assert (key, expires_ms) == ("testkey", STAMP + 1_000)
+    verifier.verify(
+        SHA256.new(f"GET/realtime{STAMP + 1_000}".encode()), base64.b64decode(sent, validate=True)
+    )
+
+
+def test_a_private_key_that_cannot_be_used_is_refused_without_being_shown(rsa_key):
+    broken = rsa_key.export_key().decode().replace("A", "!", 3)
+    public = rsa_key.public_key().export_key().decode()
+    short = RSA.generate(1_024).export_key().decode()
+    for secret in (broken, public, short, "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----"):
+        with pytest.raises(ConfigError) as refused:
+            Signer("testkey", secret, 5_000)
+        assert not {line for line in secret.splitlines() if line and line in str(refused.value)}
+        assert refused.value.__cause__ is None
+        assert refused.value.__suppress_context__ or refused.value.__context__ is None

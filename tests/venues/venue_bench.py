@@ -140,6 +140,7 @@ async def bench(
             rest_url=server.rest_url,
             public_ws_url=server.ws_url,
             private_ws_url=server.ws_url,
+            trade_ws_url=server.ws_url,
             api_key=KEY.key,
             api_secret=KEY.secret,
             request_timeout_s=timeout_s,

@@ -1,35 +1,54 @@
-"""Bybit's messages and the engine's events. Total: every row becomes an event or a named error.
+"""Rows of the account, of streams and of queries alike, and the engine's events. Total: an event or a named error.
 
 One bad row never hides the others: each is decoded alone, and what cannot be read comes back as a
-`RemoteProtocolError` with the row's place, to be counted and asked about. Unknown fields are ignored,
-unknown values are errors, never defaults.
+`RemoteProtocolError`, to be counted and asked about. Unknown fields are ignored, unknown values are errors, never
+defaults. Rows about options are no business of this daemon and become nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from executor.domain.errors import RemoteProtocolError
 from executor.domain.events import (
+    CoinBalance,
     ExecutionUnexplained,
     OrderFilled,
     OrderUpdated,
+    PaymentCharged,
     PositionReport,
+    PositionUpdated,
     VenueStatus,
+    WalletUpdated,
 )
 from executor.domain.fills import Fill
 from executor.domain.instrument import Instrument
-from executor.domain.orders import Category, Liquidity, NewOrder, Side
+from executor.domain.orders import Category, Liquidity, Side
 from executor.domain.timeline import NS_PER_MS
-from executor.domain.units import ZERO, Money, Price, Quantity, parse_plain, plain
+from executor.domain.units import ZERO, Money, Price, Quantity
+from executor.venues.bybit.codec_fields import (
+    SIDES,
+    Row,
+    flag,
+    number,
+    number_or_zero,
+    optional_text,
+    positive,
+    shown,
+    signed,
+    text,
+    whole,
+)
+from executor.venues.bybit.codec_fields import category as read_category
+from executor.venues.bybit.codec_fields import side as read_side
 
-Row = Mapping[str, object]
 T = TypeVar("T")
 
-SIDE_WORD: Final = {Side.BUY: "Buy", Side.SELL: "Sell"}
-_SIDES: Final = {"Buy": Side.BUY, "Sell": Side.SELL}
 _STATUS: Final = {
     "New": VenueStatus.NEW,
+    "Untriggered": VenueStatus.NEW,  # waits for its trigger: open, and nothing of it is executed
+    "Triggered": VenueStatus.NEW,  # on its way from the trigger into the book
     "PartiallyFilled": VenueStatus.PARTIALLY_FILLED,
     "Filled": VenueStatus.FILLED,
     "Cancelled": VenueStatus.CANCELED,
@@ -37,27 +56,35 @@ _STATUS: Final = {
     "Deactivated": VenueStatus.CANCELED,
     "Rejected": VenueStatus.REJECTED,
 }
+_OPTION: Final = "option"
 _TRADE: Final = "Trade"
+_MOVES: Final = frozenset({"AdlTrade", "BustTrade", "Delivery", "BlockTrade", "MovePosition", "FutureSpread"})
+"""Kinds that change a position without an order of ours."""
+_PAYMENTS: Final = frozenset({"Funding", "Settle"})
 _KIND_CHARS_MAX: Final = 40
-_TEXT_LEN_MAX: Final = 200
-_INTEGER_MAX: Final = 9_000_000_000_000  # as milliseconds the year 2255, whose nanoseconds still fit 64 bits
 
 
-def create_fields(order: NewOrder) -> dict[str, object]:
-    """The body of a create request: exactly the fields the gate knows."""
-    fields: dict[str, object] = {
-        "category": order.category.value,
-        "symbol": order.symbol,
-        "side": SIDE_WORD[order.side],
-        "orderType": "Limit",
-        "qty": plain(order.qty),
-        "price": plain(order.px),
-        "timeInForce": order.time_in_force.value,
-        "orderLinkId": order.client_order_id,
-    }
-    if order.category is not Category.SPOT:
-        fields |= {"positionIdx": order.position_idx, "reduceOnly": order.reduce_only}
-    return fields
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FastExecution:
+    """An execution as the fast stream tells it: early, without its kind and without its fee."""
+
+    category: Category
+    symbol: str
+    exec_id: str
+    client_order_id: str
+    venue_order_id: str
+    side: Side
+    last_qty: Quantity
+    last_px: Price
+    liquidity: Liquidity
+    ts_exchange_ns: int
+
+
+def as_row(row: object) -> Row:
+    """Pass an object, and nothing else."""
+    if not isinstance(row, dict):
+        raise RemoteProtocolError(f"row is not an object: {shown(row)}")
+    return row
 
 
 def decode_rows(
@@ -68,9 +95,7 @@ def decode_rows(
     bad: list[RemoteProtocolError] = []
     for row in rows:
         try:
-            if not isinstance(row, dict):
-                raise RemoteProtocolError(f"row is not an object: {str(row)[:80]!r}")
-            value = decode(row)
+            value = decode(as_row(row))
         except RemoteProtocolError as error:
             bad.append(error)
         else:
@@ -79,80 +104,121 @@ def decode_rows(
     return good, bad
 
 
-def decode_order(row: Row, category: Category | None = None) -> OrderUpdated:
-    """Read one order object, of the stream or of a query (where the category is the request's)."""
-    word = _text(row, "orderStatus")
+def decode_order(row: Row, category: Category | None = None) -> OrderUpdated | None:
+    """Read one order object, of the stream or of a query (where the category is the request's); None for an option.
+
+    A market order that waits for its trigger has no price; it is shown as zero.
+    """
+    if _is_option(row, category):
+        return None
+    word = text(row, "orderStatus")
     if word not in _STATUS:
         raise RemoteProtocolError(f"orderStatus {word!r} has no meaning here")
     return OrderUpdated(
         at_ns=0,
-        category=category or _category(row),
-        symbol=_text(row, "symbol"),
-        client_order_id=_text(row, "orderLinkId"),
-        venue_order_id=_text(row, "orderId"),
+        category=category or read_category(row),
+        symbol=text(row, "symbol"),
+        client_order_id=text(row, "orderLinkId"),
+        venue_order_id=text(row, "orderId"),
         status=_STATUS[word],
-        side=_side(row),
-        qty=Quantity(_number(row, "qty")),
-        px=Price(_number(row, "price")),
-        cum_qty=Quantity(_number(row, "cumExecQty")),
-        updated_ms=_integer(row, "updatedTime"),
-        detail=f"{word} {_optional(row, 'cancelType')} {_optional(row, 'rejectReason')}".strip(),
+        side=read_side(row),
+        qty=Quantity(number(row, "qty")),
+        px=Price(number_or_zero(row, "price") if row.get("orderType") == "Market" else number(row, "price")),
+        cum_qty=Quantity(number(row, "cumExecQty")),
+        updated_ms=whole(row, "updatedTime"),
+        detail=f"{word} {optional_text(row, 'cancelType')} {optional_text(row, 'rejectReason')}".strip(),
     )
 
 
-def decode_execution(row: Row, category: Category | None = None) -> OrderFilled | ExecutionUnexplained | None:
-    """Read one execution; None for what moves money only (funding, settlement), which fills no order.
+def decode_execution(
+    row: Row, category: Category | None = None
+) -> OrderFilled | PaymentCharged | ExecutionUnexplained | None:
+    """Read one execution; None for an option. Funding and settlement move money only and fill no order.
 
     What changes a position without an order of ours (liquidation, auto-deleveraging, delivery, a type never
     seen) comes back as `ExecutionUnexplained`: it must be looked into.
     """
-    kind = _text(row, "execType")
-    if kind in {"Funding", "Settle"}:
+    if _is_option(row, category):
         return None
-    category = category or _category(row)
+    kind = text(row, "execType")
+    category = category or read_category(row)
+    if kind in _PAYMENTS:
+        return PaymentCharged(
+            at_ns=0,
+            category=category,
+            symbol=text(row, "symbol"),
+            exec_id=text(row, "execId"),
+            kind=kind,
+            amount=Money(signed(row, "execFee")),
+            px=Price(number_or_zero(row, "execPrice")),
+            ts_exchange_ns=whole(row, "execTime") * NS_PER_MS,
+        )
     if kind != _TRADE:
+        fill = None
+        if kind in _MOVES:
+            with suppress(
+                RemoteProtocolError
+            ):  # without its numbers it is still one that must be looked into
+                fill = _decode_fill(row, category)
         return ExecutionUnexplained(
             at_ns=0,
             category=category,
-            symbol=_text(row, "symbol"),
-            exec_id=_text(row, "execId"),
+            symbol=text(row, "symbol"),
+            exec_id=text(row, "execId"),
             kind=kind[:_KIND_CHARS_MAX],
+            fill=fill,
         )
-    side = _side(row)
-    qty, px = _number(row, "execQty"), _number(row, "execPrice")
-    if qty <= ZERO or px <= ZERO:
-        raise RemoteProtocolError(f"execution of {qty} @ {px}")
-    return OrderFilled(
-        at_ns=0,
-        fill=Fill(
-            category=category,
-            symbol=_text(row, "symbol"),
-            exec_id=_text(row, "execId"),
-            client_order_id=_optional(row, "orderLinkId"),
-            venue_order_id=_text(row, "orderId"),
-            side=side,
-            last_qty=Quantity(qty),
-            last_px=Price(px),
-            fee=Money(_signed(row, "execFee")),
-            fee_coin=_optional(row, "feeCurrency"),
-            liquidity=Liquidity.MAKER if _flag(row, "isMaker") else Liquidity.TAKER,
-            ts_exchange_ns=_integer(row, "execTime") * NS_PER_MS,
-        ),
+    return OrderFilled(at_ns=0, fill=_decode_fill(row, category))
+
+
+def decode_fast_execution(row: Row) -> FastExecution | None:
+    """Read one row of `execution.fast`; None for an option."""
+    if _is_option(row, None):
+        return None
+    return FastExecution(
+        category=read_category(row),
+        symbol=text(row, "symbol"),
+        exec_id=text(row, "execId"),
+        client_order_id=optional_text(row, "orderLinkId"),
+        venue_order_id=text(row, "orderId"),
+        side=read_side(row),
+        last_qty=Quantity(positive(row, "execQty")),
+        last_px=Price(positive(row, "execPrice")),
+        liquidity=Liquidity.MAKER if flag(row, "isMaker") else Liquidity.TAKER,
+        ts_exchange_ns=whole(row, "execTime") * NS_PER_MS,
     )
 
 
 def decode_position(row: Row, category: Category) -> PositionReport:
     """Read one position; signed, flat is zero."""
-    word = _optional(row, "side")
-    size = _number(row, "size") if row.get("size") else ZERO
-    if size and word not in _SIDES:
+    word = optional_text(row, "side")
+    size = number(row, "size") if text(row, "size") else ZERO
+    if size and word not in SIDES:
         raise RemoteProtocolError(f"position side {word!r}")
     return PositionReport(
         category=category,
-        symbol=_text(row, "symbol"),
-        position_idx=_integer(row, "positionIdx"),
-        qty=size * _SIDES[word].sign if size else ZERO,
+        symbol=text(row, "symbol"),
+        position_idx=whole(row, "positionIdx"),
+        qty=size * SIDES[word].sign if size else ZERO,
     )
+
+
+def decode_position_update(row: Row) -> PositionUpdated | None:
+    """Read one position of the stream, which names its category; None for an option."""
+    if _is_option(row, None):
+        return None
+    return PositionUpdated(at_ns=0, report=decode_position(row, read_category(row)))
+
+
+def decode_wallet(row: Row) -> WalletUpdated:
+    """Read one wallet: the coins it names. A balance may be negative, where a coin is borrowed."""
+    coins = row.get("coin")
+    if not isinstance(coins, list):
+        raise RemoteProtocolError("a wallet without coins")
+    good, bad = decode_rows(coins, _decode_coin)
+    if bad:
+        raise bad[0]
+    return WalletUpdated(at_ns=0, balances=tuple(good))
 
 
 def decode_instrument(row: Row, category: Category) -> Instrument:
@@ -161,95 +227,48 @@ def decode_instrument(row: Row, category: Category) -> Instrument:
     if not isinstance(lots, dict) or not isinstance(prices, dict):
         raise RemoteProtocolError(f"{row.get('symbol')}: rules without lot size or price filter")
     spot = category is Category.SPOT
+    limit_qty = "maxLimitOrderQty" if spot and "maxLimitOrderQty" in lots else "maxOrderQty"
     try:
         return Instrument(
             category=category,
-            symbol=_text(row, "symbol"),
-            base_coin=_text(row, "baseCoin"),
-            quote_coin=_text(row, "quoteCoin"),
-            tick_size=Price(_number(prices, "tickSize")),
-            qty_step=Quantity(_number(lots, "basePrecision" if spot else "qtyStep")),
-            min_order_qty=Quantity(_number(lots, "minOrderQty")),
-            max_order_qty=Quantity(_number(lots, "maxLimitOrderQty" if spot else "maxOrderQty")),
-            min_notional=Money(_number_or_zero(lots, "minOrderAmt" if spot else "minNotionalValue")),
-            trading=_text(row, "status") == "Trading",
+            symbol=text(row, "symbol"),
+            base_coin=text(row, "baseCoin"),
+            quote_coin=text(row, "quoteCoin"),
+            tick_size=Price(number(prices, "tickSize")),
+            qty_step=Quantity(number(lots, "basePrecision" if spot else "qtyStep")),
+            min_order_qty=Quantity(number(lots, "minOrderQty")),
+            max_order_qty=Quantity(number(lots, limit_qty)),
+            min_notional=Money(number_or_zero(lots, "minOrderAmt" if spot else "minNotionalValue")),
+            trading=text(row, "status") == "Trading",
         )
     except ValueError as error:
         raise RemoteProtocolError(str(error)) from error
 
 
-def decode_trade(row: Row) -> tuple[Decimal, Decimal]:
-    """Read one public trade: quantity and price."""
-    qty, px = _number(row, "v"), _number(row, "p")
-    if qty <= ZERO or px <= ZERO:
-        raise RemoteProtocolError(f"public trade of {qty} @ {px}")
-    return qty, px
+def _decode_fill(row: Row, category: Category) -> Fill:
+    return Fill(
+        category=category,
+        symbol=text(row, "symbol"),
+        exec_id=text(row, "execId"),
+        client_order_id=optional_text(row, "orderLinkId"),
+        venue_order_id=text(row, "orderId"),
+        side=read_side(row),
+        last_qty=Quantity(positive(row, "execQty")),
+        last_px=Price(positive(row, "execPrice")),
+        fee=Money(signed(row, "execFee")),
+        fee_coin=optional_text(row, "feeCurrency"),
+        liquidity=Liquidity.MAKER if flag(row, "isMaker") else Liquidity.TAKER,
+        ts_exchange_ns=whole(row, "execTime") * NS_PER_MS,
+    )
 
 
-def _text(row: Row, key: str) -> str:
-    value = row.get(key)
-    if not isinstance(value, str) or not _is_printable(value):
-        raise RemoteProtocolError(f"{key} is {str(value)[:80]!r}, not text")
-    return value
+def _decode_coin(row: Row) -> CoinBalance:
+    return CoinBalance(
+        coin=text(row, "coin"),
+        wallet_qty=signed(row, "walletBalance"),
+        locked_qty=number_or_zero(row, "locked"),
+    )
 
 
-def _optional(row: Row, key: str) -> str:
-    value = row.get(key)
-    return value if isinstance(value, str) and _is_printable(value) else ""
-
-
-def _is_printable(text: str) -> bool:
-    """Whether a text can be written down: JSON may carry halves of characters that no file can hold."""
-    return len(text) <= _TEXT_LEN_MAX and text.isprintable()
-
-
-def _flag(row: Row, key: str) -> bool:
-    value = row.get(key)
-    if not isinstance(value, bool):
-        raise RemoteProtocolError(f"{key} is {str(value)[:80]!r}, not true or false")
-    return value
-
-
-def _number(row: Row, key: str) -> Decimal:
-    text = _text(row, key)
-    try:
-        return parse_plain(text)
-    except ValueError as error:
-        raise RemoteProtocolError(f"{key} is {error}") from error
-
-
-def _number_or_zero(row: Row, key: str) -> Decimal:
-    return _number(row, key) if row.get(key) else ZERO
-
-
-def _signed(row: Row, key: str) -> Decimal:
-    text = _text(row, key)
-    try:
-        return -parse_plain(text[1:]) if text.startswith("-") else parse_plain(text)
-    except ValueError as error:
-        raise RemoteProtocolError(f"{key} is {error}") from error
-
-
-def _integer(row: Row, key: str) -> int:
-    """Read a whole number, not negative, small enough for everything that is done with it."""
-    value = row.get(key)
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 13:
-        value = int(value)
-    if type(value) is not int or not 0 <= value <= _INTEGER_MAX:
-        raise RemoteProtocolError(f"{key} is {str(value)[:40]!r}, not a whole number")
-    return value
-
-
-def _side(row: Row) -> Side:
-    word = _text(row, "side")
-    if word not in _SIDES:
-        raise RemoteProtocolError(f"side {word!r}")
-    return _SIDES[word]
-
-
-def _category(row: Row) -> Category:
-    word = _text(row, "category")
-    try:
-        return Category(word)
-    except ValueError as error:
-        raise RemoteProtocolError(f"category {word!r}") from error
+def _is_option(row: Row, category: Category | None) -> bool:
+    return category is None and row.get("category") == _OPTION

@@ -1,6 +1,7 @@
 """Bybit as a venue: order entry, queries and streams behind one port."""
 
 import asyncio
+from contextlib import suppress
 from random import Random
 
 import aiohttp
@@ -8,22 +9,40 @@ import aiohttp
 from executor.domain.approval import Approved
 from executor.domain.commands import CancelOrder, QueryOrder, Reconcile, Subscribe
 from executor.domain.errors import Disconnected, Overflow, RemoteProtocolError, TransportError
-from executor.domain.events import AccountUnreadable, Event, InstrumentLoaded, InstrumentMissing
-from executor.domain.orders import Category, NewOrder
+from executor.domain.events import (
+    AccountUnreadable,
+    Event,
+    InstrumentLoaded,
+    InstrumentMissing,
+    StreamChanged,
+)
+from executor.domain.events import Stream as StreamName
+from executor.domain.orders import Category, NewOrder, Replacement
 from executor.domain.ports import Log, Post
+from executor.domain.timeline import NS_PER_S
 from executor.runtime.clock import Clock
-from executor.venues.bybit.access import Access
+from executor.venues.bybit.access import Access, Way
 from executor.venues.bybit.account_feed import AccountFeed
+from executor.venues.bybit.account_queries import AccountQueries
+from executor.venues.bybit.ask import Asker, Manners
+from executor.venues.bybit.limiter import Limiter
 from executor.venues.bybit.market_feed import MarketFeed
-from executor.venues.bybit.order_entry import GuardedRequest, OrderEntry
+from executor.venues.bybit.order_entry import Door, OrderEntry
 from executor.venues.bybit.queries import Queries
+from executor.venues.bybit.rest_entry import RestEntry
 from executor.venues.bybit.server_time import ServerTime
 from executor.venues.bybit.signer import Signer
+from executor.venues.bybit.socket_entry import SocketEntry
+from executor.venues.bybit.standing import Standing
+from executor.venues.bybit.status_feed import StatusFeed
 from executor.venues.bybit.stream import PING_EVERY_S, SILENCE_S_MAX
+from executor.venues.bybit.transport import new_session
 from risk.turnstile import Turnstile
 
 _TIME_EVERY_S = 60.0
 _RULES_EVERY_S = 600.0
+_RULES_AGAIN_S = 10.0
+_DOUBTS_MAX = 1_000
 _RETRY_S = 2.0
 _RETRY_S_MAX = 30.0
 
@@ -54,22 +73,43 @@ class BybitVenue:
         self._random = Random(seed)  # noqa: S311 - spreads reconnects, guards nothing
         self._signer = Signer(access.api_key, access.api_secret, recv_window_ms)
         self._time = ServerTime(clock)
-        self._queries = Queries(access, self._signer, clock, self._time, self._prefix)
+        self._standing = Standing(Limiter(), clock, self._time, log)
+        manners = Manners(
+            admit=self._standing.admit_query,
+            on_ban=self._standing.on_ban,
+            on_auth_refused=self._standing.on_auth_refused,
+            on_code=self._standing.on_code,
+        )
+        self._account = Asker(access, self._signer, self._time, manners)
+        self.account = AccountQueries(self._account)
+        self._queries = Queries(access, self._signer, clock, self._time, self._prefix, manners)
         self._wanted: asyncio.Queue[Subscribe] = asyncio.Queue(maxsize=1_000)
         self._feeds: dict[Category, MarketFeed] = {}
         self._known: set[tuple[Category, str]] = set()
+        self._quote_coins: dict[tuple[Category, str], str] = {}
+        self._doubted: asyncio.Queue[tuple[Category, str]] = asyncio.Queue(maxsize=_DOUBTS_MAX)
 
     async def __aenter__(self) -> "BybitVenue":
-        """Open the HTTP client."""
-        self._http = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=self._access.request_timeout_s),
-            trust_env=False,
-            connector=aiohttp.TCPConnector(limit=32, keepalive_timeout=60),
-            request_class=GuardedRequest,
+        """Open the HTTP clients and the ways of sending orders; nothing is connected yet."""
+        access = self._access
+        self._http = new_session(access.hosts, access.request_timeout_s)
+        self._sockets = new_session(access.hosts)
+        self._rest = RestEntry(
+            self._http, access.rest_url, self._signer, self._time, self._clock, self._standing
         )
-        self._sockets = aiohttp.ClientSession(trust_env=False)
+        self._trade = self._new_trade_socket() if access.trade_ws_url else None
+        door: Door = self._rest
+        spare: Door | None = self._trade
+        if self._trade is not None and access.order_entry is Way.WEBSOCKET:
+            door, spare = self._trade, self._rest
         self._entry = OrderEntry(
-            self._http, self._access.rest_url, self._signer, self._time, self._clock, self._turnstile
+            door=door,
+            spare=spare,
+            turnstile=self._turnstile,
+            standing=self._standing,
+            clock=self._clock,
+            cancel_s_max=access.request_timeout_s,
+            on_rules_doubt=self._doubt_rules,
         )
         return self
 
@@ -77,6 +117,8 @@ class BybitVenue:
         """Close all connections."""
         await self._http.close()
         await self._sockets.close()
+        self._queries.close()
+        self._account.close()
 
     async def clock_error_ms(self) -> int | None:
         """The venue's clock minus ours, milliseconds; None if the venue did not answer."""
@@ -86,6 +128,10 @@ class BybitVenue:
     async def place(self, approved: Approved[NewOrder]) -> Event:
         """Send one create request."""
         return await self._entry.place(approved)
+
+    async def replace(self, approved: Approved[Replacement]) -> Event:
+        """Send one amend request."""
+        return await self._entry.replace(approved)
 
     async def cancel(self, command: CancelOrder) -> Event:
         """Send one cancel request."""
@@ -119,6 +165,7 @@ class BybitVenue:
             post=post,
             prefix=self._prefix,
             on_unreadable=on_unreadable,
+            on_auth_refused=self._standing.on_auth_refused,
             log=self._log,
             random=self._random,
             ping_every_s=self._ping_every_s,
@@ -127,9 +174,22 @@ class BybitVenue:
         if not self._time.is_measured:
             await self._measure_time()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._standing.tell(post))
             group.create_task(self._keep_time())
             group.create_task(self._keep_rules(post))
+            group.create_task(self._reread_rules(post))
+            group.create_task(self._keep_trade())
             group.create_task(account.stream.run())
+            if self._access.status_feed:
+                status = StatusFeed(
+                    http=self._sockets,
+                    access=self._access,
+                    clock=self._clock,
+                    post=post,
+                    log=self._log,
+                    random=self._random,
+                )
+                group.create_task(status.run())
             while True:
                 command = await self._wanted.get()
                 if (command.category, command.symbol) in self._known:
@@ -154,14 +214,14 @@ class BybitVenue:
                 random=self._random,
             )
             self._feeds[category] = feed
-            await feed.add(symbol)
+            await feed.add(symbol, self._quote_coins[category, symbol])
             group.create_task(feed.stream.run())
         else:
-            await self._add(feed, symbol)
+            await self._add(feed, symbol, self._quote_coins[category, symbol])
 
-    async def _add(self, feed: MarketFeed, symbol: str) -> None:
+    async def _add(self, feed: MarketFeed, symbol: str, quote_coin: str) -> None:
         try:
-            await feed.add(symbol)
+            await feed.add(symbol, quote_coin)
         except (Disconnected, RemoteProtocolError, TimeoutError, aiohttp.ClientError) as error:
             self._log("subscription failed", level="warning", symbol=symbol, error=str(error))
             await feed.stream.drop()  # the next connection subscribes to every symbol anew
@@ -173,11 +233,10 @@ class BybitVenue:
             try:
                 rules = await self._queries.instrument(category, symbol)
                 if rules is None:
-                    nearest = await self._queries.nearest_symbols(category, symbol)
-                    hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
-                    detail = f"Bybit has no {category} symbol {symbol}{hint}"
+                    detail = await self._why_unlisted(category, symbol)
                     post(InstrumentMissing(at_ns=0, category=category, symbol=symbol, detail=detail))
                     return False
+                self._quote_coins[category, symbol] = rules.quote_coin
                 post(InstrumentLoaded(at_ns=0, instrument=rules))
             except (TransportError, RemoteProtocolError, Overflow) as error:
                 if str(error) != told:
@@ -188,19 +247,86 @@ class BybitVenue:
             else:
                 return True
 
+    async def _why_unlisted(self, category: Category, symbol: str) -> str:
+        """Say in words that a symbol is not among those that trade."""
+        if (category, symbol) in self._quote_coins:
+            return f"Bybit no longer lists {category} {symbol} among the symbols that trade"
+        nearest = await self._queries.nearest_symbols(category, symbol)
+        hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
+        return f"Bybit has no {category} symbol {symbol}{hint}"
+
     async def _keep_rules(self, post: Post) -> None:
         while True:
             await asyncio.sleep(_RULES_EVERY_S)
             for category, symbol in sorted(self._known):
                 await self._load_rules(post, category, symbol)
 
-    async def _keep_time(self) -> None:
+    def _doubt_rules(self, category: Category, symbol: str) -> None:
+        if not self._doubted.full():
+            self._doubted.put_nowait((category, symbol))
+
+    async def _reread_rules(self, post: Post) -> None:
+        """Read the rules of a symbol again when the venue refused an order as if they had changed."""
+        read_ns: dict[tuple[Category, str], int] = {}
         while True:
-            await asyncio.sleep(_TIME_EVERY_S)
+            key = await self._doubted.get()
+            since_ns = self._clock.now_ns() - read_ns.get(key, 0)
+            if since_ns >= int(_RULES_AGAIN_S * NS_PER_S):
+                await self._load_rules(post, *key)
+                read_ns[key] = self._clock.now_ns()
+
+    def _new_trade_socket(self) -> SocketEntry:
+        return SocketEntry(
+            http=self._sockets,
+            url=self._access.trade_ws_url,
+            signer=self._signer,
+            time=self._time,
+            clock=self._clock,
+            standing=self._standing,
+            timeout_s=self._access.request_timeout_s,
+            on_change=self._on_trade_change,
+            log=self._log,
+            random=self._random,
+            ping_every_s=self._ping_every_s,
+            silence_s_max=self._silence_s_max,
+        )
+
+    def _on_trade_change(self, live: bool, detail: str) -> None:
+        """Tell the engine of the socket that takes orders, unless it is the spare way only."""
+        if self._access.order_entry is Way.WEBSOCKET:
+            self._standing.say(
+                StreamChanged(at_ns=0, stream=StreamName.TRADE, category=None, live=live, detail=detail)
+            )
+
+    async def _keep_trade(self) -> None:
+        """Keep the order socket up: always when orders go over it, otherwise from when a cancel needs it."""
+        if self._access.order_entry is Way.REST:
+            detail = "each order is a request of its own"
+            self._standing.say(
+                StreamChanged(at_ns=0, stream=StreamName.TRADE, category=None, live=True, detail=detail)
+            )
+        if self._trade is not None:
+            if self._access.order_entry is Way.REST:
+                await self._trade.wanted.wait()
+            await self._trade.stream.run()
+
+    async def _keep_time(self) -> None:
+        doubted = self._standing.clock_doubted
+        while True:
+            wait_s = _TIME_EVERY_S if self._time.is_measured else _RETRY_S
+            with suppress(TimeoutError):
+                await asyncio.wait_for(doubted.wait(), wait_s)
+            doubted.clear()
             await self._measure_time()
 
     async def _measure_time(self) -> None:
         try:
-            await self._entry.measure_time()
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
+            await self._rest.measure_time()
+        except (
+            aiohttp.ClientError,
+            TimeoutError,
+            TransportError,
+            RemoteProtocolError,
+            ValueError,
+        ) as error:
             self._log("venue not reached", level="warning", url=self._access.rest_url, error=str(error))

@@ -1,206 +1,191 @@
-"""Sending orders over signed REST: one request per logical send, the checked bytes, never a hidden retry."""
+"""Sending orders: the one way in which a create, an amend or a cancel leaves, over whichever connection.
 
+The bytes are built once, held against the approval, and sent as they are. The approval's ticket is used up
+here and looked at once more when the connection stands ready, because waiting for one takes time. Nothing
+that opens is ever sent twice. A cancel is always allowed: it takes the other way when the usual one is
+closed.
+"""
+
+import asyncio
 import hashlib
-import json
 from collections.abc import Callable
-from contextvars import ContextVar
-from dataclasses import dataclass
-
-import aiohttp
-import msgspec
+from typing import Protocol, TypeVar
 
 from executor.domain.approval import Approved
 from executor.domain.commands import CancelOrder
 from executor.domain.events import (
-    CancelAcked,
-    CancelFoundNothing,
     CancelOutcomeUnknown,
     Event,
-    OrderAcked,
     OrderNotSent,
     OrderOutcomeUnknown,
-    OrderRejected,
+    ReplaceNotSent,
+    ReplaceOutcomeUnknown,
 )
-from executor.domain.orders import NewOrder
+from executor.domain.orders import Category, NewOrder, Replacement
+from executor.domain.timeline import NS_PER_S
 from executor.runtime.clock import Clock
-from executor.venues.bybit.codec import create_fields
-from executor.venues.bybit.return_codes import CreateOutcome, cancel_found_nothing, judge_create
-from executor.venues.bybit.server_time import ServerTime
-from executor.venues.bybit.signer import Signer
+from executor.venues.bybit.answers import Answer, NotSent, Unanswered, cancelled, created, replaced
+from executor.venues.bybit.order_bytes import Act, amend_body, cancel_body, create_body
+from executor.venues.bybit.return_codes import doubts_rules
+from executor.venues.bybit.socket_entry import SocketEntry
+from executor.venues.bybit.standing import Standing
 from risk.turnstile import Turnstile
-from risk.wire import check_create_bytes
+from risk.wire import check_amend_bytes, check_create_bytes
 
-CREATE_PATH = "/v5/order/create"
-CANCEL_PATH = "/v5/order/cancel"
-TIME_PATH = "/v5/market/time"
-_ANSWER_BYTES_MAX = 1 << 20
+T = TypeVar("T")
 
 
-_LAST_LOOK: ContextVar[Callable[[], str] | None] = ContextVar("_LAST_LOOK", default=None)
+class Door(Protocol):
+    """One way of sending order requests: `RestEntry` or `SocketEntry`."""
 
+    @property
+    def is_http(self) -> bool:
+        """Whether it counts against the address's budget of HTTP requests."""
 
-class NotSent(Exception):  # noqa: N818 - reads as what happened
-    """A request was dropped before its first byte."""
+    def why_not(self) -> str:
+        """Why nothing can be sent this way at the moment; empty if it can."""
 
-
-class GuardedRequest(aiohttp.ClientRequest):
-    """A request that asks once more whether it may leave when its connection stands ready."""
-
-    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        """Write the request, unless it was forbidden while it waited for a connection."""
-        look = _LAST_LOOK.get()
-        refusal = "" if look is None else look()
-        if refusal:
-            raise NotSent(refusal)
-        return await super().send(conn)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A readable answer of the venue."""
-
-    code: int
-    text: str
-    result: dict[str, object]
+    async def send(self, act: Act, body: bytes, why_void: Callable[[], str] | None = None) -> Answer:
+        """Send one request; raises `NotSent` or `Unanswered`."""
 
 
 class OrderEntry:
-    """Creates and cancels orders.
+    """Creates, amends and cancels orders.
 
     Parameters
     ----------
-    http
-        A client without redirects, proxies and retries, whose requests are `GuardedRequest`s.
+    door
+        How orders are sent.
+    spare
+        The other way, for cancels only; None where there is none.
+    cancel_s_max
+        Longest time a cancel waits for room or for the spare way, seconds.
+    on_rules_doubt
+        Told of a symbol whose trading rules seem to have changed.
     """
 
     def __init__(
         self,
-        http: aiohttp.ClientSession,
-        rest_url: str,
-        signer: Signer,
-        time: ServerTime,
-        clock: Clock,
+        *,
+        door: Door,
+        spare: Door | None,
         turnstile: Turnstile,
+        standing: Standing,
+        clock: Clock,
+        cancel_s_max: float,
+        on_rules_doubt: Callable[[Category, str], None],
     ) -> None:
-        self._http = http
-        self._url = rest_url
-        self._signer = signer
-        self._time = time
-        self._clock = clock
+        self._door = door
+        self._spare = spare
         self._turnstile = turnstile
+        self._standing = standing
+        self._clock = clock
+        self._cancel_s_max = cancel_s_max
+        self._on_rules_doubt = on_rules_doubt
 
     async def place(self, approved: Approved[NewOrder]) -> Event:
         """Send one create request and say what its answer proves.
 
-        The bytes are built, held against the approval, signed and sent as they are. The ticket is used up
-        here, and looked at once more when the connection is there, because waiting for one takes time.
+        Raises
+        ------
+        LocalProtocolError
+            If the bytes that would leave do not say what was approved.
         """
         order = approved.order
-        body = msgspec.json.encode(create_fields(order))
+        body = create_body(order)
         check_create_bytes(body, approved)
-        headers = self._signer.headers(self._time.now_ms(), body)
-
-        refusal = self._turnstile.why_closed(approved)
-        if refusal:
-            return OrderNotSent(at_ns=0, client_order_id=order.client_order_id, detail=refusal)
-        token = _LAST_LOOK.set(lambda: self._turnstile.why_void(approved))
         try:
-            answer = await self._post(CREATE_PATH, body, headers)
+            answer = await self._open(Act.CREATE, order.category, body, approved)
         except NotSent as error:
             return OrderNotSent(at_ns=0, client_order_id=order.client_order_id, detail=str(error))
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            return OrderOutcomeUnknown(at_ns=0, client_order_id=order.client_order_id, detail=_name(error))
-        finally:
-            _LAST_LOOK.reset(token)
-        return _created(order, answer, hashlib.sha256(body).hexdigest())
+        except Unanswered as error:
+            return OrderOutcomeUnknown(at_ns=0, client_order_id=order.client_order_id, detail=str(error))
+        self._look_at_rules(order.category, order.symbol, answer)
+        return created(order, answer, hashlib.sha256(body).hexdigest())
 
-    async def cancel(self, command: CancelOrder) -> Event:
-        """Send one cancel request and say what its answer proves."""
-        name = command.client_order_id
-        body = msgspec.json.encode(
-            {"category": command.category.value, "symbol": command.symbol, "orderLinkId": name}
-        )
-        asked_ns = self._clock.now_ns()
-        try:
-            answer = await self._post(CANCEL_PATH, body, self._signer.headers(self._time.now_ms(), body))
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            return CancelOutcomeUnknown(at_ns=0, client_order_id=name, detail=_name(error))
-        if answer.code == 0:
-            return CancelAcked(at_ns=0, client_order_id=name)
-        if cancel_found_nothing(answer.code):
-            return CancelFoundNothing(at_ns=0, client_order_id=name, asked_ns=asked_ns)
-        return CancelOutcomeUnknown(at_ns=0, client_order_id=name, detail=f"{answer.code}: {answer.text}")
-
-    async def measure_time(self) -> None:
-        """Measure the venue's clock once.
+    async def replace(self, approved: Approved[Replacement]) -> Event:
+        """Send one amend request and say what its answer proves.
 
         Raises
         ------
-        aiohttp.ClientError, TimeoutError, ValueError
-            If it did not answer readably.
+        LocalProtocolError
+            If the bytes that would leave do not say what was approved.
         """
-        sent_ns = self._clock.now_ns()
-        async with self._http.get(f"{self._url}{TIME_PATH}", allow_redirects=False) as response:
-            answer = _read(await _body(response))
-        self._time.learn(sent_ns, self._clock.now_ns(), int(str(answer.result["timeNano"])) // 1_000_000)
+        order = approved.order
+        body = amend_body(order)
+        check_amend_bytes(body, approved)
+        try:
+            answer = await self._open(Act.AMEND, order.category, body, approved)
+        except NotSent as error:
+            return ReplaceNotSent(at_ns=0, client_order_id=order.client_order_id, detail=str(error))
+        except Unanswered as error:
+            return ReplaceOutcomeUnknown(at_ns=0, client_order_id=order.client_order_id, detail=str(error))
+        self._look_at_rules(order.category, order.symbol, answer)
+        return replaced(order, answer)
 
-    async def _post(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
-        async with self._http.post(
-            f"{self._url}{path}", data=body, headers=headers, allow_redirects=False
-        ) as response:
-            raw = await _body(response)
-            if response.status != 200:
-                raise ValueError(f"HTTP {response.status}")
-            return _read(raw)
+    async def cancel(self, command: CancelOrder) -> Event:
+        """Send one cancel request, by the spare way if the usual one is closed, and say what its answer proves."""
+        body = cancel_body(command)
+        name = command.client_order_id
+        detail = ""
+        for door in (self._door, self._spare):
+            if door is None:
+                continue
+            try:
+                await self._wait_for_room(door, command.category)
+                asked_ns = self._clock.now_ns()
+                answer = await door.send(Act.CANCEL, body)
+            except NotSent as error:
+                detail = str(error)
+            except Unanswered as error:
+                detail = str(error)
+                if not self._standing.is_banned:
+                    break
+                # This request was turned away at the venue's border, or harmless: the spare way need not wait.
+            else:
+                self._standing.on_answer(Act.CANCEL, command.category, answer)
+                return cancelled(command, answer, asked_ns)
+        return CancelOutcomeUnknown(at_ns=0, client_order_id=name, detail=detail)
 
+    async def _open(self, act: Act, category: Category, body: bytes, approved: Approved[T]) -> Answer:
+        """Send what may enlarge a position, at most once.
 
-async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """Read a whole body, which may come in pieces, up to a bound."""
-    raw = b""
-    async for piece in response.content.iter_any():
-        raw += piece
-        if len(raw) > _ANSWER_BYTES_MAX:
-            raise ValueError(f"an answer of more than {_ANSWER_BYTES_MAX} bytes")
-    return raw
+        Raises
+        ------
+        NotSent, Unanswered
+            As the door does; `NotSent` also when the ticket is void or the venue must be left alone.
+        """
+        refusal = (
+            self._turnstile.why_closed(approved) or self._standing.why_not_open() or self._door.why_not()
+        )
+        if refusal:
+            raise NotSent(refusal)
+        wait_s = self._standing.order_wait_s(act, category, http=self._door.is_http)
+        if wait_s:
+            raise NotSent(f"rate limit: no room for another {act.value} within {wait_s:.3f} s")
+        answer = await self._door.send(act, body, lambda: self._turnstile.why_void(approved))
+        self._standing.on_answer(act, category, answer)
+        return answer
 
+    async def _wait_for_room(self, door: Door, category: Category) -> None:
+        """Wait for the spare socket and for the request budget; a cancel does not grow stale.
 
-def _read(raw: bytes) -> Answer:
-    try:
-        parsed = json.loads(raw)
-    except RecursionError as error:
-        raise ValueError("an answer nested too deeply") from error
-    if not isinstance(parsed, dict) or type(parsed.get("retCode")) is not int:
-        raise ValueError("answer without a return code")
-    result = parsed.get("result")
-    return Answer(
-        code=parsed["retCode"],
-        text=_plain(parsed.get("retMsg", "")),
-        result=result if isinstance(result, dict) else {},
-    )
+        Raises
+        ------
+        NotSent
+            If the time is up first.
+        """
+        end_ns = self._clock.now_ns() + int(self._cancel_s_max * NS_PER_S)
+        if door is self._spare and isinstance(door, SocketEntry):
+            await door.wait_live(self._cancel_s_max)
+        refusal = door.why_not()
+        if refusal:
+            raise NotSent(refusal)
+        while wait_s := self._standing.order_wait_s(Act.CANCEL, category, http=door.is_http):
+            if self._clock.now_ns() + wait_s * NS_PER_S > end_ns:
+                raise NotSent(f"rate limit: no room for another cancel within {wait_s:.3f} s")
+            await asyncio.sleep(wait_s)
 
-
-def _created(order: NewOrder, answer: Answer, sent_sha256: str) -> Event:
-    name = order.client_order_id
-    outcome = judge_create(answer.code)
-    detail = f"{answer.code}: {answer.text}"
-    if outcome is CreateOutcome.UNKNOWN:
-        return OrderOutcomeUnknown(at_ns=0, client_order_id=name, detail=detail)
-    if outcome is not CreateOutcome.ACCEPTED:
-        fatal = outcome is CreateOutcome.FATAL
-        return OrderRejected(at_ns=0, client_order_id=name, code=answer.code, text=answer.text, fatal=fatal)
-    venue_order_id = answer.result.get("orderId")
-    is_id = isinstance(venue_order_id, str) and venue_order_id.isascii() and 0 < len(venue_order_id) <= 64
-    if answer.result.get("orderLinkId") != name or not is_id:
-        return OrderOutcomeUnknown(at_ns=0, client_order_id=name, detail="accepted, but not under our id")
-    return OrderAcked(
-        at_ns=0, client_order_id=name, venue_order_id=str(venue_order_id), sent_sha256=sent_sha256
-    )
-
-
-def _plain(text: object) -> str:
-    """Shorten a text of the venue to what can be written down."""
-    return str(text)[:200].encode(errors="backslashreplace").decode()
-
-
-def _name(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:200]
+    def _look_at_rules(self, category: Category, symbol: str, answer: Answer) -> None:
+        if doubts_rules(answer.code, answer.text):
+            self._on_rules_doubt(category, symbol)

@@ -1,31 +1,53 @@
 """One WebSocket connection that is kept up: connect, join, read, ping, and start over with back-off.
 
-It is live only while something was heard within the last ten seconds, the time to notice and to close
-included. What is read is handed on as parsed
-JSON; frames that cannot be parsed are counted and skipped, oversize frames end the connection.
+It is live only while something was heard within the last ten seconds, the time to notice and to close included.
+Frames are handed on decoded, in the order they came. A frame that cannot be read is told and skipped; one that is too
+large, no text, or no UTF-8 ends the connection, and so does an inbox that has no room: what comes after a reconnect is
+complete again, what comes after a gap is not.
 """
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from random import Random
+from typing import Final
 
 import aiohttp
 
 from executor.domain.errors import Disconnected, Overflow, RemoteProtocolError
 from executor.domain.ports import Log
+from executor.venues.bybit.backoff import STEPS_S, Backoff
+from executor.venues.bybit.codec_control import ControlReply
+from executor.venues.bybit.codec_frames import Frame, decode_frame
+from executor.venues.bybit.codec_json import parse_object
 
 Message = dict[str, object]
+Data = Frame
+"""What `on_message` is called with: a frame that is no answer to a request."""
 
-PING_EVERY_S = 3.0
-SILENCE_S_MAX = 8.0
+PING_EVERY_S: Final = 3.0
+SILENCE_S_MAX: Final = 8.0
 _LOOKS_PER_PING = 3
 _CLOSE_S_MAX = 0.5
 _ACK_S_MAX = 10.0
 _ROOM_S = 0.05
-_FRAME_BYTES_MAX = 4 << 20
-_BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-_STEADY_S = 30.0
+_FRAME_BYTES_MAX = 1 << 20
+_TURNED_AWAY_STATUS = frozenset({401, 403, 429})
+_TURNED_AWAY_CLOSE = frozenset({1008, 1013})  # a rule of theirs was broken; come back later
+_ENDINGS = (aiohttp.ClientError, OSError, TimeoutError, Disconnected, RemoteProtocolError, Overflow)
+
+
+class RequestRefused(RemoteProtocolError):  # noqa: N818 - reads as what happened
+    """The venue answered a request of ours with no; the code is None where it gives none."""
+
+    def __init__(self, op: str, code: int | None, text: str) -> None:
+        super().__init__(f"{op} refused: {'' if code is None else f'{code}: '}{text[:100]!r}")
+        self.code = code
+        self.text = text
+
+
+class TurnedAway(RemoteProtocolError):  # noqa: N818 - reads as what happened
+    """The venue does not want this connection: the next attempt comes late."""
 
 
 class Stream:
@@ -36,15 +58,21 @@ class Stream:
     join
         Called with a fresh connection; authenticates and subscribes, and returns when both are acknowledged.
     on_message
-        Called with each message that is not a control frame.
+        Called with each decoded frame that has a topic.
+    on_reply
+        Called with each message that has none, on a socket whose answers are not acknowledgements of `request`.
     on_lost
-        Called when a connection that had joined has ended, with the reason.
+        Called when a connection has ended, with the reason; again if it found no room.
+    on_bad_frame
+        Called with what could not be decoded.
     log
         Told of every connection that failed or ended.
     random
         Seeded; spreads reconnects in time.
     ping_every_s, silence_s_max
         Time between two pings, and time without a word after which the connection counts as lost, seconds.
+    steps_s
+        Waits before the next attempt (see `backoff`), seconds.
     """
 
     def __init__(
@@ -53,13 +81,18 @@ class Stream:
         http: aiohttp.ClientSession,
         url: str,
         join: Callable[["Stream"], Awaitable[None]],
-        on_message: Callable[[Message], None],
+        on_message: Callable[[Data], None],
         on_lost: Callable[[str], None],
         log: Log,
         random: Random,
         ping_every_s: float = PING_EVERY_S,
         silence_s_max: float = SILENCE_S_MAX,
+        steps_s: tuple[float, ...] = STEPS_S,
+        on_bad_frame: Callable[[RemoteProtocolError], None] | None = None,
+        on_reply: Callable[[Message], None] | None = None,
     ) -> None:
+        self._on_reply = on_reply
+        self._on_bad_frame = on_bad_frame
         self._ping_every_s = ping_every_s
         self._silence_s_max = silence_s_max
         self._http = http
@@ -68,9 +101,9 @@ class Stream:
         self._on_message = on_message
         self._on_lost = on_lost
         self._log = log
-        self._random = random
+        self._backoff = Backoff(random, steps_s)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
-        self._acks: dict[str, asyncio.Future[Message]] = {}
+        self._acks: dict[str, asyncio.Future[ControlReply]] = {}
         self._requests = 0
         self._heard_s = 0.0
         self.connects = 0
@@ -78,49 +111,62 @@ class Stream:
 
     async def run(self) -> None:
         """Connect for ever; ends only by cancellation, which a time-out inside must not hide."""
-        failures = 0
-        task = asyncio.current_task()
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
         while task is None or not task.cancelling():  # closing a socket can swallow a cancellation
-            began_s = asyncio.get_running_loop().time()
+            began_s, turned_away = loop.time(), False
             try:
                 await self._connect_once()
-            except (
-                aiohttp.ClientError,
-                OSError,
-                TimeoutError,
-                Disconnected,
-                RemoteProtocolError,
-                Overflow,
-            ) as error:
+            except _ENDINGS as error:
+                turned_away = _is_turned_away(error)
                 detail = f"{type(error).__name__}: {error}"[:200]
                 self._log("stream lost", level="warning", url=self._url, error=detail)
                 await self._tell_lost(detail)
-            steady = asyncio.get_running_loop().time() - began_s > _STEADY_S
-            failures = 0 if steady else min(failures + 1, len(_BACKOFF_S) - 1)
-            await asyncio.sleep(_BACKOFF_S[failures] * self._random.uniform(0.5, 1.5))
+            await asyncio.sleep(self._backoff.next_s(loop.time() - began_s, turned_away=turned_away))
 
-    async def request(self, op: str, args: list[str | int] | list[str]) -> Message:
+    async def request(self, op: str, args: list[str | int] | list[str]) -> ControlReply:
         """Send an operation and wait for its acknowledgement.
 
         Raises
         ------
-        Disconnected, RemoteProtocolError
-            If there is no connection, or the venue says no.
+        RequestRefused
+            If the venue says no.
+        Disconnected, TimeoutError
+            If there is no connection, or no answer.
         """
         if self._socket is None:
             raise Disconnected("no connection")
         self._requests += 1
         name = f"{op}-{self._requests}"
-        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._acks[op if op == "auth" else name] = future
-        await self._socket.send_str(json.dumps({"req_id": name, "op": op, "args": args}))
+        future: asyncio.Future[ControlReply] = asyncio.get_running_loop().create_future()
+        self._acks[name] = future
         try:
-            answer = await asyncio.wait_for(future, _ACK_S_MAX)
+            async with asyncio.timeout(_ACK_S_MAX):  # `wait_for` may swallow a cancellation
+                await self._socket.send_str(json.dumps({"req_id": name, "op": op, "args": args}))
+                answer = await future
+        except TimeoutError as error:
+            raise Disconnected(f"{op} was not acknowledged in {_ACK_S_MAX:.0f} s") from error
         finally:
-            self._acks.pop(op if op == "auth" else name, None)
-        if answer.get("success") is not True:
-            raise RemoteProtocolError(f"{op} refused: {str(answer.get('ret_msg'))[:100]!r}")
+            self._acks.pop(name, None)
+        if not answer.ok:
+            raise RequestRefused(op, answer.code, answer.text)
         return answer
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a frame could be written."""
+        return self._socket is not None and not self._socket.closed
+
+    async def send(self, frame: bytes) -> None:
+        """Write one text frame; its first byte leaves before anything else runs, or the call fails.
+
+        Raises
+        ------
+        Disconnected
+            If there is no connection: nothing was written.
+        """
+        if self._socket is None or self._socket.closed:
+            raise Disconnected("no connection")
+        await self._socket.send_frame(frame, aiohttp.WSMsgType.TEXT)
 
     async def drop(self) -> None:
         """End the connection; `run` makes a new one."""
@@ -153,14 +199,7 @@ class Stream:
                     await self._join(self)
                     await reader
                     pinger.cancel()
-            except* (
-                aiohttp.ClientError,
-                OSError,
-                TimeoutError,
-                Disconnected,
-                RemoteProtocolError,
-                Overflow,
-            ) as group_error:
+            except* _ENDINGS as group_error:
                 raise _first(group_error) from group_error
             finally:
                 self._socket = None
@@ -169,11 +208,16 @@ class Stream:
                 self._acks.clear()
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        loop = asyncio.get_running_loop()
         async for frame in socket:
-            self._heard_s = asyncio.get_running_loop().time()
+            self._heard_s = loop.time()
             if frame.type is aiohttp.WSMsgType.TEXT:
                 self._take(frame.data)
-        raise Disconnected(f"closed by the venue ({socket.close_code})")
+            elif frame.type is aiohttp.WSMsgType.ERROR:
+                raise RemoteProtocolError(f"a frame that cannot be read: {frame.data}")
+            else:
+                raise RemoteProtocolError("a frame that is no text")
+        raise _closed(socket.close_code)
 
     async def _ping(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         loop = asyncio.get_running_loop()
@@ -186,19 +230,43 @@ class Stream:
 
     def _take(self, text: str) -> None:
         try:
-            message = json.loads(text)
-        except (ValueError, RecursionError):
+            if self._on_reply is not None:
+                message = parse_object(text)
+                if "topic" not in message:
+                    self._on_reply(message)
+                    return
+            frame = decode_frame(text)
+        except RemoteProtocolError as error:
             self.bad_frames += 1
+            if self._on_bad_frame is not None:
+                self._on_bad_frame(error)
             return
-        if not isinstance(message, dict):
-            self.bad_frames += 1
-        elif "topic" in message:
-            self._on_message(message)
-        elif message.get("op") in {"auth", "subscribe", "unsubscribe"}:
-            name = "auth" if message.get("op") == "auth" else str(message.get("req_id", ""))
-            future = self._acks.get(name)
-            if future is not None and not future.done():
-                future.set_result(message)
+        if isinstance(frame, ControlReply):
+            self._acknowledge(frame)
+        else:
+            self._on_message(frame)
+
+    def _acknowledge(self, reply: ControlReply) -> None:
+        """Give an answer to whoever waits for it: by its id, or by its kind where the id is not echoed."""
+        asked = [name for name in self._acks if name.rpartition("-")[0] == reply.op]
+        name = reply.request_id
+        if name not in asked and not name and len(asked) == 1:
+            name = asked[0]
+        future = self._acks.get(name)
+        if future is not None and not future.done():
+            future.set_result(reply)
+
+
+def _closed(code: int | None) -> RemoteProtocolError | Disconnected:
+    if code in _TURNED_AWAY_CLOSE:
+        return TurnedAway(f"closed by the venue ({code})")
+    return Disconnected(f"closed by the venue ({code})")
+
+
+def _is_turned_away(error: BaseException) -> bool:
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        return error.status in _TURNED_AWAY_STATUS
+    return isinstance(error, TurnedAway)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

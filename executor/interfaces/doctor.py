@@ -1,0 +1,162 @@
+"""Everything that trading needs, looked at one thing after the other: this machine first, then the venue.
+
+Nothing is changed and no order is sent; a running daemon is not disturbed. Each finding is told as soon as it is made.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Final
+
+from config.problems import ConfigProblems
+from config.secrets import missing_credentials
+from config.settings import Settings
+from executor.domain.finding import Finding, Verdict, fine
+from executor.interfaces.control_file import read_control_file
+from executor.interfaces.token import FILE_NAME, read_token
+from executor.watch.halt_file import read_halt
+from executor.watch.heartbeat import (
+    SENTINEL_NAME,
+    Heartbeat,
+    Life,
+    Unreadable,
+    process_lives,
+    read_heartbeat,
+    this_boot,
+)
+
+CHECKS: Final[Mapping[str, str]] = {
+    "settings": "the settings can be used; the mode's hosts are the only ones they name",
+    "key": "a key pair is given, in a place that only we can read",
+    "daemon": "whether a daemon runs in the data directory",
+    "control token": "the token of the control interface is strong and can be read by us alone",
+    "sentinel": "the process that cancels everything when the daemon falls silent is heard",
+}
+"""The checks of this module, in the order in which they are told."""
+SENTINEL_SILENCE_S_MAX: Final = 10.0
+REQUESTS_MAX: Final = 20
+"""How many of the venue's answers a whole look may wait for, each for the length of one request."""
+_NS_PER_S: Final = 1_000_000_000
+
+Tell = Callable[[Finding], None]
+
+
+def look_at_home(settings: Settings) -> Iterator[Finding]:
+    """Look at what lies in the data directory besides the journal."""
+    data_dir = settings.executor.data_dir
+    yield fine(
+        "settings",
+        f"profile {settings.profile}, mode {settings.executor.mode.value}, {settings.venue.rest_url}",
+    )
+    keys = settings.credentials
+    if keys is None:
+        problem = missing_credentials(settings.executor.mode)
+        yield Finding(
+            check="key",
+            verdict=Verdict.FAIL,
+            code=problem.code,
+            found=f"no key in {problem.where}",
+            allowed=problem.allowed,
+            next_step=problem.next_step,
+        )
+    else:
+        yield fine("key", f"given by {keys.origin}")
+    yield _daemon(data_dir)
+    yield _token(settings.control.token_file or data_dir / FILE_NAME)
+    yield _sentinel(data_dir, needed=settings.sentinel.enabled)
+
+
+def latch_file(data_dir: Path) -> str | None:
+    """Why the latch file stops everything; None if there is none."""
+    halt = read_halt(data_dir)
+    return None if halt is None else f"{halt.reason} ({halt.operator} {halt.at})".strip()
+
+
+async def tell_all(findings: AsyncIterator[Finding], tell: Tell, limit_s: float) -> None:
+    """Tell findings as they come; what does not come in time is a finding too."""
+    try:
+        async with asyncio.timeout(limit_s):
+            # Closed here and now, so that what it holds open does not outlive the loop.
+            async with aclosing(findings) as stream:  # type: ignore[type-var]
+                async for finding in stream:
+                    tell(finding)
+    except TimeoutError:
+        tell(
+            Finding(
+                check="rest",
+                verdict=Verdict.FAIL,
+                code="TOO_SLOW",
+                found=f"not everything was looked at within {limit_s:g} s",
+                allowed="a venue that answers",
+                next_step="check the network, then try again",
+            )
+        )
+
+
+def _daemon(data_dir: Path) -> Finding:
+    left = read_control_file(data_dir)
+    if left is None:
+        return fine("daemon", f"none runs in {data_dir}")
+    if process_lives(left.pid):
+        return fine("daemon", f"pid {left.pid}, version {left.version}, {left.url}")
+    return Finding(
+        check="daemon",
+        verdict=Verdict.WARN,
+        code="DAEMON_DIED",
+        found=f"pid {left.pid} has ended without taking its control file away",
+        allowed="a daemon that runs, or one that has ended as it should",
+        next_step="read its log, then start it again with `executor run`; orders may be open",
+    )
+
+
+def _token(path: Path) -> Finding:
+    if not path.exists() and not path.is_symlink():
+        return fine("control token", "none yet; the daemon makes one at its start")
+    try:
+        read_token(path)
+    except ConfigProblems as error:
+        problem = error.problems[0]
+        return Finding(
+            check="control token",
+            verdict=Verdict.FAIL,
+            code=problem.code,
+            found=f"{problem.where}: {problem.got}",
+            allowed=problem.allowed,
+            next_step=problem.next_step,
+        )
+    return fine("control token", str(path))
+
+
+def _sentinel(data_dir: Path, *, needed: bool) -> Finding:
+    try:
+        beat = read_heartbeat(data_dir / SENTINEL_NAME)
+        why = why_silent(beat, this_boot(), time.monotonic_ns())
+        pid = 0 if beat is None else beat.pid
+    except Unreadable as error:
+        why, pid = str(error), 0
+    if not why:
+        return fine("sentinel", f"pid {pid} is heard")
+    if not needed:
+        return fine("sentinel", f"not needed (sentinel.enabled = false): {why}")
+    return Finding(
+        check="sentinel",
+        verdict=Verdict.WARN,
+        code="SENTINEL_SILENT",
+        found=why,
+        allowed=f"a beat within {SENTINEL_SILENCE_S_MAX:g} s; without it nothing is opened",
+        next_step="start it with `executor sentinel`",
+    )
+
+
+def why_silent(beat: Heartbeat | None, boot_id: str, now_mono_ns: int) -> str:
+    """Why a sentinel does not count as alive; empty if it does."""
+    if beat is None:
+        return "never heard"
+    if beat.boot_id != boot_id:
+        return "not heard since this machine started"
+    if beat.life in {Life.ENDED, Life.FAILED}:
+        return f"it has ended ({beat.life.value})"
+    age_s = (now_mono_ns - beat.mono_ns) / _NS_PER_S
+    return "" if age_s <= SENTINEL_SILENCE_S_MAX else f"not heard for {age_s:.0f} s"

@@ -1,0 +1,1 @@
+"""Second opinions about prices, from other exchanges."""

@@ -1,0 +1,88 @@
+"""The servers the rows play on: at most one of each setting in a test process, started when first wanted."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cached_property
+from typing import Final
+
+from Crypto.PublicKey import RSA
+
+from sandbox.bybit_server import Credentials, FlowSettings, RunningServer, SandboxOptions
+from tests.conformance.calls import Setting
+from tests.sandbox.venue_support import venue_in_thread
+
+ACCOUNTS: Final = 600
+RSA_BITS: Final = 1024
+ADDRESS_REQUESTS_MAX: Final = 25
+
+
+class Venue:
+    """One running server, with accounts nobody has used yet.
+
+    Parameters
+    ----------
+    server
+        The server.
+    credentials
+        Keys of its accounts, handed out once each.
+    rsa_keys
+        Credentials that verify with a public key, each with the private key in PEM.
+    """
+
+    def __init__(
+        self,
+        server: RunningServer,
+        credentials: Iterator[Credentials],
+        rsa_keys: Iterator[tuple[Credentials, str]],
+    ) -> None:
+        self.server: Final = server
+        self._credentials = credentials
+        self._rsa_keys = rsa_keys
+        self.ccxt_markets: object = None
+
+    def fresh_key(self) -> Credentials:
+        """Return an API key of an account that has done nothing yet."""
+        return next(self._credentials)
+
+    def fresh_rsa_key(self) -> tuple[Credentials, str]:
+        """Return a key of the RSA kind and its private half."""
+        return next(self._rsa_keys)
+
+
+class Venues:
+    """Every server of this process, by setting."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._open: dict[Setting, Venue] = {}
+
+    def of(self, setting: Setting) -> Venue:
+        """Return the server of a setting, started if need be."""
+        if setting not in self._open:
+            self._open[setting] = self._start(setting)
+        return self._open[setting]
+
+    @cached_property
+    def _private_keys(self) -> tuple[RSA.RsaKey, ...]:
+        return tuple(RSA.generate(RSA_BITS) for _ in range(2))
+
+    def _start(self, setting: Setting) -> Venue:
+        keys = tuple(Credentials(key=f"key{n}", secret=f"secret-{n}", uid=2000 + n) for n in range(ACCOUNTS))
+        rsa_keys = []
+        if setting is Setting.QUIET:
+            for n in range(20):
+                private = self._private_keys[n % 2]
+                public_pem = private.public_key().export_key().decode()
+                entry = Credentials(key=f"rsa{n}", secret="", uid=9000 + n, public_key_pem=public_pem)
+                rsa_keys.append((entry, private.export_key().decode()))
+        options = SandboxOptions(
+            seed=7,
+            credentials=(*keys, *(entry for entry, _ in rsa_keys)),
+            address_requests_max=ADDRESS_REQUESTS_MAX if setting is Setting.STRICT else 0,
+            flow=FlowSettings(frozen=setting is not Setting.LIVELY),
+        )
+        server = self._stack.enter_context(venue_in_thread(options))
+        return Venue(server, iter(keys), itertools.cycle(rsa_keys))

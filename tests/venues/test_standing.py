@@ -1,0 +1,124 @@
+"""How we stand with the venue, by a clock that stands still: what each answer costs us, and for how long."""
+
+import pytest
+
+from executor.domain.errors import TransportError
+from executor.domain.orders import Category
+from executor.domain.timeline import NS_PER_MS, NS_PER_S
+from executor.venues.bybit.answers import read_answer
+from executor.venues.bybit.limiter import Limiter
+from executor.venues.bybit.order_bytes import Act
+from executor.venues.bybit.server_time import ServerTime
+from executor.venues.bybit.standing import AUTH_PAUSE_S, BAN_S, Standing
+
+T0_MS = 1_700_000_000_000
+LINEAR = Category.LINEAR
+
+
+class StoppedClock:
+    def __init__(self):
+        self.at_ns = T0_MS * NS_PER_MS
+
+    def now_ns(self):
+        return self.at_ns
+
+
+@pytest.fixture
+def clock():
+    return StoppedClock()
+
+
+@pytest.fixture
+def standing(clock):
+    return Standing(Limiter(), clock, ServerTime(clock), lambda *_, **__: None)
+
+
+def answer(code, text="", remaining=None, reset_ms=None):
+    limits = {}
+    if remaining is not None:
+        limits = {
+            "X-Bapi-Limit": "10",
+            "X-Bapi-Limit-Status": str(remaining),
+            "X-Bapi-Limit-Reset-Timestamp": str(reset_ms),
+        }
+    return read_answer({"retCode": code, "retMsg": text}, "result", limits)
+
+
+def said(standing):
+    return [type(event).__name__ for event in standing._untold]
+
+
+def test_10006_holds_until_the_instant_that_the_venue_named(standing, clock):
+    standing.on_answer(Act.CREATE, LINEAR, answer(10006, remaining=0, reset_ms=T0_MS + 300))
+    clock.at_ns += 1_200 * NS_PER_MS  # the count has run out, a later reset has not
+    assert standing.order_wait_s(Act.CREATE, LINEAR, http=True) == 0
+    standing.on_answer(Act.CREATE, LINEAR, answer(10006, remaining=0, reset_ms=T0_MS + 1_200 + 5_000))
+    clock.at_ns += 1_200 * NS_PER_MS
+    assert standing.order_wait_s(Act.CREATE, LINEAR, http=True) == pytest.approx(3.8)
+    assert standing.order_wait_s(Act.CANCEL, LINEAR, http=True) == 0
+    clock.at_ns += 3_800 * NS_PER_MS
+    assert standing.order_wait_s(Act.CREATE, LINEAR, http=True) == 0
+    assert standing.why_not_open() == ""
+
+
+def test_10006_without_a_readable_reset_holds_for_a_second(standing, clock):
+    standing.on_answer(Act.CREATE, LINEAR, answer(10006))
+    assert standing.order_wait_s(Act.CREATE, LINEAR, http=True) == 1.0
+    clock.at_ns += NS_PER_S
+    assert standing.order_wait_s(Act.CREATE, LINEAR, http=True) == 0
+
+
+@pytest.mark.parametrize(("code", "quiet"), [(10429, True), (429, True), (20003, True), (10016, False)])
+async def test_an_overloaded_venue_is_not_asked_either_a_restarting_one_is(standing, clock, code, quiet):
+    standing.on_code(code, "busy")
+    assert "pause" in standing.why_not_open()
+    if quiet:
+        with pytest.raises(TransportError):
+            await standing.admit_query()
+    clock.at_ns += 2 * NS_PER_S
+    assert standing.why_not_open() == ""
+    await standing.admit_query()
+    assert said(standing) == ["VenueRestricted"]
+
+
+@pytest.mark.parametrize("how", ["403", "10018", "200 with the text"])
+async def test_a_ban_lasts_more_than_ten_minutes_and_not_for_ever(standing, clock, how):
+    if how == "403":
+        standing.on_http_status(403, "")
+    elif how == "10018":
+        standing.on_code(10018, "ip limit")
+    else:
+        standing.on_http_status(418, "Access too frequent, please try again in 5 minutes")
+    assert standing.is_banned
+    clock.at_ns += 600 * NS_PER_S
+    assert standing.is_banned
+    with pytest.raises(TransportError):
+        await standing.admit_query()
+    clock.at_ns += int((BAN_S - 600) * NS_PER_S)
+    assert not standing.is_banned
+    await standing.admit_query()
+    assert said(standing) == ["VenueRestricted"]
+
+
+async def test_a_refused_key_is_told_once_and_asked_about_seldom(standing, clock):
+    for _ in range(20):
+        standing.on_code(10003, "API key is invalid.")
+        with pytest.raises(TransportError, match="refused our key"):
+            await standing.admit_query()
+        clock.at_ns += int(AUTH_PAUSE_S * NS_PER_S)
+        await standing.admit_query()
+    assert said(standing) == ["HaltRequested"]
+    standing.on_answer(Act.CANCEL, LINEAR, answer(0))
+    standing.on_code(33004, "Your api key has expired.")
+    assert said(standing) == ["HaltRequested"] * 2
+
+
+def test_the_clock_is_looked_at_once_however_many_answers_doubt_it(standing, clock):
+    standing.on_code(10002, "invalid request")
+    assert standing.clock_doubted.is_set()
+    standing.clock_doubted.clear()
+    standing.on_code(10002, "invalid request")
+    assert not standing.clock_doubted.is_set()
+    clock.at_ns += NS_PER_S
+    standing.on_code(10002, "invalid request")
+    assert standing.clock_doubted.is_set()

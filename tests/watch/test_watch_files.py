@@ -1,0 +1,128 @@
+"""The files by which daemon and sentinel know of each other: whole or not at all, and never believed blindly."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from executor.watch import halt_file
+from executor.watch.durable import read_small, replace_file
+from executor.watch.halt_file import new_halt, read_halt, remove_halt, write_halt
+from executor.watch.heartbeat import (
+    FILE_BYTES,
+    HeartbeatFile,
+    Life,
+    Unreadable,
+    process_lives,
+    read_heartbeat,
+    this_boot,
+)
+
+
+def test_a_beat_is_read_as_it_was_written(tmp_path):
+    times = iter([5, 70, 90])
+    file = HeartbeatFile(tmp_path / "h.json", boot_id="b", mono_ns=lambda: next(times))
+    assert file.write(Life.STARTING, "x" * 1_000) == 70
+    first = read_heartbeat(tmp_path / "h.json")
+    assert (first.pid, first.start_id, first.count, first.mono_ns) == (os.getpid(), f"{os.getpid()}-5", 1, 70)
+    assert len(first.detail) == 300
+    file.write(Life.RUNNING, "", {"swept": "a"})
+    second = read_heartbeat(tmp_path / "h.json")
+    assert (second.count, second.life, second.facts, second.detail) == (2, Life.RUNNING, {"swept": "a"}, "")
+    assert (tmp_path / "h.json").stat().st_size == FILE_BYTES
+    assert json.loads((tmp_path / "h.json").read_text())["pid"] == os.getpid()
+    assert (tmp_path / "h.json").stat().st_mode & 0o777 == 0o600
+    file.close()
+
+
+def test_no_file_is_no_beat_and_every_damage_is_seen(tmp_path):
+    path = tmp_path / "h.json"
+    assert read_heartbeat(path) is None
+    file = HeartbeatFile(path, boot_id="b")
+    file.write(Life.RUNNING)
+    file.close()
+    whole = path.read_bytes()
+    for place in range(0, len(whole.rstrip()), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(Unreadable):
+            read_heartbeat(path)
+        path.write_bytes(whole[:place])
+        with pytest.raises(Unreadable):
+            read_heartbeat(path)
+    path.write_bytes(b"\0" * FILE_BYTES * 2)
+    with pytest.raises(Unreadable):
+        read_heartbeat(path)
+
+
+def test_a_link_is_neither_followed_nor_written_through(tmp_path):
+    (tmp_path / "target").write_text("precious")
+    (tmp_path / "h.json").symlink_to(tmp_path / "target")
+    with pytest.raises(Unreadable):
+        read_heartbeat(tmp_path / "h.json")
+    with pytest.raises(OSError, match="symbolic"):
+        HeartbeatFile(tmp_path / "h.json", boot_id="b").write(Life.RUNNING)
+    assert (tmp_path / "target").read_text() == "precious"
+
+
+def test_a_beat_too_long_for_its_file_is_refused(tmp_path):
+    file = HeartbeatFile(tmp_path / "h.json", boot_id="b")
+    with pytest.raises(OSError, match="bytes"):
+        file.write(Life.RUNNING, "", {"fact": "x" * FILE_BYTES})
+    file.close()
+
+
+def test_this_process_lives_and_one_that_ended_does_not(tmp_path):
+    assert process_lives(os.getpid())
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    assert not process_lives(child.pid)
+    assert this_boot() == this_boot()
+
+
+def test_the_latch_file_comes_back_as_it_was_written_and_goes_by_its_id(tmp_path):
+    halt = new_halt("2026-01-01T00:00:00.000Z", "ann", "looks wrong \x1b[31m é")
+    assert read_halt(tmp_path) is None
+    write_halt(tmp_path, halt)
+    assert read_halt(tmp_path) == halt
+    assert [path.name for path in tmp_path.iterdir()] == [halt_file.NAME]
+    other = new_halt("2026-01-01T00:00:00.000Z", "sentinel", "silent")
+    assert other.halt_id != halt.halt_id
+    assert not remove_halt(tmp_path, other.halt_id)
+    assert read_halt(tmp_path) == halt
+    assert remove_halt(tmp_path, halt.halt_id)
+    assert read_halt(tmp_path) is None
+    assert remove_halt(tmp_path, halt.halt_id)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"[]", b"{}", b"\xff", b'{"halt_id": 1}', b"x" * 70_000, b"[" * 5_000]
+)
+def test_a_latch_file_that_says_nothing_is_a_stop_all_the_same(tmp_path, raw):
+    halt_file.halt_path(tmp_path).write_bytes(raw)
+    halt = read_halt(tmp_path)
+    assert halt.halt_id == halt_file.UNREADABLE_ID
+    assert "cannot be read" in halt.reason
+    assert remove_halt(tmp_path, halt.halt_id)
+    assert read_halt(tmp_path) is None
+
+
+def test_a_latch_file_that_is_a_link_or_a_directory_is_a_stop(tmp_path):
+    halt_file.halt_path(tmp_path).symlink_to(tmp_path / "nowhere")
+    assert read_halt(tmp_path).halt_id == halt_file.UNREADABLE_ID
+    halt_file.halt_path(tmp_path).unlink()
+    halt_file.halt_path(tmp_path).mkdir()
+    assert read_halt(tmp_path).halt_id == halt_file.UNREADABLE_ID
+
+
+def test_a_replacement_that_fails_leaves_what_was_there(tmp_path):
+    replace_file(tmp_path / "a", b"one", durable=True)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "inside").touch()
+    with pytest.raises(OSError, match="directory"):
+        replace_file(tmp_path / "b", b"two", durable=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+    assert read_small(tmp_path / "a", 10) == b"one"
+    with pytest.raises(OSError, match="longer"):
+        read_small(tmp_path / "a", 2)
