@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CODE := executor strategies impact risk sandbox config
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench campaign docs lock clean
+.PHONY: help run test check lint bench campaign docs lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,17 +15,20 @@ help: ## list the commands
 run: $(VENV)/.run ## work a sample order on a local exchange and print its cost report
 	@$(BIN)/executor demo
 
-test: $(VENV)/.dev ## run the whole test suite
-	$(BIN)/pytest -n 2
+test: $(VENV)/.dev ## run the whole test suite: first what computes, then what mostly waits (processes, faults)
+	$(BIN)/pytest -n 2 -m "not process"
+	$(BIN)/pytest -n 6 -m process
 
-check: $(VENV)/.dev ## format, lint, types, import contracts, house rules
+check: lint ## lint, and the house rules
+	$(BIN)/pytest tests/house -n 2
+
+lint: $(VENV)/.dev ## format, lint, types, import contracts, generated pages
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/conformance.py --check
-	$(BIN)/pytest tests/house -n 2
 
 bench: $(VENV)/.dev ## measure the engine and the journal
 	$(BIN)/python -m benchmarks.engine

@@ -43,7 +43,7 @@ from executor.runtime.clock import Clock
 from executor.runtime.journal import Journal
 from executor.runtime.latch import latch_in_journal
 from executor.runtime.live import LiveRuntime
-from executor.runtime.lock import ProcessLock, account_lock_path
+from executor.runtime.lock import AccountLock, ProcessLock, key_lock_path
 from executor.runtime.log import LineLog
 from executor.runtime.premises import judge_latch, look_at_disk, look_at_file_system, look_at_journal
 from executor.sentinel.spawn import keeping_sentinel
@@ -112,6 +112,8 @@ class Daemon:
 
 def standing_doubts(state: EngineState) -> tuple[str, ...]:
     """Why nothing could be opened now, whatever the parent."""
+    # A category whose first complete read is under way, or was begun anew with the stream, has no entry yet.
+    followed = {*state.reconciled, *state.reconciling, *(name.partition(":")[0] for name in state.markets)}
     checks = (
         (state.latched, "HALTED"),
         (state.draining, "DRAINING"),
@@ -119,7 +121,7 @@ def standing_doubts(state: EngineState) -> tuple[str, ...]:
         (not state.trade_live, "ORDER_ENTRY_DOWN"),
         (state.restricted_until_ns > state.now_ns, "VENUE_RESTRICTED"),
         (state.sentinel_required and not state.sentinel_alive, "SENTINEL_SILENT"),
-        (any(not done for done in state.reconciled.values()), "UNRECONCILED"),
+        (any(not state.reconciled.get(category, False) for category in followed), "UNRECONCILED"),
     )
     return tuple(code for holds, code in checks if holds)
 
@@ -203,7 +205,7 @@ async def _run(
     refuse_file_system(settings, log)
     async with AsyncExitStack() as stack:
         stack.enter_context(ProcessLock(settings.executor.data_dir / "executor.lock"))
-        stack.enter_context(ProcessLock(account_lock_path(access.rest_url, access.api_key)))
+        stack.enter_context(ProcessLock(key_lock_path(access.rest_url, access.api_key)))
         vigil = Vigil(
             settings.executor.data_dir,
             silence_s_max=float(settings.sentinel.silence_s_max),
@@ -230,6 +232,7 @@ async def _run(
         )
         await check_clock(venue, settings, log)
         companions: list[Companion] = [await check_account(venue, settings, clock, log)]
+        lock_account(stack, access, settings, log)
         if references:
             companions.append(References(references, float(settings.references.poll_s), log))
         if settings.venue.dcp_window_s:
@@ -416,6 +419,22 @@ async def check_account(venue: BybitVenue, settings: Settings, clock: Clock, log
         wanted = wanted_of(settings)
     margin_mode = "" if isinstance(facts.settings, str) else facts.settings.margin_mode
     return AccountWatch(venue.account, wanted, margin_mode, clock, log)
+
+
+def lock_account(stack: AsyncExitStack, access: Access, settings: Settings, log: Log) -> None:
+    """See to it that nobody else on this machine works the account, with whatever key, until the stack is left.
+
+    Raises
+    ------
+    AlreadyRunning
+        If somebody does.
+    """
+    user_id = read_account(settings.executor.data_dir)
+    if user_id is None:
+        text = "ACCOUNT_NOT_LOCKED: the venue did not say whose the key is; only this key and data directory are locked"
+        log(text, level="warning", next="see that no other daemon works the same account")
+        return
+    stack.enter_context(AccountLock(access.rest_url, user_id))
 
 
 def problem_of(finding: Finding) -> Problem:

@@ -300,9 +300,10 @@ def _money_codes(ask: Ask, view: GateView, limits: Limits) -> list[Code]:
     if order.reduce_only and ask.more_qty > max(-order.side.sign * position, ZERO) - reducing:
         codes.append(Code.REDUCE_ONLY_EXCEEDS)
     after = order.side.sign * position + same_side + ask.more_qty
-    if after <= ZERO:
+    if after <= ZERO and order.category is not Category.SPOT:
         return codes  # it can only shrink the position: exits stay possible under every account limit
-    value_after = rules.notional(Quantity(after), order.px)
+    # Spot has no position to leave: what was sold there is no debt that a purchase would pay back.
+    value_after = rules.notional(Quantity(max(after, ZERO)), order.px)
     if limits.position_notional_max is None or value_after > limits.position_notional_max:
         codes.append(Code.POSITION_NOTIONAL)
     tradable = rules.notional(Quantity(ask.open_qty), order.px)

@@ -295,6 +295,8 @@ class OrderUpdated:
         Executed quantity by the venue's count; it may run ahead of the fills we have booked.
     updated_ms
         The venue's version of the order, to drop what is older than what we know.
+    asked_ns
+        When the reading began that showed it: by our clock, UTC nanoseconds; 0 from a stream, which answers nothing.
     """
 
     at_ns: int
@@ -309,6 +311,7 @@ class OrderUpdated:
     cum_qty: Quantity
     updated_ms: int
     detail: str
+    asked_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,7 +120,8 @@ def on_updated(desk: Desk, event: OrderUpdated) -> ParentState | None:
     child = find_child(desk.state, event.client_order_id, event.venue_order_id)
     if child is None:
         return None
-    asked_ns, child.asked_ns = child.asked_ns, 0
+    if event.asked_ns:
+        child.asked_ns = 0
     if event.updated_ms < child.updated_ms or event.cum_qty < child.venue_cum_qty:
         return None
     shown = read_terms(child, event)
@@ -135,7 +136,7 @@ def on_updated(desk: Desk, event: OrderUpdated) -> ParentState | None:
         halt(desk, Reason.ORDER_CONFLICT, detail)
         return None
     child.venue_cum_qty = event.cum_qty
-    take_terms(desk, child, event, shown, asked_ns)
+    take_terms(desk, child, event, shown)
     is_newer = event.updated_ms > child.updated_ms
     child.updated_ms = event.updated_ms
     child.seen = True

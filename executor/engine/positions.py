@@ -1,7 +1,8 @@
 """Holding the venue's positions against the ledger: by complete reads, and sooner when the stream differs.
 
 A position is never booked from what the venue says of it; fills alone change the ledger. A difference that lasts
-blocks the symbol until a person looks. The next reading after a re-arm is taken for the opening position.
+blocks the symbol until a person looks. The next reading after a re-arm is taken for the opening position. Spot is
+never read: what we hold there is counted, from zero when the symbol is first followed and when a block is cleared.
 """
 
 from executor.domain.commands import AlertCode, Severity
@@ -57,21 +58,30 @@ def position_unknown(state: EngineState, market_name: str) -> bool:
 
 
 def open_spot_ledgers(state: EngineState) -> None:
-    """Spot has no positions: what we hold is what we traded since the beginning."""
+    """Spot has no positions: what we hold is what was traded since the symbol was first followed."""
     for name in state.markets:
         category, _, symbol = name.partition(":")
         if category == Category.SPOT:
             ledger = state.ledgers.setdefault(ledger_key(category, symbol, 0), Ledger())
-            ledger.opening_qty = ledger.opening_qty or ZERO
+            if ledger.opening_qty is None:
+                ledger.opening_qty = -ledger.net_qty
 
 
 def forget_positions(state: EngineState) -> list[str]:
-    """Let the next reading say what is held wherever something is unexplained; returns what was given up."""
+    """Let the next reading say what is held wherever something is unexplained; returns what was given up.
+
+    Of spot there is no reading: what is held there counts from zero again.
+    """
     told = []
     for name, ledger in state.ledgers.items():
         market = state.markets.get(name.rpartition(":")[0])
         blocked = market is not None and bool(market.blocked)
-        if name.startswith(f"{Category.SPOT}:") or not (blocked or ledger.differs_since_ns):
+        if not (blocked or ledger.differs_since_ns):
+            continue
+        if name.startswith(f"{Category.SPOT}:"):
+            if ledger.position_qty:
+                told.append(f"{plain(ledger.position_qty)} held in {name}: it counts from zero again")
+                ledger.opening_qty = -ledger.net_qty
             continue
         told.append(
             f"the position in {name}, difference {plain(ledger.difference_qty)}: its next reading is taken"

@@ -41,7 +41,7 @@ def on_replace_rejected(desk: Desk, event: ReplaceRejected) -> ParentState | Non
     parent.detail = f"{event.client_order_id} not amended, {event.code}: {event.text}"
     desk.parents[parent.order.parent_id] = None
     child.replace_refused_ns = desk.now_ns
-    child.asked_ns = 0  # a question asked before the refusal would be answered without it
+    child.asked_ns = 0  # what was asked before the refusal proves nothing: ask anew, at once
     if not event.gone:
         lapse(desk, child, f"amendment refused, {event.code}: {event.text}")
     desk.query(child)

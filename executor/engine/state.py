@@ -55,7 +55,7 @@ class ChildState:
     cancels
         Cancel requests sent so far.
     asked_ns
-        When the question now under way was asked; 0 when none is.
+        When the question now under way was asked; 0 when none is. What a stream tells answers no question.
     cancel_nothing_ns
         When the cancel was asked that found no such order, late enough to count; 0 for none.
     absent_rounds
@@ -304,7 +304,8 @@ class Ledger:
     Parameters
     ----------
     opening_qty
-        Signed position found at the venue before our first fill; None until it was read.
+        Signed position found at the venue before our first fill; None until it was read. Of spot it is what takes the
+        fills of others out of `net_qty` again.
     rebase
         Whether a person re-armed, so that the next reading is taken for the opening position and said so.
     told_qty

@@ -49,14 +49,11 @@ def read_terms(child: ChildState, event: OrderUpdated) -> Shown:
         return Shown.LATE
     if shown == child.former and event.updated_ms <= child.updated_ms:
         return Shown.FORMER
-    # A price between both terms, or a quantity only the new ones have, is the new order moved to the band.
-    told_apart = asked is not None and (
-        asked.qty != order.qty or order.side.sign * (event.px - order.px) > ZERO
-    )
-    if asked is not None and told_apart and _fits(event, asked, reduce_only=order.reduce_only):
-        return Shown.ASKED
+    # What both could have become proves nothing of the new ones: they stay in doubt.
     if _fits(event, child.terms, reduce_only=order.reduce_only):
         return Shown.MOVED if event.qty == order.qty else Shown.CUT
+    if asked is not None and _fits(event, asked, reduce_only=order.reduce_only):
+        return Shown.ASKED
     return Shown.STRANGE
 
 
@@ -66,18 +63,12 @@ def _fits(event: OrderUpdated, terms: Terms, *, reduce_only: bool) -> bool:
     return event.side.sign * (event.px - terms.px) <= ZERO and (event.qty == terms.qty or cut)
 
 
-def take_terms(desk: Desk, child: ChildState, event: OrderUpdated, shown: Shown, asked_ns: int) -> None:
-    """Put what is shown into force.
-
-    Parameters
-    ----------
-    asked_ns
-        When the question was asked that this may answer; 0 if none was under way.
-    """
+def take_terms(desk: Desk, child: ChildState, event: OrderUpdated, shown: Shown) -> None:
+    """Put what is shown into force."""
     name = child.order.client_order_id
     match shown:
         case Shown.OURS:
-            if child.pending is not None and _proves_unchanged(desk, child, event, asked_ns):
+            if child.pending is not None and _proves_unchanged(desk, child, event):
                 lapse(desk, child, "the venue shows the old terms and can no longer take the new ones")
         case Shown.ASKED:
             child.pending = None
@@ -147,12 +138,15 @@ def _adopt_late(desk: Desk, child: ChildState, terms: Terms) -> None:
         halt(desk, Reason.ORDER_CONFLICT, detail)
 
 
-def _proves_unchanged(desk: Desk, child: ChildState, event: OrderUpdated, asked_ns: int) -> bool:
-    """Whether old terms shown now prove that the new ones will never be in force."""
-    if child.replace_refused_ns and asked_ns >= child.replace_refused_ns:
+def _proves_unchanged(desk: Desk, child: ChildState, event: OrderUpdated) -> bool:
+    """Whether the old terms prove that the new ones will never be in force: only if they were read late enough.
+
+    What a stream tells may have been on its way for long, and the venue's time of the order is not of our clock.
+    """
+    if child.replace_refused_ns and event.asked_ns >= child.replace_refused_ns:
         return True
     if not child.replace_sent_ns:
         return False
     timings = desk.state.timings
     window_ns = timings.recv_window_ms * NS_PER_MS + timings.absence_margin_s * NS_PER_S
-    return max(asked_ns, event.updated_ms * NS_PER_MS) >= child.replace_sent_ns + window_ns
+    return event.asked_ns >= child.replace_sent_ns + window_ns

@@ -27,8 +27,6 @@ class ExitCode(IntEnum):
     """The database is missing, damaged, newer than the code, or could not be written."""
     ALREADY_RUNNING = 5
     """Another process holds the account or the database."""
-    RECONCILE = 6
-    """The state of the venue could not be read completely."""
     UNREACHABLE = 7
     """The exchange or the daemon cannot be reached, or refused our key or token."""
     HALTED = 8

@@ -12,12 +12,13 @@ from config.secrets import Secret, make_private_dir, open_private
 FILE_NAME: Final = "control.token"
 TOKEN_BYTES: Final = 32
 TOKEN_CHARS_MIN: Final = 43
+"""So many characters of the URL-safe alphabet, six bits each, hold `TOKEN_BYTES`."""
 TOKEN_DISTINCT_MIN: Final = 12
 TRUSTED_FORM: Final = (
     "a file of ours with mode 0600 that holds one random token of 256 bits or more, and no link"
 )
 
-_TOKEN: Final = re.compile(r"\A[A-Za-z0-9_-]{43,256}\Z", re.ASCII)
+_TOKEN: Final = re.compile(rf"\A[A-Za-z0-9_-]{{{TOKEN_CHARS_MIN},256}}\Z", re.ASCII)
 
 
 def ensure_token(path: Path) -> Secret:

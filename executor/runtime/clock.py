@@ -1,7 +1,8 @@
 """The one place where the daemon reads a clock.
 
-Time is the wall clock at start carried on by the monotonic clock, so a step of the wall clock (NTP, a
-person, suspend) can neither fire nor delay a timer and never turns time back.
+Time is the wall clock at start carried on by the monotonic clock, so a step of the wall clock (NTP, a person) can
+neither fire nor delay a timer and never turns time back. Linux's monotonic clock stands still while the machine is
+suspended: after that this one is behind by as long, until the process is started again.
 """
 
 import time
@@ -24,7 +25,3 @@ class Clock:
     def now_ns(self) -> int:
         """UTC now, nanoseconds."""
         return self._anchor_ns + time.monotonic_ns()
-
-    def drift_ns(self) -> int:
-        """How far the wall clock has moved away from this one since the start, nanoseconds."""
-        return time.time_ns() - time.monotonic_ns() - self._anchor_ns  # noqa: TID251 - compares, never acts

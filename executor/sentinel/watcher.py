@@ -35,12 +35,15 @@ from executor.watch.heartbeat import (
 OPERATOR: Final = "sentinel"
 METRICS_NAME: Final = "sentinel.prom"
 LOOK_EVERY_S: Final = 0.25
+OWN_STOP_S: Final = 1.0
+"""Between two looks, seconds: whatever held this process up for longer may have held up the daemon as well."""
 BEAT_EVERY_S: Final = 1.0
 NEVER_SEEN_S_MAX: Final = 60.0
 _BROKEN_PAUSE_S: Final = 1.0
 _NS_PER_S: Final = 1_000_000_000
 _SWEPT: Final = "swept"
 _FALLEN: Final = "fallen"
+_UNREADABLE: Final = "unreadable"
 
 
 class Ending(Enum):
@@ -98,6 +101,7 @@ class Watcher:
         self._verdict: Verdict | None = None
         self._swept_id = ""
         self._fallen_key = ""
+        self._was_latched = True
         self._sweep: asyncio.Task[None] | None = None
         self._sweeping_id = ""
         self._swept_count = 0
@@ -137,8 +141,9 @@ class Watcher:
         self._notice_own_stop(now_ns)
         self._looked_ns = now_ns
         self._read_daemon()
-        judgement = self._judge()
         halt = read_halt(self._data_dir)
+        self._notice_rearm(halt, now_ns)
+        judgement = self._judge()
         self._tell(judgement)
         if judgement.verdict is Verdict.FALLEN and self._key != self._fallen_key:
             halt = self._fall(judgement, halt)
@@ -159,7 +164,7 @@ class Watcher:
     def _key(self) -> str:
         """Names the last beat of the daemon: it falls once after each."""
         beat = self._beat
-        return "unreadable" if beat is None else f"{beat.boot_id} {beat.start_id} {beat.count}"
+        return _UNREADABLE if beat is None else f"{beat.boot_id} {beat.start_id} {beat.count}"
 
     @property
     def _facts(self) -> dict[str, str]:
@@ -167,11 +172,31 @@ class Watcher:
         return {_SWEPT: self._swept_id, _FALLEN: "" if self._is_sweeping else self._fallen_key}
 
     def _notice_own_stop(self, now_ns: int) -> None:
-        """After a stop of this process the daemon gets a whole time of silence again: it may have been stopped too."""
-        gap_s = (now_ns - self._looked_ns) / _NS_PER_S
-        if gap_s > self._silence_s_max:
+        """A stop of this process is no silence of the daemon's, which may have been stopped too.
+
+        The silence is made to begin later by as much, and not anew: a machine that stops this process again and again
+        must not keep it from ever noticing a fall.
+        """
+        gap_ns = now_ns - self._looked_ns
+        if gap_ns <= OWN_STOP_S * _NS_PER_S:
+            return
+        beat = self._beat
+        heard_ns = beat.mono_ns if beat is not None and beat.boot_id == self._boot_id else 0
+        self._awake_ns = min(max(self._awake_ns, heard_ns), self._looked_ns) + gap_ns
+        self._log(
+            f"the sentinel itself stood still for {gap_ns / _NS_PER_S:.1f} s, which is no silence of the daemon's",
+            level="warning",
+        )
+
+    def _notice_rearm(self, halt: Halt | None, now_ns: int) -> None:
+        """Listen anew when the latch is gone while no beat could ever be read: such silence has no beat to name it.
+
+        So does a sentinel that starts and finds no latch, because a person may have re-armed before it came.
+        """
+        if halt is None and self._was_latched and self._fallen_key == _UNREADABLE:
+            self._fallen_key = ""
             self._awake_ns = now_ns
-            self._log(f"the sentinel itself stood still for {gap_s:.1f} s; listening anew", level="warning")
+        self._was_latched = halt is not None
 
     def _read_daemon(self) -> None:
         try:

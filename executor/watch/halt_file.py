@@ -17,7 +17,8 @@ NAME: Final = "halt.json"
 FILE_BYTES_MAX: Final = 65_536
 TEXT_CHARS_MAX: Final = 500
 ORDERS_MAX: Final = 200
-UNREADABLE_ID: Final = "unreadable"
+UNREADABLE: Final = "unreadable"
+"""How the id of a pull begins that left a file which says nothing; the file itself tells it from every other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +73,56 @@ def write_halt(data_dir: Path, halt: Halt) -> None:
 
 def read_halt(data_dir: Path) -> Halt | None:
     """Read the latch file; None only if there is none. A file that says nothing readable is a stop all the same."""
+    return _read(halt_path(data_dir))
+
+
+def remove_halt(data_dir: Path, halt_id: str) -> bool:
+    """Remove the latch file if it is still this pull of the stop; tells whether none is left.
+
+    It is first given a name of our own and read under that one: a stop pulled at this very moment is put back.
+
+    Raises
+    ------
+    OSError
+        If it cannot be removed; it is where it was.
+    """
+    path = halt_path(data_dir)
+    present = _read(path)
+    if present is None or present.halt_id != halt_id:
+        return present is None
+    aside = path.with_name(f".{NAME}.{os.getpid()}.{time.monotonic_ns()}.aside")
     try:
-        raw = read_small(halt_path(data_dir), FILE_BYTES_MAX)
+        path.rename(aside)
+    except FileNotFoundError:
+        return True
+    removed = False
+    try:
+        taken = _read(aside)
+        if taken is not None and taken.halt_id == halt_id:
+            aside.unlink()
+            removed = True
+    finally:
+        if not removed:
+            _put_back(aside, path)
+    sync_directory(data_dir)
+    return removed and not os.path.lexists(path)
+
+
+def _put_back(aside: Path, path: Path) -> None:
+    """Give a latch file its name again, unless another pull has taken the place already."""
+    try:
+        os.link(aside, path, follow_symlinks=False)
+    except FileExistsError:
+        aside.unlink(missing_ok=True)
+    except OSError:  # a directory, or a file system without links
+        aside.rename(path)
+    else:
+        aside.unlink()
+
+
+def _read(path: Path) -> Halt | None:
+    try:
+        raw = read_small(path, FILE_BYTES_MAX)
         if raw is None:
             return None
         match json.loads(raw):
@@ -92,21 +141,16 @@ def read_halt(data_dir: Path) -> Halt | None:
                     orders=tuple(str(order) for order in orders),
                 )
             case _:
-                return _unreadable("another form")
+                return _unreadable(path, "another form")
     except (OSError, ValueError, RecursionError) as error:
-        return _unreadable(f"{type(error).__name__}: {error}")
+        return _unreadable(path, f"{type(error).__name__}: {error}")
 
 
-def remove_halt(data_dir: Path, halt_id: str) -> bool:
-    """Remove the latch file if it is still this pull of the stop; tells whether none is left."""
-    halt = read_halt(data_dir)
-    if halt is not None and halt.halt_id == halt_id:
-        halt_path(data_dir).unlink(missing_ok=True)
-        sync_directory(data_dir)
-        return True
-    return halt is None
-
-
-def _unreadable(why: str) -> Halt:
+def _unreadable(path: Path, why: str) -> Halt:
+    try:
+        entry = path.lstat()
+        which = f"{entry.st_ino}-{entry.st_mtime_ns}"
+    except OSError:
+        which = "unknown"
     reason = f"{NAME} is there and cannot be read ({why[:200]})"
-    return Halt(halt_id=UNREADABLE_ID, at="", operator="unknown", reason=reason)
+    return Halt(halt_id=f"{UNREADABLE}-{which}", at="", operator="unknown", reason=reason)

@@ -23,7 +23,7 @@ from executor.domain.events import (
     VenueStatus,
 )
 from executor.domain.fills import Fill
-from executor.domain.orders import Liquidity, NewOrder, TimeInForce
+from executor.domain.orders import Category, Liquidity, NewOrder, TimeInForce
 
 
 @dataclass
@@ -157,14 +157,15 @@ class ModelVenue:
         entry = self.orders.get(command.client_order_id)
         if entry is None:
             return [OrderAbsent(at_ns=0, client_order_id=command.client_order_id, asked_ns=now_ns)]
-        return [*(OrderFilled(at_ns=0, fill=one) for one in entry.executions), self.update_of(entry)]
+        shown = replace(self.update_of(entry), asked_ns=now_ns)
+        return [*(OrderFilled(at_ns=0, fill=one) for one in entry.executions), shown]
 
     def answer_reconcile(self, command: Reconcile, *, now_ns: int) -> list[Event]:
         ours = [entry for entry in self.orders.values() if entry.order.category is command.category]
         events: list[Event] = [OrderFilled(at_ns=0, fill=one) for entry in ours for one in entry.executions]
-        events += [self.update_of(entry) for entry in ours if entry.is_open]
+        events += [replace(self.update_of(entry), asked_ns=now_ns) for entry in ours if entry.is_open]
         positions = []
-        for symbol in command.symbols:
+        for symbol in () if command.category is Category.SPOT else command.symbols:  # spot has no positions
             held = [index for name, index in self.opening if name == symbol]
             for index in held or [0]:
                 qty = sum(

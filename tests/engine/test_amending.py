@@ -18,67 +18,18 @@ from executor.domain.events import (
 )
 from executor.domain.limits import Limits
 from executor.domain.order_state import ChildStatus
-from executor.domain.orders import ResidualRule, Side, Terms, TwapParams
+from executor.domain.orders import Side, Terms, TwapParams
 from executor.engine.ledger import open_notional
 from executor.engine.state import worst_case_qty
 from executor.runtime import record
 from executor.runtime.journal import needs_commit
 from tests.builders import D, snapshot, submitted
+from tests.engine.following import Following
 from tests.engine.one_child import NAME
 from tests.engine.rig import Rig
 
 SIDES = pytest.mark.parametrize("side", list(Side))
 WINDOW_S = 20
-
-
-class Following(Rig):
-    """One child rests; the touch moves away by one, and its amendment is on its way."""
-
-    def __init__(self, side: Side = Side.BUY, *, limits: Limits | None = None, **over) -> None:
-        super().__init__(limits=limits)
-        self.open_market()
-        usual = dict(
-            side=side,
-            duration_s=600,
-            params=TwapParams(interval_s=60, passiveness=D(1)),
-            residual=ResidualRule.LEAVE,
-        )
-        self.send(submitted(**{**usual, **over}))
-        self.tick(1)
-        self.settle()
-        (self.entry,) = self.venue.orders.values()
-        self.old = self.only.terms
-        self.side = side
-        self.wait(10)
-
-    @property
-    def only(self):
-        return self.child(1)
-
-    def move(self) -> ReplaceOrder:
-        self.mid += self.side.sign
-        self.tick(1)
-        return self.asked()
-
-    def asked(self) -> ReplaceOrder:
-        (command,) = [each for each in self.pending if isinstance(each, ReplaceOrder)]
-        self.pending.remove(command)
-        return command
-
-    def unanswered(self) -> ReplaceOrder:
-        command = self.move()
-        self.send(ReplaceOutcomeUnknown(at_ns=0, client_order_id=NAME, detail="timeout"))
-        return command
-
-    def tell(self) -> None:
-        self.venue.mail.clear()
-        self.send(self.venue.update_of(self.entry))
-
-    def wait(self, seconds: int) -> None:
-        """Time passes; questions are answered honestly, the touch stays."""
-        for _ in range(seconds):
-            self.tick(1)
-            self.settle()
 
 
 @SIDES
@@ -195,18 +146,6 @@ def test_amendment_that_arrives_late_inside_the_window_is_adopted():
     rig.settle()
     assert rig.only.terms == command.approved.order.terms
     assert rig.only.status is ChildStatus.NEW
-
-
-def test_old_terms_in_late_mail_prove_nothing():
-    rig = Following()
-    rig.unanswered()
-    rig.pending.clear()
-    rig.tell()
-    assert rig.only.pending is not None
-    rig.fire_until(rig.now_ns + 60_000_000_000)
-    rig.only.asked_ns = 0  # a copy that answers no question
-    rig.tell()
-    assert rig.only.pending is not None
 
 
 @SIDES

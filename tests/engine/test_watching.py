@@ -139,7 +139,10 @@ def test_an_order_that_was_shown_in_answer_to_a_question_may_be_asked_for_again(
         *_, done = rig.venue.answer_reconcile(read_under_way(rig), now_ns=rig.now_ns)
         rig.send(replace(done, open_client_order_ids=()))
         assert rig.questions() == expected
-        rig.tell(entry)
+        rig.tell(entry)  # what the stream tells is no answer
+        rig.send(replace(done, open_client_order_ids=()))
+        assert rig.questions() == expected
+        rig.send(replace(rig.venue.update_of(entry), asked_ns=rig.now_ns))
 
 
 def test_a_read_asked_before_the_order_left_says_nothing_of_it():

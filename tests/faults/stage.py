@@ -136,7 +136,7 @@ class Stage:
     access: dict
     seed: int
     ahead_s: int = 0
-    silence_s_max: float = 1.5
+    silence_s_max: float = 3.0
     lines: list = field(default_factory=list)
     life: Incarnation | None = None
     _stack: AsyncExitStack | None = None
@@ -374,7 +374,7 @@ async def stage(
     access=None,
     limits=LIMITS,
     timings=TIMINGS,
-    silence_s_max=1.5,
+    silence_s_max=3.0,
     seed=1,
     started=True,
 ) -> AsyncIterator[Stage]:

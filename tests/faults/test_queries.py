@@ -137,9 +137,6 @@ async def test_63_the_key_opens_another_account(tmp_path):
             findings = judge(await played.life.venue.account.facts(), wanted, 0)
             refused = [finding.code for finding in findings if finding.verdict.name == "FAIL"]
             assert refused, "no start with this key"
-        assert not played.exchange.accounts[STRANGER.uid].orders, (
-            "nothing was ever opened in the other account"
-        )
         played.exchange.keys[KEY.key] = KEY
         await cancel(played, hungry)
         await played.finish(hungry)

@@ -131,7 +131,7 @@ def _facts(order, view, limits, more=None):
     reducing = _exact(view.reduce_open_qty, low=0)
     yield not order.reduce_only or added + reducing <= max(-held, 0)
     after = held + _exact(view.same_side_open_qty, low=0) + added
-    if after > 0:
+    if after > 0 or order.category is Category.SPOT:
         yield {"position_notional_max", "day_notional_max", "day_loss_max"} <= bound.keys()
         yield after * value_per_unit <= bound["position_notional_max"]
         yield (

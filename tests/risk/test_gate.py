@@ -293,6 +293,25 @@ def test_one_step_past_flat_is_no_exit(over):
     assert codes(**at(**SPENT, **over)) == {Code.DAY_NOTIONAL, Code.DAY_LOSS}
 
 
+@pytest.mark.parametrize("position", ["-0.1", "-500"])
+def test_what_was_sold_of_spot_is_no_position_that_a_purchase_leaves(position):
+    spot = dict(category=Category.SPOT)
+    market = dict(
+        instrument=instrument(**spot),
+        parent=parent_order(**spot),
+        market=snapshot(**spot),
+        position_qty=D(position),
+    )
+    assert codes(new_order(**spot), gate_view(**market)) == set()
+    assert codes(new_order(**spot), gate_view(**market, **SPENT)) == {Code.DAY_NOTIONAL, Code.DAY_LOSS}
+    none_given = Limits(position_notional_max=None, day_notional_max=None, day_loss_max=None)
+    assert codes(new_order(**spot), gate_view(**market), none_given) == {
+        Code.POSITION_NOTIONAL,
+        Code.DAY_NOTIONAL,
+        Code.DAY_LOSS,
+    }
+
+
 def test_exit_is_still_held_to_every_other_limit():
     view = gate_view(position_qty=D(-10), orders_last_s=2, open_notional=D(500_000))
     assert codes(view=view) == {Code.ORDERS_PER_SECOND, Code.OPEN_NOTIONAL}

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from executor.domain.errors import AlreadyRunning, ConfigError
-from executor.runtime.lock import ProcessLock, account_lock_path
+from executor.runtime.lock import AccountLock, ProcessLock, key_lock_path
 
 
 def test_the_second_holder_is_told_the_pid_of_the_first(tmp_path):
@@ -61,9 +61,61 @@ def test_a_symbolic_link_is_not_followed(tmp_path):
     assert target.read_text() == "keep"
 
 
-def test_an_account_has_one_lock_wherever_its_data_is_and_it_names_no_key():
-    one = account_lock_path("https://api.example", "the-key")
-    assert one == account_lock_path("https://api.example", "the-key")
-    assert one != account_lock_path("https://api.example", "the-kez")
-    assert one != account_lock_path("https://api-testnet.example", "the-key")
+def test_a_key_has_one_lock_wherever_its_data_is_and_it_names_no_key():
+    one = key_lock_path("https://api.example", "the-key")
+    assert one == key_lock_path("https://api.example", "the-key")
+    assert one != key_lock_path("https://api.example", "the-kez")
+    assert one != key_lock_path("https://api-testnet.example", "the-key")
     assert "the-key" not in str(one)
+
+
+def test_an_account_is_held_once_and_the_second_is_told_by_whom():
+    number = f"test-{os.getpid()}"
+    with AccountLock("https://api.example", number):
+        for url in ("https://api.example", "https://API.example/"):
+            with (
+                pytest.raises(
+                    AlreadyRunning, match=f"pid {os.getpid()} works account {number} of api.example"
+                ),
+                AccountLock(url, number),
+            ):
+                pytest.fail("two hold one account")
+        with AccountLock("https://api-testnet.example", number), AccountLock("https://api.example", "9"):
+            pass
+    with AccountLock("https://api.example", number):
+        pass
+
+
+def test_however_often_it_is_asked_for_a_held_account_stays_held():
+    number = f"test-{os.getpid()}-often"
+    with AccountLock("https://api.example", number):
+        for _ in range(300):
+            with pytest.raises(AlreadyRunning), AccountLock("https://api.example", number):
+                pytest.fail("two hold one account")
+
+
+@pytest.mark.process
+def test_an_account_is_held_whatever_a_process_thinks_of_its_directories_and_ends_with_it(tmp_path):
+    number = f"test-{os.getpid()}-process"
+    holder = "import sys; from executor.runtime.lock import AccountLock\n"
+    holder += (
+        "lock = AccountLock(*sys.argv[1:]); lock.__enter__(); print('held', flush=True); sys.stdin.read()"
+    )
+    places = {name: str(tmp_path) for name in ("TMPDIR", "HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME")}
+    child = subprocess.Popen(
+        [sys.executable, "-c", holder, "https://api.example", number],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": ".", **places},
+    )
+    with child:
+        assert child.stdout.readline() == b"held\n"
+        with (
+            pytest.raises(AlreadyRunning, match=f"pid {child.pid} "),
+            AccountLock("https://api.example", number),
+        ):
+            pytest.fail("two processes hold one account")
+        child.kill()
+        child.wait(10)
+    with AccountLock("https://api.example", number):
+        pass

@@ -52,6 +52,16 @@ class Bench:
         return Watcher(self.home, **{**usual, **over})
 
     def look(self, watcher, seconds=0.25):
+        """Let time pass as it does for a sentinel that runs: it looks four times a second."""
+        end_ns = self.now_ns + int(seconds * S)
+        ending = None
+        while self.now_ns < end_ns and ending is None:
+            self.now_ns = min(self.now_ns + S // 4, end_ns)
+            ending = watcher.look()
+        return ending
+
+    def stand_still(self, watcher, seconds):
+        """Let time pass in which the sentinel does not run, and look."""
         self.now_ns += int(seconds * S)
         return watcher.look()
 
@@ -157,13 +167,149 @@ async def test_its_own_stop_is_not_the_daemons(bench):
     async with looking(bench.new()) as watcher:
         bench.daemon.write(Life.RUNNING)
         bench.look(watcher)
-        bench.look(watcher, 3_600)
+        bench.stand_still(watcher, 3_600)
         assert read_halt(bench.home) is None
         assert any("itself stood still for 3600.0 s" in line for line in bench.lines)
         bench.look(watcher, 7.5)
         assert read_halt(bench.home) is None
         bench.look(watcher, 1.0)
         assert read_halt(bench.home) is not None
+
+
+@pytest.mark.parametrize("pause_s", [1.1, *range(2, 16), 15.9, 16.1, *range(17, 21)])
+async def test_a_machine_that_paused_has_a_daemon_that_is_heard_again(bench, pause_s):
+    """The sentinel runs first, and the daemon beats only after nearly its whole time."""
+    async with looking(bench.new()) as watcher:
+        for _ in range(3):
+            bench.daemon.write(Life.RUNNING)
+            bench.look(watcher, 0.5)
+        bench.stand_still(watcher, pause_s)
+        bench.look(watcher, 7.0)
+        assert read_halt(bench.home) is None
+        bench.daemon.write(Life.RUNNING)
+        bench.look(watcher, 7.75)
+        assert read_halt(bench.home) is None
+        bench.look(watcher, 0.5)
+        assert "its order loop stands still" in read_halt(bench.home).reason
+
+
+@pytest.mark.parametrize(("gap_s", "latest_s"), [(0.25, 8.5), (0.99, 9.0), (1.5, 15.0)])
+async def test_a_machine_that_is_slow_all_the_time_does_not_hide_a_fall(bench, gap_s, latest_s):
+    """Gaps up to a second count; longer ones between ordinary looks only put the end off by their length."""
+    async with looking(bench.new()) as watcher:
+        bench.daemon.write(Life.RUNNING)
+        bench.look(watcher)
+        fell_ns = bench.now_ns
+        while read_halt(bench.home) is None:
+            bench.stand_still(watcher, gap_s)
+            if gap_s > 1:
+                bench.look(watcher, 2.0)
+            assert bench.now_ns - fell_ns <= latest_s * S
+
+
+async def test_a_beat_of_the_other_boot_is_not_put_off_by_a_stop_for_ever(bench):
+    other = HeartbeatFile(bench.home / DAEMON_NAME, boot_id="another boot", mono_ns=lambda: 10**18)
+    other.write(Life.RUNNING)
+    other.close()
+    async with looking(bench.new()) as watcher:
+        bench.look(watcher, 1.0)
+        bench.stand_still(watcher, 30)
+        bench.look(watcher, 6.75)
+        assert read_halt(bench.home) is None
+        bench.look(watcher, 0.5)
+        assert "started anew" in read_halt(bench.home).reason
+
+
+async def test_a_heartbeat_that_cannot_be_read_counts_again_after_a_rearm(bench):
+    (bench.home / DAEMON_NAME).write_bytes(b"torn")
+    async with looking(bench.new()) as watcher:
+        bench.look(watcher, 8.5)
+        await bench.looked_until(watcher, lambda: bench.swept)
+        first = read_halt(bench.home)
+        bench.look(watcher, 60)
+        assert read_halt(bench.home) == first
+        assert remove_halt(bench.home, first.halt_id)
+        await place(bench.server.rest_url)
+        bench.look(watcher, 7.5)
+        assert read_halt(bench.home) is None
+        bench.look(watcher, 1.0)
+        assert read_halt(bench.home).halt_id != first.halt_id
+        await bench.looked_until(watcher, lambda: not bench.open_count and bench.swept)
+
+
+@pytest.mark.parametrize("rearmed", [False, True])
+async def test_a_sentinel_after_it_fires_for_an_unreadable_heartbeat_only_if_somebody_rearmed(bench, rearmed):
+    (bench.home / DAEMON_NAME).write_bytes(b"torn")
+    async with looking(bench.new()) as watcher:
+        bench.look(watcher, 8.5)
+        await bench.looked_until(watcher, lambda: bench.swept)
+    if rearmed:
+        assert remove_halt(bench.home, read_halt(bench.home).halt_id)
+    await place(bench.server.rest_url)
+    second = bench.new()
+    second._remember()
+    async with looking(second):
+        bench.look(second, 8.5)
+        assert second._is_sweeping is rearmed
+        assert read_halt(bench.home) is not None
+
+
+async def test_a_second_latch_file_that_says_nothing_is_carried_out_too(bench):
+    async with looking(bench.new()) as watcher:
+        for number in range(2):
+            await place(bench.server.rest_url, ("linear USDT",))
+            bench.daemon.write(Life.RUNNING)
+            halt_path(bench.home).write_bytes(b"{")
+            await bench.looked_until(watcher, lambda: not bench.open_count and bench.swept)
+            await bench.looked_until(watcher, lambda: not watcher._is_sweeping)
+            assert remove_halt(bench.home, read_halt(bench.home).halt_id), number
+            bench.look(watcher)
+
+
+async def test_work_that_is_not_finished_is_not_remembered_as_done(bench, monkeypatch):
+    """The latch cannot be written and the sentinel dies in mid-sweep: only its heartbeat speaks to the next one."""
+
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    await place(bench.server.rest_url)
+    monkeypatch.setattr("executor.sentinel.watcher.write_halt", refuse)
+    bench.daemon.write(Life.FAILED, "disk full")
+    first = bench.new(confirm_s=3_600.0)
+    bench.look(first, 2.5)
+    assert first._is_sweeping
+    assert read_heartbeat(bench.home / SENTINEL_NAME).facts["fallen"] == ""
+    first._sweep.cancel()
+    await asyncio.gather(first._sweep, return_exceptions=True)
+    first._file.close()
+    assert bench.open_count == 7
+    second = bench.new()
+    second._remember()
+    async with looking(second):
+        await bench.looked_until(second, lambda: not bench.open_count)
+
+
+@pytest.mark.parametrize("then", ["a newer stop", "a rearm"])
+async def test_what_was_found_is_written_only_into_the_latch_it_was_found_for(bench, monkeypatch, then):
+    async with looking(bench.new()) as watcher:
+        bench.daemon.write(Life.RUNNING)
+        old = new_halt("t", "ann", "looks wrong")
+        newer = new_halt("t", "kill", "no!")
+        write_halt(bench.home, old)
+        run = Sweep.run
+
+        async def changed_at_the_end(sweep):
+            await run(sweep)
+            if then == "a newer stop":
+                write_halt(bench.home, newer)
+            else:
+                assert remove_halt(bench.home, old.halt_id)
+
+        monkeypatch.setattr(Sweep, "run", changed_at_the_end)
+        bench.look(watcher)
+        await asyncio.wait_for(watcher._sweep, 30)
+        assert watcher._swept_id == old.halt_id
+        assert read_halt(bench.home) == (newer if then == "a newer stop" else None)
 
 
 async def test_a_directory_that_takes_no_latch_does_not_save_the_orders(bench, monkeypatch):

@@ -129,10 +129,44 @@ async def test_a_full_inbox_does_not_lose_the_stop():
     async with scripted_desk(account) as (_, desk):
         looker = watch(desk, [])
         account.now = {**GOOD, "index": 1}
-        await looker.look(post)
+        assert not await looker.look(post), "the next look must come soon"
         assert posted == []
-        await looker.look(post)
+        assert await looker.look(post)
         assert len(posted) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "other"),
+    [
+        ({"index": 1}, {}),
+        ({"info": {"marginMode": "PORTFOLIO_MARGIN", "unifiedMarginStatus": 6}}, {}),
+        ({"user": {**GOOD["user"], "readOnly": 1}}, {"user": {**GOOD["user"], "ips": ["*"]}}),
+        (
+            {"user": {**GOOD["user"], "readOnly": 1}},
+            {
+                "user": {
+                    **GOOD["user"],
+                    "permissions": {**GOOD["user"]["permissions"], "Wallet": ["Withdraw"]},
+                }
+            },
+        ),
+    ],
+)
+async def test_what_was_repaired_and_comes_back_stops_again(change, other):
+    account, posted = Account(), []
+    async with scripted_desk(account) as (_, desk):
+        looker = watch(desk, [])
+        for turn in range(1, 3):
+            account.now = {**GOOD, **change}
+            await looker.look(posted.append)
+            account.down = True
+            assert not await looker.look(posted.append)
+            account.down = False
+            await looker.look(posted.append)
+            codes = [halt.reason.split(":")[0] for halt in posted]
+            assert codes.count(codes[0]) == turn, "an unread look forgets nothing"
+            account.now = {**GOOD, **other}
+            await looker.look(posted.append)
 
 
 async def test_it_looks_again_and_again():

@@ -167,15 +167,15 @@ async def test_a_client_is_never_used_by_two_threads_at_once():
 
 
 async def test_nothing_is_asked_while_the_address_is_barred_or_out_of_room():
-    clock, barred_ns = Clock(), [0]
+    clock, refusals = Clock(), [""]
     limiter = Limiter()
-    manners = Manners(admit=admission(limiter, clock, lambda: barred_ns[0], wait_s_max=0.05))
+    manners = Manners(admit=admission(limiter, clock, lambda: refusals[0], wait_s_max=0.05))
     async with scripted_desk(lambda *_: listed(), manners=manners) as (script, desk):
         assert await desk.asker.rows(HTTP.get_open_orders, category="linear", symbol="BTCUSDT") == []
-        barred_ns[0] = clock.now_ns() + 10**12
+        refusals[0] = "the venue bars our address"
         with pytest.raises(TransportError, match="bars our address"):
             await desk.asker.rows(HTTP.get_open_orders, category="linear", symbol="BTCUSDT")
-        barred_ns[0] = 0
+        refusals[0] = ""
         while not limiter.take_query(clock.now_ns()):
             pass
         with pytest.raises(TransportError, match="no room"):
@@ -196,5 +196,5 @@ async def test_a_question_waits_for_room_when_it_comes_soon():
     limiter = Limiter()
     for _ in range(Lane.QUERY):
         assert limiter.take_query(0) == 0
-    await asyncio.wait_for(admission(limiter, Turning(), lambda: 0)(), 20)
+    await asyncio.wait_for(admission(limiter, Turning(), lambda: "")(), 20)
     assert now_ns[0] >= 5_000_000_000

@@ -8,6 +8,7 @@ from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.venues.bybit.limiter import (
     ADDRESS_REQUESTS_MAX,
     ADDRESS_WINDOW_NS,
+    OTHERS_REQUESTS,
     PAUSE_NS_MAX,
     Allowance,
     Lane,
@@ -86,7 +87,7 @@ def test_queries_leave_room_for_orders_and_orders_for_cancels():
     cancels = takes(limiter, Act.CANCEL, 900).count(0)
     assert (queries, creates, amends) == (Lane.QUERY, Lane.ORDER - Lane.QUERY, 0)
     assert cancels == Lane.CANCEL - Lane.ORDER > 0
-    assert Lane.CANCEL < ADDRESS_REQUESTS_MAX
+    assert (queries + creates + cancels + OTHERS_REQUESTS) == ADDRESS_REQUESTS_MAX == 600
     assert limiter.take_query(T0 + ADDRESS_WINDOW_NS) == 0
 
 

@@ -319,17 +319,58 @@ async def test_a_cancel_is_acknowledged_and_a_second_one_finds_nothing(way):
         assert len(await desk.wire("cancel")) == 2
 
 
+UNPROVED = [{"act": "drop"}, {"act": "retCode", "retCode": 10016}, {"act": "reset"}]
+
+
+def other(way):
+    return Way.WEBSOCKET if way is Way.REST else Way.REST
+
+
 @both
-@pytest.mark.parametrize("fault", [{"act": "drop"}, {"act": "retCode", "retCode": 10016}, {"act": "reset"}])
-async def test_25_a_cancel_that_was_not_answered_is_unknown_and_sent_once(way, fault):
-    async with entry_desk(way) as desk:
+@pytest.mark.parametrize("when", ["before_apply", "after_apply"])
+@pytest.mark.parametrize("fault", UNPROVED)
+async def test_25_a_cancel_that_proves_nothing_goes_the_other_way_as_well(way, fault, when):
+    async with entry_desk(way, socket_runs=True) as desk:
+        order = desk.order()
+        await desk.place(order)
+        await desk.fault(what="cancel", when=when, times=None, **fault)
+        event = await desk.cancel(order)
+        assert isinstance(event, CancelAcked if when == "before_apply" else CancelFoundNothing), event
+        assert len(await desk.wire("cancel", other(way))) == 1
+        (row,) = await desk.truth()
+        assert row["status"] == "Cancelled"
+
+
+@both
+@pytest.mark.parametrize("fault", UNPROVED)
+async def test_25_a_cancel_that_proves_nothing_either_way_is_unknown_and_tells_both_reasons(way, fault):
+    async with entry_desk(way, socket_runs=True) as desk:
+        order = desk.order()
+        await desk.place(order)
+        for each in Way:
+            await desk.fault(what="cancel", way=each, when="before_apply", times=None, **fault)
+        event = await desk.cancel(order)
+        assert isinstance(event, CancelOutcomeUnknown)
+        assert len(event.detail.split("; ")) == 2
+        assert {len(await desk.wire("cancel", each)) for each in Way} <= {0, 1}
+        (row,) = await desk.truth()
+        assert row["status"] == "New"
+
+
+@pytest.mark.parametrize("fault", UNPROVED)
+async def test_25_a_spare_socket_that_is_not_connected_is_not_waited_for_but_made(fault):
+    async with entry_desk(Way.REST) as desk:
         order = desk.order()
         await desk.place(order)
         await desk.fault(what="cancel", **fault)
-        assert isinstance(await desk.cancel(order), CancelOutcomeUnknown)
+        began_s = asyncio.get_running_loop().time()
+        event = await desk.cancel(order)
+        assert isinstance(event, CancelOutcomeUnknown)
+        assert "not connected" in event.detail
         assert len(await desk.wire("cancel")) == 1
-        (row,) = await desk.truth()
-        assert row["status"] == "Cancelled"
+        assert desk.socket.wanted.is_set()
+        if fault["act"] != "drop":
+            assert asyncio.get_running_loop().time() - began_s < desk.entry._cancel_s_max
 
 
 # ---------------------------------------------------------------- limits, bans, keys
@@ -393,7 +434,10 @@ async def test_a_busy_venue_gets_a_pause_and_the_engine_is_told(way):
 @pytest.mark.parametrize("code", [10003, 10005, 10010, 33004])
 async def test_79_a_refused_key_halts_once_however_many_requests_hear_it(way, code):
     async with entry_desk(way) as desk:
-        await desk.fault("retCode", what="cancel", when="before_apply", retCode=code, times=None)
+        for each in Way:
+            await desk.fault(
+                "retCode", what="cancel", way=each, when="before_apply", retCode=code, times=None
+            )
         for _ in range(4):
             assert isinstance(await desk.cancel(desk.order()), CancelOutcomeUnknown)
         halts = await desk.until(lambda: [event for event in desk.heard if isinstance(event, HaltRequested)])

@@ -218,8 +218,10 @@ async def test_64_an_order_in_one_place_is_enough(where):
         return listed(order_row("x-1-1")) if here else listed()
 
     async with scripted_desk(answer) as (_, desk):
+        before_ns = desk.clock.now_ns()
         (update,) = await desk.look_for("x-1-1")
         assert (type(update), update.status) == (OrderUpdated, VenueStatus.FILLED)
+        assert before_ns <= update.asked_ns <= desk.clock.now_ns()
 
 
 async def test_66_a_filled_order_of_months_ago_is_found_by_the_time_of_its_fills():
@@ -246,8 +248,9 @@ async def test_an_execution_without_a_trade_does_not_send_us_searching():
         return listed()
 
     async with scripted_desk(answer) as (script, desk):
-        (unexplained,) = await desk.look_for("x-1-1")
+        unexplained, failed = await desk.look_for("x-1-1")
         assert unexplained.kind == "BustTrade"
+        assert isinstance(failed, OrderQueryFailed)  # neither there nor absent: the question has no answer
         assert len(script.of("/v5/order/history")) == 1
 
 

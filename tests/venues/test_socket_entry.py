@@ -9,7 +9,6 @@ import pytest
 from executor.domain.events import (
     CancelAcked,
     CancelFoundNothing,
-    CancelOutcomeUnknown,
     HaltRequested,
     OrderAcked,
     OrderNotSent,
@@ -160,15 +159,6 @@ async def test_while_it_is_not_live_a_create_is_not_sent_and_a_cancel_goes_by_re
         assert await desk.wire() == []
         assert len(await desk.wire("cancel", Way.REST)) == 1
         assert await desk.wire("cancel", Way.WEBSOCKET) == []
-
-
-async def test_a_cancel_that_the_socket_did_not_answer_is_not_sent_again_by_rest():
-    async with entry_desk(Way.WEBSOCKET) as desk:
-        order = desk.order()
-        await desk.place(order)
-        await desk.fault("drop", what="cancel")
-        assert isinstance(await desk.cancel(order), CancelOutcomeUnknown)
-        assert len(await desk.wire("cancel")) == 1
 
 
 async def test_without_an_acknowledged_authentication_it_is_not_live():

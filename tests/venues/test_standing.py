@@ -1,5 +1,7 @@
 """How we stand with the venue, by a clock that stands still: what each answer costs us, and for how long."""
 
+import asyncio
+
 import pytest
 
 from executor.domain.errors import TransportError
@@ -73,7 +75,10 @@ async def test_an_overloaded_venue_is_not_asked_either_a_restarting_one_is(stand
     standing.on_code(code, "busy")
     assert "pause" in standing.why_not_open()
     if quiet:
-        with pytest.raises(TransportError):
+        with pytest.raises(TransportError, match="overloaded"):
+            await standing.admit_query()
+    else:
+        async with asyncio.timeout(1):
             await standing.admit_query()
     clock.at_ns += 2 * NS_PER_S
     assert standing.why_not_open() == ""
@@ -81,7 +86,49 @@ async def test_an_overloaded_venue_is_not_asked_either_a_restarting_one_is(stand
     assert said(standing) == ["VenueRestricted"]
 
 
-@pytest.mark.parametrize("how", ["403", "10018", "200 with the text"])
+@pytest.mark.parametrize("begun", ["a clock jump", "a restart"])
+async def test_an_overload_inside_another_pause_keeps_us_from_asking(standing, clock, begun):
+    if begun == "a clock jump":
+        standing.on_clock_jump(800)
+    else:
+        standing.on_code(10016, "restarting")
+    async with asyncio.timeout(1):
+        await standing.admit_query()
+    clock.at_ns += 1_900 * NS_PER_MS
+    standing.on_http_status(429, "busy")
+    with pytest.raises(TransportError, match="overloaded"):
+        await standing.admit_query()
+    clock.at_ns += 1_999 * NS_PER_MS
+    with pytest.raises(TransportError, match="overloaded"):
+        await standing.admit_query()
+    clock.at_ns += 1_200 * NS_PER_MS
+    await standing.admit_query()
+    assert standing.why_not_open() == ""
+
+
+@pytest.mark.parametrize("after", ["a clock jump", "a restart", "an overload"])
+async def test_no_pause_ends_before_a_longer_one_under_way(standing, clock, after):
+    for _ in range(5):  # 2, 4, 8, 16 and 32 s
+        standing.on_code(10429, "busy")
+        before = standing.why_not_open()
+        clock.at_ns = max(clock.at_ns, standing._busy_until_ns)
+    clock.at_ns -= 20 * NS_PER_S
+    if after == "a clock jump":
+        standing.on_clock_jump(800)
+        assert standing._untold[-1].until_ns == clock.at_ns + 20 * NS_PER_S
+    else:
+        standing.on_code(10016 if after == "a restart" else 10429, "busy")
+    assert standing.why_not_open() == before
+    clock.at_ns += 20 * NS_PER_S - 1
+    assert standing.why_not_open() == before
+    with pytest.raises(TransportError, match="overloaded"):
+        await standing.admit_query()
+    clock.at_ns += 1
+    assert standing.why_not_open() == ""
+    await standing.admit_query()
+
+
+@pytest.mark.parametrize("how", ["403", "10018", "418 with the text"])
 async def test_a_ban_lasts_more_than_ten_minutes_and_not_for_ever(standing, clock, how):
     if how == "403":
         standing.on_http_status(403, "")
@@ -92,7 +139,7 @@ async def test_a_ban_lasts_more_than_ten_minutes_and_not_for_ever(standing, cloc
     assert standing.is_banned
     clock.at_ns += 600 * NS_PER_S
     assert standing.is_banned
-    with pytest.raises(TransportError):
+    with pytest.raises(TransportError, match="bars our address"):
         await standing.admit_query()
     clock.at_ns += int((BAN_S - 600) * NS_PER_S)
     assert not standing.is_banned

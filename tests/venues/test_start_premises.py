@@ -1,7 +1,7 @@
 """The start of the daemon judges key and account against the local exchange, whose keys a test changes."""
 
 import os
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -9,8 +9,8 @@ from config.hosts import Mode
 from config.load import load_settings
 from config.problems import ConfigProblems
 from config.schema import PositionMode
-from executor.app import access_of, check_account, refuse_file_system
-from executor.domain.errors import JournalError
+from executor.app import access_of, check_account, lock_account, refuse_file_system
+from executor.domain.errors import AlreadyRunning, JournalError
 from executor.domain.events import HaltRequested
 from executor.domain.finding import Verdict, fine
 from executor.runtime.account_record import read_account
@@ -183,3 +183,23 @@ def test_a_network_file_system_refuses_with_real_money_and_is_a_warning_elsewher
     with pytest.raises(JournalError) as caught:
         refuse_file_system(settings, lambda message, **_: lines.append(message))
     assert caught.value.code == "DB_NETWORK"
+
+
+async def test_an_account_that_was_read_is_locked_until_the_end(tmp_path):
+    async with start_at(tmp_path) as start, AsyncExitStack() as stack:
+        await start.check()
+        settings = start.settings(None)
+        lock_account(stack, access_of(settings), settings, start.log)
+        with pytest.raises(AlreadyRunning, match=f"works account {KEYS[0].uid} of 127.0.0.1"):
+            lock_account(stack, access_of(settings), settings, start.log)
+        await stack.aclose()
+        lock_account(stack, access_of(settings), settings, start.log)
+        assert start.lines == []
+
+
+async def test_an_account_that_could_not_be_read_is_said_not_to_be_locked(tmp_path):
+    async with start_at(tmp_path) as start, AsyncExitStack() as stack:
+        settings = start.settings(None)
+        lock_account(stack, access_of(settings), settings, start.log)
+        (line,) = start.lines
+        assert line.startswith("ACCOUNT_NOT_LOCKED")

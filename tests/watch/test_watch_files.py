@@ -102,7 +102,7 @@ def test_the_latch_file_comes_back_as_it_was_written_and_goes_by_its_id(tmp_path
 def test_a_latch_file_that_says_nothing_is_a_stop_all_the_same(tmp_path, raw):
     halt_file.halt_path(tmp_path).write_bytes(raw)
     halt = read_halt(tmp_path)
-    assert halt.halt_id == halt_file.UNREADABLE_ID
+    assert halt.halt_id.startswith(halt_file.UNREADABLE)
     assert "cannot be read" in halt.reason
     assert remove_halt(tmp_path, halt.halt_id)
     assert read_halt(tmp_path) is None
@@ -110,10 +110,68 @@ def test_a_latch_file_that_says_nothing_is_a_stop_all_the_same(tmp_path, raw):
 
 def test_a_latch_file_that_is_a_link_or_a_directory_is_a_stop(tmp_path):
     halt_file.halt_path(tmp_path).symlink_to(tmp_path / "nowhere")
-    assert read_halt(tmp_path).halt_id == halt_file.UNREADABLE_ID
+    assert read_halt(tmp_path).halt_id.startswith(halt_file.UNREADABLE)
     halt_file.halt_path(tmp_path).unlink()
     halt_file.halt_path(tmp_path).mkdir()
-    assert read_halt(tmp_path).halt_id == halt_file.UNREADABLE_ID
+    assert read_halt(tmp_path).halt_id.startswith(halt_file.UNREADABLE)
+
+
+def test_each_file_that_says_nothing_is_a_stop_of_its_own(tmp_path):
+    path, seen = halt_file.halt_path(tmp_path), []
+    for _ in range(3):
+        path.write_bytes(b"{")
+        os.utime(path, ns=(0, len(seen)))
+        seen.append(read_halt(tmp_path).halt_id)
+        assert read_halt(tmp_path).halt_id == seen[-1]
+    assert len(set(seen)) == 3
+    assert not remove_halt(tmp_path, seen[0])
+    assert path.exists()
+
+
+@pytest.mark.parametrize("moment", ["before it is put aside", "while it is aside"])
+def test_a_stop_pulled_while_the_latch_is_removed_is_never_lost(tmp_path, monkeypatch, moment):
+    old, kill = new_halt("t", "ann", "looks wrong"), new_halt("t", "kill", "no!")
+    write_halt(tmp_path, old)
+    true_read = halt_file._read
+    reads = []
+
+    def read_and_pull(path):
+        found = true_read(path)
+        reads.append(path)
+        if len(reads) == (1 if moment == "before it is put aside" else 2):
+            write_halt(tmp_path, kill)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(halt_file, "_read", read_and_pull)
+        assert not remove_halt(tmp_path, old.halt_id)
+    assert read_halt(tmp_path) == kill
+    assert [path.name for path in tmp_path.iterdir()] == [halt_file.NAME]
+
+
+def test_the_newest_of_two_stops_pulled_during_a_removal_stays(tmp_path, monkeypatch):
+    old, *kills = (new_halt("t", "kill", str(number)) for number in range(3))
+    write_halt(tmp_path, old)
+    true_read, left = halt_file._read, iter(kills)
+
+    def read_and_pull(path):
+        found = true_read(path)
+        write_halt(tmp_path, next(left))
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(halt_file, "_read", read_and_pull)
+        assert not remove_halt(tmp_path, old.halt_id)
+    assert read_halt(tmp_path) == kills[1]
+    assert [path.name for path in tmp_path.iterdir()] == [halt_file.NAME]
+
+
+def test_a_latch_that_cannot_be_removed_is_where_it_was(tmp_path):
+    halt_file.halt_path(tmp_path).mkdir()
+    with pytest.raises(OSError, match="directory"):
+        remove_halt(tmp_path, read_halt(tmp_path).halt_id)
+    assert [path.name for path in tmp_path.iterdir()] == [halt_file.NAME]
+    assert read_halt(tmp_path) is not None
 
 
 def test_a_replacement_that_fails_leaves_what_was_there(tmp_path):

@@ -15,18 +15,18 @@ WAIT_S_MAX: Final = 10.0
 def admission(
     limiter: Limiter,
     clock: Clock,
-    barred_until_ns: Callable[[], int],
+    why_not: Callable[[], str],
     wait_s_max: float = WAIT_S_MAX,
 ) -> Callable[[], Awaitable[None]]:
     """Make the function that every question passes before it leaves.
 
     It takes one question from the address's budget, waiting for room if it must. It raises `TransportError` at once
-    while the venue bars our address, and when there is no room in time.
+    while the venue must be left alone, and when there is no room in time.
 
     Parameters
     ----------
-    barred_until_ns
-        Gives the instant before which nothing may be sent, by our clock; 0 when nothing bars us.
+    why_not
+        Says why nothing may be asked at the moment; empty if it may.
     wait_s_max
         Longest wait, seconds.
     """
@@ -35,8 +35,9 @@ def admission(
         end_ns = clock.now_ns() + int(wait_s_max * NS_PER_S)
         while True:
             now_ns = clock.now_ns()
-            if now_ns < barred_until_ns():
-                raise TransportError("the venue bars our address: nothing is asked")
+            refusal = why_not()
+            if refusal:
+                raise TransportError(refusal)
             wait_ns = limiter.take_query(now_ns)
             if wait_ns == 0:
                 return

@@ -104,10 +104,17 @@ def decode_rows(
     return good, bad
 
 
-def decode_order(row: Row, category: Category | None = None) -> OrderUpdated | None:
-    """Read one order object, of the stream or of a query (where the category is the request's); None for an option.
+def decode_order(row: Row, category: Category | None = None, asked_ns: int = 0) -> OrderUpdated | None:
+    """Read one order object, of the stream or of a query; None for an option.
 
     A market order that waits for its trigger has no price; it is shown as zero.
+
+    Parameters
+    ----------
+    category
+        The request's, of a query; None of the stream, whose rows name theirs.
+    asked_ns
+        When the query began, UTC nanoseconds; 0 of the stream.
     """
     if _is_option(row, category):
         return None
@@ -127,6 +134,7 @@ def decode_order(row: Row, category: Category | None = None) -> OrderUpdated | N
         cum_qty=Quantity(number(row, "cumExecQty")),
         updated_ms=whole(row, "updatedTime"),
         detail=f"{word} {optional_text(row, 'cancelType')} {optional_text(row, 'rejectReason')}".strip(),
+        asked_ns=asked_ns,
     )
 
 

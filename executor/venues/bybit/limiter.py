@@ -18,7 +18,9 @@ from executor.venues.bybit.order_bytes import Act
 
 ADDRESS_WINDOW_NS: Final = 5 * NS_PER_S
 ADDRESS_REQUESTS_MAX: Final = 600
-"""What the venue allows one address; other processes of ours, such as the sentinel, send from it too."""
+"""What the venue allows one address in that window."""
+OTHERS_REQUESTS: Final = 50
+"""What is left of it to other processes of ours, such as the sentinel, which send from the same address."""
 PAUSE_NS_MAX: Final = 60 * NS_PER_S
 _WINDOW_NS: Final = NS_PER_S + NS_PER_S // 10
 """A rolling second, and a tenth for requests that bunch up on their way."""
@@ -30,9 +32,9 @@ _PER_SECOND_SPOT: Final = {Act.CREATE: 20, Act.AMEND: 10, Act.CANCEL: 20}
 class Lane(IntEnum):
     """Who asks; the value is how much of the address's budget may be used up when this one still gets through."""
 
-    QUERY = 300
-    ORDER = 400
-    CANCEL = 550
+    QUERY = ADDRESS_REQUESTS_MAX // 2
+    ORDER = ADDRESS_REQUESTS_MAX * 2 // 3
+    CANCEL = ADDRESS_REQUESTS_MAX - OTHERS_REQUESTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

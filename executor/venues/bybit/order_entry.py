@@ -2,8 +2,8 @@
 
 The bytes are built once, held against the approval, and sent as they are. The approval's ticket is used up
 here and looked at once more when the connection stands ready, because waiting for one takes time. Nothing
-that opens is ever sent twice. A cancel is always allowed: it takes the other way when the usual one is
-closed.
+that opens is ever sent twice. A cancel is always allowed, and harmless to repeat: it takes the other way when
+the usual one is closed, gives no answer, or gives one that proves nothing.
 """
 
 import asyncio
@@ -124,28 +124,30 @@ class OrderEntry:
         return replaced(order, answer)
 
     async def cancel(self, command: CancelOrder) -> Event:
-        """Send one cancel request, by the spare way if the usual one is closed, and say what its answer proves."""
+        """Send a cancel request, also by the spare way if the usual one proves nothing, and say what was proved."""
         body = cancel_body(command)
-        name = command.client_order_id
-        detail = ""
+        details: list[str] = []
+        is_shut = False
         for door in (self._door, self._spare):
             if door is None:
                 continue
             try:
-                await self._wait_for_room(door, command.category)
+                await self._wait_for_room(door, command.category, may_connect=is_shut)
                 asked_ns = self._clock.now_ns()
                 answer = await door.send(Act.CANCEL, body)
-            except NotSent as error:
-                detail = str(error)
-            except Unanswered as error:
-                detail = str(error)
-                if not self._standing.is_banned:
-                    break
-                # This request was turned away at the venue's border, or harmless: the spare way need not wait.
-            else:
-                self._standing.on_answer(Act.CANCEL, command.category, answer)
-                return cancelled(command, answer, asked_ns)
-        return CancelOutcomeUnknown(at_ns=0, client_order_id=name, detail=detail)
+            except (NotSent, Unanswered) as error:
+                details.append(str(error))
+                is_shut = isinstance(error, NotSent) or self._standing.is_banned
+                continue
+            self._standing.on_answer(Act.CANCEL, command.category, answer)
+            event = cancelled(command, answer, asked_ns)
+            if not isinstance(event, CancelOutcomeUnknown):
+                return event
+            details.append(event.detail)
+            is_shut = self._standing.is_banned
+        return CancelOutcomeUnknown(
+            at_ns=0, client_order_id=command.client_order_id, detail="; ".join(details)
+        )
 
     async def _open(self, act: Act, category: Category, body: bytes, approved: Approved[T]) -> Answer:
         """Send what may enlarge a position, at most once.
@@ -167,8 +169,13 @@ class OrderEntry:
         self._standing.on_answer(act, category, answer)
         return answer
 
-    async def _wait_for_room(self, door: Door, category: Category) -> None:
+    async def _wait_for_room(self, door: Door, category: Category, *, may_connect: bool) -> None:
         """Wait for the spare socket and for the request budget; a cancel does not grow stale.
+
+        Parameters
+        ----------
+        may_connect
+            Whether to wait for a spare socket that is not connected; otherwise it is made for the cancels to come.
 
         Raises
         ------
@@ -177,7 +184,9 @@ class OrderEntry:
         """
         end_ns = self._clock.now_ns() + int(self._cancel_s_max * NS_PER_S)
         if door is self._spare and isinstance(door, SocketEntry):
-            await door.wait_live(self._cancel_s_max)
+            door.wanted.set()
+            if may_connect:
+                await door.wait_live(self._cancel_s_max)
         refusal = door.why_not()
         if refusal:
             raise NotSent(refusal)

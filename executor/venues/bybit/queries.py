@@ -120,7 +120,10 @@ class Queries:
         return get_close_matches(symbol, names, n=3)
 
     async def order(self, command: QueryOrder) -> list[Event]:
-        """Look for one order everywhere: open, recently closed, history, executions."""
+        """Look for one order everywhere: open, recently closed, history, executions.
+
+        The last event is the answer: the order, its absence, or that neither could be read.
+        """
         asked_ns = self._clock.now_ns()
         name, category = command.client_order_id, command.category
         scope = {"category": category.value, "symbol": command.symbol}
@@ -141,11 +144,16 @@ class Queries:
                 end_ms = min(traded_ms) + _AROUND_MS
                 days = {"startTime": end_ms - WINDOW_MS, "endTime": end_ms}
                 rows = await self._orders.rows(HTTP.get_order_history, **find, **days)
-            orders = _strict(rows, lambda row: decode_order(row, category))
+            orders = _strict(rows, lambda row: decode_order(row, category, asked_ns))
         except (TransportError, RemoteProtocolError) as error:
             return [OrderQueryFailed(at_ns=0, client_order_id=name, detail=str(error)[:_DETAIL_LEN_MAX])]
         events: list[Event] = [*fills, *orders]
-        return events or [OrderAbsent(at_ns=0, client_order_id=name, asked_ns=asked_ns)]
+        if not events:
+            return [OrderAbsent(at_ns=0, client_order_id=name, asked_ns=asked_ns)]
+        if not orders:
+            detail = "executions are shown, and no order that they are of"
+            events.append(OrderQueryFailed(at_ns=0, client_order_id=name, detail=detail))
+        return events
 
     async def everything(self, command: Reconcile) -> list[Event]:
         """Read every open order, the executions since the cursor, and the positions (spot: balances) of a category."""
@@ -165,7 +173,7 @@ class Queries:
                 rows = await self._account.rows(HTTP.get_open_orders, limit=50, **scope)
                 ours = [row for row in rows if self._is_ours(row)]
                 foreign += len(rows) - len(ours)
-                orders = _strict(ours, lambda row: decode_order(row, category))
+                orders = _strict(ours, lambda row: decode_order(row, category, asked_ns))
                 events += orders
                 shown += [order.client_order_id for order in orders]
                 for start_ms, end_ms in windows:

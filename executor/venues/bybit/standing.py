@@ -66,7 +66,7 @@ class Standing:
         self._key_refused = ""
         self._key_refused_ns = 0
         self._clock_looked_ns = 0
-        self._admit = admission(limiter, clock, lambda: max(self._banned_until_ns, self._quiet_until_ns))
+        self._admit = admission(limiter, clock, self._why_not_ask)
         self._untold: deque[Event] = deque(maxlen=_UNTOLD_MAX)
         self._news = asyncio.Event()
         self.clock_doubted = asyncio.Event()
@@ -103,6 +103,15 @@ class Standing:
             return f"the venue bars our address until {iso_utc(self._banned_until_ns)}"
         if now_ns < self._busy_until_ns:
             return f"the venue asked for a pause until {iso_utc(self._busy_until_ns)}"
+        return ""
+
+    def _why_not_ask(self) -> str:
+        """Why the venue may not be asked anything at the moment; empty if it may."""
+        now_ns = self._clock.now_ns()
+        if now_ns < self._banned_until_ns:
+            return f"the venue bars our address until {iso_utc(self._banned_until_ns)}: nothing is asked"
+        if now_ns < self._quiet_until_ns:
+            return f"the venue is overloaded: nothing is asked until {iso_utc(self._quiet_until_ns)}"
         return ""
 
     def order_wait_s(self, act: Act, category: Category, *, http: bool) -> float:
@@ -173,12 +182,14 @@ class Standing:
         """
         now_ns = self._clock.now_ns()
         if now_ns < self._busy_until_ns:
+            if overloaded:  # whatever the pause under way is for, it did not keep us from asking
+                self._be_quiet(max(self._busy_until_ns, now_ns + int(_BUSY_S_MIN * NS_PER_S)))
             return
         again = now_ns < self._busy_until_ns + int(_BUSY_S_MAX * NS_PER_S)
         self._busy_s = min(self._busy_s * 2, _BUSY_S_MAX) if again and self._busy_s else _BUSY_S_MIN
         self._busy_until_ns = now_ns + int(self._busy_s * NS_PER_S)
         if overloaded:
-            self._quiet_until_ns = self._busy_until_ns
+            self._be_quiet(self._busy_until_ns)
         self._restricted(self._busy_until_ns, f"the venue asks for a pause: {printable(text)}")
 
     def on_auth_refused(self, code: int, text: str) -> None:
@@ -203,8 +214,11 @@ class Standing:
         """One of the clocks stepped: open nothing for a moment, and measure once more."""
         until_ns = self._clock.now_ns() + int(_JUMP_S * NS_PER_S)
         self._busy_until_ns = max(self._busy_until_ns, until_ns)
-        self._restricted(until_ns, f"the venue's clock and ours moved apart by {jump_ms} ms")
+        self._restricted(self._busy_until_ns, f"the venue's clock and ours moved apart by {jump_ms} ms")
         self.on_clock_doubt()
+
+    def _be_quiet(self, until_ns: int) -> None:
+        self._quiet_until_ns = max(self._quiet_until_ns, until_ns)
 
     def _restricted(self, until_ns: int, detail: str) -> None:
         self._log("venue restricted", level="warning", until=iso_utc(until_ns), detail=detail)
