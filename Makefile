@@ -4,10 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-CODE := executor strategies impact risk sandbox config
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint bench campaign docs lock clean
+.PHONY: help run test check lint faults bench campaign docs lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,7 +16,7 @@ run: $(VENV)/.run ## work a sample order on a local exchange and print its cost 
 
 test: $(VENV)/.dev ## run the whole test suite: first what computes, then what mostly waits (processes, faults)
 	$(BIN)/pytest -n 2 -m "not process"
-	$(BIN)/pytest -n 6 -m process
+	$(BIN)/pytest -n 6 --dist worksteal -m process
 
 check: lint ## lint, and the house rules
 	$(BIN)/pytest tests/house -n 2
@@ -30,11 +29,15 @@ lint: $(VENV)/.dev ## format, lint, types, import contracts, generated pages
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/conformance.py --check
 
-bench: $(VENV)/.dev ## measure the engine and the journal
+faults: $(VENV)/.dev ## play every variant of every fault of wire and venue (`make test` plays one of each)
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest -n 6 tests/faults --ignore tests/faults/test_wire_proof.py
+
+bench: $(VENV)/.dev ## measure the engine, the journal, the decoders and the way of an order
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.order_entry
 	$(BIN)/python -m benchmarks.decode
+	$(BIN)/python -m benchmarks.tick_to_order
 
 campaign: $(VENV)/.dev ## the long campaigns: histories of the engine, kills and falls of the daemon, lives in bad weather
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_histories.py tests/engine/test_walk.py --timeout 7200

@@ -16,3 +16,8 @@ settings.register_profile(
     "full", max_examples=20_000, deadline=None, suppress_health_check=_QUIET, print_blob=True
 )
 settings.load_profile("full" if os.environ.get("EXECUTOR_CAMPAIGN") == "full" else "ci")
+
+
+def pytest_collection_modifyitems(items):
+    # What starts whole processes takes longest: begun first, it does not keep everybody waiting at the end.
+    items.sort(key=lambda item: not item.nodeid.startswith(("tests/process/", "tests/interfaces/test_demo")))

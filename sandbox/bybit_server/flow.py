@@ -96,6 +96,8 @@ class BackgroundFlow:
         shape = flow_shape(instrument)
         lot_notional = float(step_notional(instrument))
         self._level_lots = max(2.0, shape.level_notional / lot_notional)
+        wanted = [self._level_lots * (0.5 + 0.1 * min(distance, 10)) for distance in range(LEVELS)]
+        self._wanted_lots = [(target, 0.3 * target) for target in wanted]
         self._trade_lots = max(1.0, shape.trade_notional / lot_notional)
         self._grid_ticks = instrument.ticks(instrument.tick_size)
         self._grid_lots = instrument.lots(instrument.qty_step)
@@ -211,15 +213,14 @@ class BackgroundFlow:
 
     def _quote(self, probability: float) -> None:
         """Refill thin levels near the touch, each with the given probability."""
-        rng = self._rng
+        chance = self._rng.random
         for side in Side:
-            touch = self._touch(side)
-            half = self._book.half(side)
-            for distance in range(LEVELS):
-                px = touch - side.sign * distance * self._grid_ticks
-                target = self._level_lots * (0.5 + 0.1 * min(distance, 10))
-                if px > 0 and half.total(px) < 0.3 * target and rng.random() < probability:
+            total = self._book.half(side).total
+            px, away = self._touch(side), -side.sign * self._grid_ticks
+            for target, thin in self._wanted_lots:
+                if px > 0 and total(px) < thin and chance() < probability:
                     self._add(side, px, self._size(target))
+                px += away
 
     def _churn(self) -> None:
         """Add and cancel at random levels, so that queues move even when nobody trades."""

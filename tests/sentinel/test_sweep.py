@@ -165,7 +165,7 @@ async def test_what_cancel_all_refuses_is_cancelled_one_by_one():
 async def test_a_storm_of_failures_is_ridden_out(act, more, when):
     async with bench() as there:
         await place(there.server.rest_url)
-        await there.fault(act, when=when, times=40, match={"p": 0.6}, **more)
+        await there.fault(act, when=when, times=20, match={"p": 0.6}, **more)
         await there.run()
         assert await there.open() == []
         assert any("trying again" in line for line in there.lines)
