@@ -28,6 +28,7 @@ lint: $(VENV)/.dev ## format, lint, types, import contracts, generated pages
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/conformance.py --check
+	$(BIN)/python docs/faults.py --check
 
 faults: $(VENV)/.dev ## play every variant of every fault of wire and venue (`make test` plays one of each)
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest -n 6 tests/faults --ignore tests/faults/test_wire_proof.py
@@ -48,6 +49,7 @@ campaign: $(VENV)/.dev ## the long campaigns: histories of the engine, kills and
 docs: $(VENV)/.dev ## generate the reference pages from the code
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/conformance.py
+	$(BIN)/python docs/faults.py
 
 lock: $(VENV)/.dev ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
