@@ -5,6 +5,7 @@ the allowed form; the loader adds where it stood.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,7 @@ from config.problems import printable
 from config.written import Form, Written
 
 NUMBER_NEXT = "write the number in plain digits, inside the range"
+RANGE_NEXT = "choose a value inside the range"
 PATH_CHARS_MAX = 1_024
 T = TypeVar("T")
 
@@ -33,22 +35,35 @@ def refuse(code: str, allowed: str, next_step: str) -> NoReturn:
     raise PydanticCustomError(code, "not allowed", {"allowed": allowed, "next": next_step})
 
 
-def number(low: str, high: str, code: str = "CONFIG_NUMBER") -> BeforeValidator:
-    """Decimal from `low` to `high`, both included; `code` is used when it is out of that range."""
+@dataclass(frozen=True, slots=True)
+class Kind(BeforeValidator):
+    """A validator that can say in words what it takes, for the page about the settings."""
+
+    form: str = ""
+
+
+def number(low: str, high: str, code: str = "CONFIG_NUMBER", why: str = "") -> Kind:
+    """Decimal from `low` to `high`, both included.
+
+    Parameters
+    ----------
+    code, why
+        Used when it is out of that range: what it contradicts.
+    """
     least, most = Decimal(low), Decimal(high)
+    span = f"{low} to {high}"
 
     def read(written: Written) -> Decimal:
-        allowed = f"{forms.NUMBER_FORM}, from {low} to {high}"
-        value = _read(forms.read_number, written, allowed)
+        value = _read(forms.read_number, written, f"{forms.NUMBER_FORM}, from {span}")
         if not least <= value <= most:
-            refuse(code, allowed, NUMBER_NEXT)
+            refuse(code, _span(span, why), RANGE_NEXT)
         return value
 
-    return BeforeValidator(read)
+    return Kind(read, form=span)
 
 
-def whole(low: int, high: int, code: str = "CONFIG_NUMBER") -> BeforeValidator:
-    """Whole number from `low` to `high`, both included."""
+def whole(low: int, high: int, code: str = "CONFIG_NUMBER", why: str = "") -> Kind:
+    """Whole number from `low` to `high`, both included; `code` and `why` as in `number`."""
 
     def read(written: Written) -> int:
         allowed = f"{forms.WHOLE_FORM}, from {low} to {high}"
@@ -56,13 +71,13 @@ def whole(low: int, high: int, code: str = "CONFIG_NUMBER") -> BeforeValidator:
             refuse("CONFIG_NUMBER", f"{allowed}, without quotes", NUMBER_NEXT)
         value = _read(forms.read_whole, written, allowed)
         if not low <= value <= high:
-            refuse(code, allowed, NUMBER_NEXT)
+            refuse(code, _span(f"{low} to {high}", why), RANGE_NEXT)
         return value
 
-    return BeforeValidator(read)
+    return Kind(read, form=f"whole number, {low} to {high}")
 
 
-def whole_or_zero(low: int, high: int) -> BeforeValidator:
+def whole_or_zero(low: int, high: int) -> Kind:
     """Whole number from `low` to `high`, both included, or 0, which switches off."""
 
     def read(written: Written) -> int:
@@ -71,13 +86,13 @@ def whole_or_zero(low: int, high: int) -> BeforeValidator:
             refuse("CONFIG_NUMBER", f"{allowed}, without quotes", NUMBER_NEXT)
         value = _read(forms.read_whole, written, allowed)
         if value != 0 and not low <= value <= high:
-            refuse("CONFIG_NUMBER", allowed, NUMBER_NEXT)
+            refuse("CONFIG_NUMBER", f"0 (off), or {low} to {high}", RANGE_NEXT)
         return value
 
-    return BeforeValidator(read)
+    return Kind(read, form=f"whole number, 0 (off) or {low} to {high}")
 
 
-def one_of_numbers(values: tuple[int, ...]) -> BeforeValidator:
+def one_of_numbers(values: tuple[int, ...]) -> Kind:
     """One of a few whole numbers."""
 
     def read(written: Written) -> int:
@@ -86,10 +101,10 @@ def one_of_numbers(values: tuple[int, ...]) -> BeforeValidator:
             refuse("CONFIG_NUMBER", allowed, "choose one of them")
         return int(written.text)
 
-    return BeforeValidator(read)
+    return Kind(read, form=f"one of {', '.join(str(value) for value in values)}")
 
 
-def choice(values: type[StrEnum]) -> BeforeValidator:
+def choice(values: type[StrEnum]) -> Kind:
     """One of the words of an enumeration."""
     allowed = f"one of {', '.join(values)}"
 
@@ -98,10 +113,10 @@ def choice(values: type[StrEnum]) -> BeforeValidator:
             refuse("CONFIG_CHOICE", allowed, "write one of these words, in quotes")
         return values(written.text)
 
-    return BeforeValidator(read)
+    return Kind(read, form=f"one of {', '.join(values)}")
 
 
-def boolean() -> BeforeValidator:
+def boolean() -> Kind:
     """`true` or `false`, and no other word for them."""
 
     def read(written: Written) -> bool:
@@ -109,10 +124,10 @@ def boolean() -> BeforeValidator:
             refuse("CONFIG_BOOL", "true or false, without quotes", "write one of these two words")
         return written.text == "true"
 
-    return BeforeValidator(read)
+    return Kind(read, form="true or false")
 
 
-def words(count_max: int, allowed: str, is_allowed: Callable[[str], bool]) -> BeforeValidator:
+def words(count_max: int, allowed: str, is_allowed: Callable[[str], bool]) -> Kind:
     """A list of different words that each pass a test; in the environment they are joined by commas."""
     form = f'a list such as ["one", "two"] of at most {count_max}, none twice, each {allowed}'
 
@@ -126,10 +141,10 @@ def words(count_max: int, allowed: str, is_allowed: Callable[[str], bool]) -> Be
             refuse("CONFIG_LIST", form, "correct the words or remove those that are not allowed")
         return items
 
-    return BeforeValidator(read)
+    return Kind(read, form=form)
 
 
-def duration_s(low_s: int, high_s: int) -> BeforeValidator:
+def duration_s(low_s: int, high_s: int) -> Kind:
     """Duration with a unit, in seconds, from `low_s` to `high_s`, both included."""
 
     def read(written: Written) -> int:
@@ -144,10 +159,10 @@ def duration_s(low_s: int, high_s: int) -> BeforeValidator:
             refuse("CONFIG_DURATION", allowed, "choose a duration inside the range")
         return value
 
-    return BeforeValidator(read)
+    return Kind(read, form=f"duration with a unit, {low_s}s to {high_s}s")
 
 
-def text(code: str, allowed: str, is_allowed: Callable[[str], bool]) -> BeforeValidator:
+def text(code: str, allowed: str, is_allowed: Callable[[str], bool]) -> Kind:
     """Text that passes a test."""
 
     def read(written: Written) -> str:
@@ -155,10 +170,10 @@ def text(code: str, allowed: str, is_allowed: Callable[[str], bool]) -> BeforeVa
             refuse(code, allowed, "write it in the allowed form, in quotes")
         return written.text
 
-    return BeforeValidator(read)
+    return Kind(read, form=allowed)
 
 
-def path() -> BeforeValidator:
+def path() -> Kind:
     """A path of a file or directory; whether it exists is not asked here."""
 
     def read(written: Written) -> Path:
@@ -167,7 +182,11 @@ def path() -> BeforeValidator:
             refuse("CONFIG_PATH", "a path in quotes, without control characters", "write the path")
         return Path(written.text)
 
-    return BeforeValidator(read)
+    return Kind(read, form="a path")
+
+
+def _span(span: str, why: str) -> str:
+    return f"{span}: {why}" if why else f"from {span}"
 
 
 def _read(reader: Callable[[str], T], written: Written, allowed: str) -> T:

@@ -20,14 +20,22 @@ def sign_problems(
     is_confirmed = yes_live or environ.get(LIVE_ENV) == LIVE_WORDS
     if is_in_file and is_confirmed:
         return []
-    missing = ["the one in a file"] * (not is_in_file) + ["the confirmation"] * (not is_confirmed)
+    missing, steps = [], []
+    if not is_in_file:
+        missing.append("the one in a file (the environment alone does not count)")
+        steps.append('use --profile live, or write mode = "live" under [executor] in a file of yours')
+    if not is_confirmed:
+        missing.append("the confirmation of this very start")
+        steps.append(f"export {LIVE_ENV}={LIVE_WORDS}, or add --yes-live")
     return [
         Problem(
             code="LIVE_NOT_CONFIRMED",
-            where="executor.mode = live",
-            got=f"a live mode without {' and '.join(missing)}",
-            allowed=f'both: mode = "live" in a file, and {LIVE_ENV}={LIVE_WORDS} (or --yes-live)',
-            next_step=f'first write mode = "live" under [executor] in a file, then export {LIVE_ENV}={LIVE_WORDS}',
+            where="executor.mode = live"
+            if mode_in_files is None
+            else f"executor.mode ({mode_in_files.where})",
+            got=f"real money with {len(steps)} of 2 signs missing: {' and '.join(missing)}",
+            allowed=f'two signs: mode = "{Mode.LIVE}" in a file, and {LIVE_ENV}={LIVE_WORDS} or --yes-live',
+            next_step="; ".join(steps),
         )
     ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from config.contradictions import contradictions, reference_contradictions, venue_contradictions
 from config.hosts import URLS, Mode, why_not_host, without_credentials
 from config.live import missing_limit, missing_money_limits, sign_problems
-from config.problems import ConfigProblems, Problem, quoted
+from config.problems import ConfigProblems, Problem, in_file_order, quoted
 from config.reader import read_layers
 from config.schema import (
     ControlSection,
@@ -23,7 +23,7 @@ from config.schema import (
     TimingsSection,
     VenueSection,
 )
-from config.secrets import known_secrets, read_credentials
+from config.secrets import keys_of_other_modes, known_secrets, read_credentials
 from config.settings import Settings
 from config.written import Form
 
@@ -89,7 +89,7 @@ def load_settings(
         or log is None
     ):
         hidden = known_secrets(environ)
-        raise ConfigProblems(problem.without(hidden) for problem in problems)
+        raise ConfigProblems(problem.without(hidden) for problem in in_file_order(problems))
     return Settings(
         profile=str(profile),
         executor=executor,
@@ -103,6 +103,7 @@ def load_settings(
         references=references,
         log=log,
         credentials=credentials,
+        other_keys=keys_of_other_modes(executor.mode, environ),
         origins=reader.origins,
     )
 
@@ -160,7 +161,7 @@ def _host_problems(venue: VenueSection, mode: Mode, origins: Mapping[str, str]) 
                     where=origins.get(f"venue.{name}", "default"),
                     got=f"venue.{name} = {quoted(without_credentials(url))} in mode {mode}",
                     allowed=allowed,
-                    next_step="correct the address or the mode",
+                    next_step=f"correct the address or the mode; --profile {mode} has the addresses of this mode",
                 )
             )
     return problems

@@ -3,6 +3,7 @@
 Values are quoted, cut and stripped of control characters here, so that no caller can forget to.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from executor.domain.errors import ConfigError
 GOT_CHARS_MAX: Final = 80
 MASK: Final = "********"
 MASKED_LEN_MIN: Final = 6
+_LINE: Final = re.compile(r"\A(.+?):(\d+)(?: column \d+)?\Z", re.DOTALL)
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -93,6 +95,19 @@ class Problem:
                     next_step=problem.next_step.replace(secret, MASK),
                 )
         return problem
+
+
+def in_file_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Sort problems the way a reader meets them: file by file and line by line, then what stands on no line."""
+    listed = list(problems)
+    places = [_LINE.match(problem.where) for problem in listed]
+    files = list(dict.fromkeys(found[1] for found in places if found is not None))
+
+    def rank(number: int) -> tuple[int, int]:
+        found = places[number]
+        return (len(files), 0) if found is None else (files.index(found[1]), int(found[2]))
+
+    return [listed[number] for number in sorted(range(len(listed)), key=rank)]
 
 
 def _without(got: str, secret: str) -> str:

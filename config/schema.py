@@ -36,6 +36,11 @@ DRAIN_S_MAX: Final = 20
 SENTINEL_SILENCE_S_MIN: Final = 3
 """Three heartbeats of the daemon, which is heard once a second: one may be lost, and one may be on its way."""
 SENTINEL_SILENCE_S_MAX: Final = 60
+GAP_WHY: Final = "without a gap one parent could use up the message budget of all"
+COLLAR_WHY: Final = "a collar of nothing forbids every order, one of more than 20 % protects from nothing"
+SILENCE_WHY: Final = (
+    "the daemon beats once a second and one beat may be lost; silence beyond a minute protects from nothing"
+)
 DCP_S: Final = (3, 300)
 REFERENCES_MAX: Final = 8
 
@@ -91,26 +96,40 @@ class ExecutorSection(Section):
         str,
         text("INSTANCE_ID", "1 to 8 characters a-z and 0-9", lambda value: bool(_INSTANCE.match(value))),
     ] = "exec1"
+    """Name of this executor, part of the id of every order it ever sends; a journal adds the second of its making.
+    Give each account another one and never reuse it: by it the daemon knows its own orders at the venue."""
     mode: Annotated[Mode, choice(Mode)] = Mode.SANDBOX
+    """What is traded against; it decides which hosts may be reached and which variables the API key comes from."""
     data_dir: Annotated[Path, path()] = Path("var/sandbox")
+    """Directory of the journal, the token, control.json, the heartbeats and halt.json; one per account. A relative
+    one is looked for below the directory in which a command is started, so give an absolute one to a service."""
 
 
 class VenueSection(Section):
-    """`[venue]`: addresses (chosen by the mode when not given), where the API key lies, and how orders are sent.
-
-    `dcp_window_s` is the time after which the venue itself cancels when our connection is lost, seconds; 0 leaves
-    the venue's setting alone. `allow_unbound_key` lets a key trade that is not bound to our address.
-    """
+    """`[venue]`: addresses (chosen by the mode when not given), where the API key lies, and how orders are sent."""
 
     rest_url: _Url = ""
+    """Address for queries and orders; empty takes the one of the mode. Only the mode's own host is allowed, in
+    sandbox mode a loopback address."""
     public_ws_url: _Url = ""
+    """Address of the public market data; as above."""
     private_ws_url: _Url = ""
+    """Address of our own orders and fills, and of order entry over the WebSocket; as above."""
     api_key_file: Annotated[Path | None, path()] = None
+    """File with the API key, mode 0600, in place of the two variables; relative to the directory in which a
+    command is started."""
     request_timeout_s: Annotated[int, whole(1, 60)] = 10
+    """Longest time one request to the venue may take."""
     order_entry: Annotated[OrderEntry, choice(OrderEntry)] = OrderEntry.REST
+    """How orders are sent: each as a request of its own, or over one connection that stays open."""
     position_mode: Annotated[PositionMode, choice(PositionMode)] = PositionMode.ONE_WAY
+    """Whether the account holds one position per contract, or a long and a short one beside each other. It must be
+    what the account is set to."""
     dcp_window_s: Annotated[int, whole_or_zero(*DCP_S)] = 0
+    """Time after which the venue itself cancels when our connection is lost; 0 leaves its setting alone. Bybit
+    offers it to some accounts only."""
     allow_unbound_key: Annotated[bool, boolean()] = False
+    """Whether a key may trade real money that is not bound to an IP address."""
 
 
 class LimitsSection(Section):
@@ -118,9 +137,11 @@ class LimitsSection(Section):
 
     participation_pct_max: Annotated[Decimal, number("0.01", "100")] = _LIMITS.participation_pct_max
     child_notional_max: _Money = _LIMITS.child_notional_max
-    order_gap_s_min: Annotated[Decimal, number("0.1", "3600", "CONFIG_CONFLICT")] = _LIMITS.order_gap_s_min
+    order_gap_s_min: Annotated[Decimal, number("0.1", "3600", "CONFIG_CONFLICT", GAP_WHY)] = (
+        _LIMITS.order_gap_s_min
+    )
     cross_spread_bps_max: Annotated[Decimal, number("0.01", "1000")] = _LIMITS.cross_spread_bps_max
-    price_collar_bps_max: Annotated[Decimal, number("0.1", COLLAR_BPS_MAX, "CONFIG_CONFLICT")] = (
+    price_collar_bps_max: Annotated[Decimal, number("0.1", COLLAR_BPS_MAX, "CONFIG_CONFLICT", COLLAR_WHY)] = (
         _LIMITS.price_collar_bps_max
     )
     reference_age_s_max: Annotated[Decimal, number("0.1", "60")] = _LIMITS.reference_age_s_max
@@ -172,31 +193,42 @@ class ControlSection(Section):
         str,
         text("API_BIND", f"a loopback address: {' or '.join(BIND_HOSTS)}", lambda value: value in BIND_HOSTS),
     ] = "127.0.0.1"
+    """Address on which the HTTP interface listens; loopback only."""
     port: Annotated[int, whole(0, 65_535)] = 8_720
+    """Its port; 0 takes any free one, and control.json says which."""
     token_file: Annotated[Path | None, path()] = None
+    """File with the bearer token of the interface; without it `control.token` in the data directory, made at the
+    first start."""
 
 
 class ShutdownSection(Section):
     """`[shutdown]`: what happens to open orders when the daemon is asked to end, and how long it may take."""
 
     policy: Annotated[DrainPolicy, choice(DrainPolicy)] = DrainPolicy.CANCEL
+    """What a stop of the daemon does with open child orders: cancels them, or leaves them at the venue."""
     drain: Annotated[int, duration_s(1, DRAIN_S_MAX)] = 15
+    """Longest time a stop may take."""
 
 
 class MarketSection(Section):
     """`[market]`: how much of the book is read and how often the engine sees it."""
 
     book_depth: Annotated[int, one_of_numbers(BOOK_DEPTHS)] = 50
+    """Levels of the order book that are subscribed to."""
     conflate_ms: Annotated[int, whole(20, 1_000)] = 100
+    """Shortest time between two snapshots of the book that the engine sees."""
 
 
 class SentinelSection(Section):
     """`[sentinel]`: the process that cancels everything when the daemon falls silent, and how long silence may last."""
 
     enabled: Annotated[bool, boolean()] = True
+    """Whether a second process cancels everything when the daemon falls silent; with it nothing is opened before
+    it is heard."""
     silence_s_max: Annotated[
-        int, whole(SENTINEL_SILENCE_S_MIN, SENTINEL_SILENCE_S_MAX, "CONFIG_CONFLICT")
+        int, whole(SENTINEL_SILENCE_S_MIN, SENTINEL_SILENCE_S_MAX, "CONFIG_CONFLICT", SILENCE_WHY)
     ] = 8
+    """Silence of the daemon at which it does so."""
 
 
 class ReferencesSection(Section):
@@ -210,14 +242,19 @@ class ReferencesSection(Section):
             lambda value: bool(_EXCHANGE.match(value)),
         ),
     ] = ()
+    """Other exchanges that are asked for a second opinion about a price, by their ccxt names; needs the extra
+    `reference`."""
     poll_s: Annotated[int, whole(1, 60)] = 2
+    """Time between two questions to each of them."""
 
 
 class LogSection(Section):
     """`[log]`: how much, and for whom."""
 
     level: Annotated[LogLevel, choice(LogLevel)] = LogLevel.INFO
+    """How much is logged."""
     format: Annotated[LogFormat, choice(LogFormat)] = LogFormat.JSON
+    """One JSON object per line, or text for people."""
 
 
 SECTIONS: Final[dict[str, type[Section]]] = {

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
@@ -114,15 +114,32 @@ def read_credentials(
     return None, []
 
 
-def missing_credentials(mode: Mode) -> Problem:
-    """Say that a mode that signs requests has no key, and how to give one."""
+def keys_of_other_modes(mode: Mode, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Name the variables that hold keys of other modes than this one; their values are not looked at."""
+    return tuple(
+        name for other, names in ENV_NAMES.items() if other is not mode for name in names if name in environ
+    )
+
+
+def missing_credentials(mode: Mode, other_keys: Iterable[str] = ()) -> Problem:
+    """Say that a mode that signs requests has no key, and how to give one.
+
+    Parameters
+    ----------
+    other_keys
+        Names that hold keys of other modes: the usual reason why somebody believes to have given one.
+    """
     key_name, secret_name = ENV_NAMES[mode]
+    others = ", ".join(other_keys)
+    note = (
+        f"; {others} are of another mode and are not read in mode {mode}, whose accounts and keys are its own"
+    )
     return _problem(
         "SECRET_MISSING",
         f"environment {key_name}, {secret_name}",
-        "nothing",
+        f"nothing{note if others else ''}",
         "both names, or venue.api_key_file",
-        "create a key pair at the venue and export both, or write a key file with mode 0600",
+        f"create a key pair for {mode} at the venue and export both, or write a key file with mode 0600",
     )
 
 
@@ -324,7 +341,9 @@ def _problem(code: str, where: str, got: str, allowed: str, next_step: str) -> P
     return Problem(code=code, where=where, got=got, allowed=allowed, next_step=next_step)
 
 
-def require_credentials(mode: Mode, credentials: Credentials | None) -> Credentials:
+def require_credentials(
+    mode: Mode, credentials: Credentials | None, other_keys: Iterable[str] = ()
+) -> Credentials:
     """Give the credentials, or refuse to go on without them.
 
     Raises
@@ -333,5 +352,5 @@ def require_credentials(mode: Mode, credentials: Credentials | None) -> Credenti
         SECRET_MISSING if there are none.
     """
     if credentials is None:
-        raise ConfigProblems([missing_credentials(mode)])
+        raise ConfigProblems([missing_credentials(mode, other_keys)])
     return credentials

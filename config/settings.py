@@ -31,6 +31,8 @@ class Settings:
     ----------
     credentials
         None when none were given; `require` gives them or refuses.
+    other_keys
+        Names in the environment that hold keys of other modes; they are never read.
     origins
         For each `section.key` that was written somewhere: `file:line` or `environment NAME`.
     """
@@ -47,6 +49,7 @@ class Settings:
     references: ReferencesSection
     log: LogSection
     credentials: Credentials | None
+    other_keys: tuple[str, ...]
     origins: Mapping[str, str]
 
     def require(self) -> Credentials:
@@ -57,7 +60,7 @@ class Settings:
         ConfigProblems
             SECRET_MISSING if the mode has none.
         """
-        return require_credentials(self.executor.mode, self.credentials)
+        return require_credentials(self.executor.mode, self.credentials, self.other_keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,7 @@ def effective(settings: Settings) -> list[EffectiveRow]:
     rows = [
         EffectiveRow(
             key=name,
-            value=_shown(getattr(getattr(settings, name.split(".")[0]), name.split(".")[1])),
+            value=shown(getattr(getattr(settings, name.split(".")[0]), name.split(".")[1])),
             origin=settings.origins.get(name, DEFAULT_ORIGIN),
         )
         for name in setting_names()
@@ -90,7 +93,8 @@ def effective(settings: Settings) -> list[EffectiveRow]:
     ]
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Write the value of a setting for people."""
     if value is None:
         return "none"
     if isinstance(value, bool):

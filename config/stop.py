@@ -9,10 +9,16 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from config.hosts import URLS, why_not_host, without_credentials
-from config.problems import ConfigProblems, Problem, quoted
+from config.problems import ConfigProblems, Problem, in_file_order, quoted
 from config.reader import Reader, read_layers
 from config.schema import ExecutorSection, LogSection, Section, SentinelSection, TimingsSection, VenueSection
-from config.secrets import Credentials, known_secrets, missing_credentials, read_credentials
+from config.secrets import (
+    Credentials,
+    keys_of_other_modes,
+    known_secrets,
+    missing_credentials,
+    read_credentials,
+)
 from config.written import Layer
 
 _NEEDED: Final = {
@@ -72,10 +78,12 @@ def load_stop_settings(
         credentials, problems = read_credentials(executor.mode, venue.api_key_file, environ)
         needed.problems += problems
         if credentials is None and not problems:
-            needed.problems.append(missing_credentials(executor.mode))
+            needed.problems.append(
+                missing_credentials(executor.mode, keys_of_other_modes(executor.mode, environ))
+            )
     hidden = known_secrets(environ)
     if needed.problems or executor is None or venue is None or credentials is None:
-        raise ConfigProblems(problem.without(hidden) for problem in needed.problems)
+        raise ConfigProblems(problem.without(hidden) for problem in in_file_order(needed.problems))
     useful = Reader(layer=_chosen(whole, _USEFUL))
     settings = StopSettings(
         data_dir=executor.data_dir,

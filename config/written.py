@@ -105,14 +105,18 @@ def read_environment(environ: Mapping[str, str], keys: Iterable[str]) -> tuple[L
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which known names come closest, or list them all if they are few."""
+    """Say which known name comes closest, or list them all if they are few."""
     import difflib  # noqa: PLC0415 - only needed when something is misspelt
 
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if not close and len(names) <= LISTED_MAX:
         return f"one of {', '.join(names)}"
-    return f"nearest name: {(close or difflib.get_close_matches(name, names, n=1, cutoff=0))[0]}"
+    return (
+        f"nearest name: {close[0]}"
+        if close
+        else "a name of docs/reference/configuration.md; none is like this one"
+    )
 
 
 def _read_text(path: Path) -> str | Problem:

@@ -1,4 +1,4 @@
-"""Write the reference pages that are drawn from the code: states, metrics, refusals, exit codes, checks.
+"""Write the reference pages that are drawn from the code: settings, states, metrics, refusals, exit codes, checks.
 
     python docs/generate.py            write docs/reference/*.md
     python docs/generate.py --check    exit 1 and name the pages that differ
@@ -9,17 +9,27 @@ The project must be installed, or its root on PYTHONPATH.
 import argparse
 import ast
 import inspect
+import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeVar
 
+from config.fields import Kind
+from config.reader import PROFILE_DIR, PROFILES
+from config.schema import SECTIONS, Section
+from config.secrets import ENV_NAMES
+from config.settings import shown
+from config.written import Written, read_file
+from executor.domain.limits import MONEY_LIMITS, Limits, Timings
 from executor.domain.order_state import CHILD_FINAL, CHILD_MOVES
 from executor.domain.parent_state import PARENT_FINAL, PARENT_MOVES
 from executor.domain.timeline import NS_PER_MIN
 from executor.interfaces.doctor import CHECKS as HOME_CHECKS
 from executor.interfaces.exit_codes import ExitCode
+from executor.interfaces.remedies import ANSWER_REMEDY, END_REMEDY, REFUSAL_REMEDY
 from executor.runtime.metrics import METRICS
 from executor.runtime.premises import CHECKS as PREMISES_CHECKS
 from executor.runtime.telemetry import PARENT_SERIES_MAX, PARENT_SHOWN_AFTER_END_NS
@@ -27,6 +37,27 @@ from executor.venues.bybit.examination import CHECKS as VENUE_CHECKS
 from risk.refusals import REFUSAL_TEXT
 
 FOLDER: Final = Path(__file__).resolve().parent / "reference"
+UNITS: Final = {
+    "notional": "quote units",
+    "loss": "quote units",
+    "bps": "basis points",
+    "pct": "per cent",
+    "ms": "milliseconds",
+    "s": "seconds",
+}
+"""What a part of a setting's name says about its unit; the first that fits."""
+DURATIONS: Final = frozenset({"shutdown.drain"})
+"""Settings that are written with their unit and kept in seconds."""
+UNITLESS: Final = {
+    "limits.orders_per_s_max": "orders a second",
+    "limits.orders_per_min_max": "orders a minute",
+    "limits.orders_per_day_max": "orders a UTC day",
+    "limits.children_per_parent_max": "orders a parent",
+    "limits.children_per_hour_max": "orders an hour",
+    "limits.amplification_max": "multiple",
+    "market.book_depth": "levels",
+}
+"""Settings whose names count something."""
 Status = TypeVar("Status", bound=StrEnum)
 _NOTE: Final = "<!-- Written by docs/generate.py from `{source}`. Change that, then run it again. -->"
 
@@ -74,10 +105,71 @@ def refusals_page() -> str:
     """List every reason for which the gate refuses an order."""
     return _page(
         "Refusals",
-        "risk/refusals.py",
+        "risk/refusals.py, executor/interfaces/remedies.py",
         "The gate looks at every child order before it leaves and collects all reasons that hold. A refused order "
-        "is recorded and never sent. Limits named here are listed by `executor config show`.",
-        _table(("code", "when"), ((f"`{code}`", text) for code, text in REFUSAL_TEXT.items())),
+        "is recorded and never sent. Limits named here are listed by `executor config show` and explained in "
+        "[configuration.md](configuration.md).",
+        _table(
+            ("code", "when", "what helps"),
+            ((f"`{code}`", text, REFUSAL_REMEDY[code]) for code, text in REFUSAL_TEXT.items()),
+        ),
+        "## A parent order that fails before its first child",
+        "`executor submit` waits up to 2 s for this verdict and ends with 1; `executor list` shows it later.",
+        _table(
+            ("reason", "what would have been right", "what helps"),
+            ((f"`{reason}`", *texts) for reason, texts in END_REMEDY.items()),
+        ),
+        "## Requests that the engine refuses",
+        _table(
+            ("code", "what would have been right", "what helps"),
+            ((f"`{code}`", *texts) for code, texts in ANSWER_REMEDY.items()),
+        ),
+    )
+
+
+def configuration_page() -> str:
+    """List every setting: what may be written, the default, the unit and the meaning; and what each profile says."""
+    sections: list[str] = []
+    for name, model in SECTIONS.items():
+        texts = _texts_of_settings(model)
+        rows = (
+            (
+                f"`{key}`",
+                next(kind.form for kind in field.metadata if isinstance(kind, Kind)),
+                _default(name, key, field.default),
+                _unit(f"{name}.{key}"),
+                texts[key],
+            )
+            for key, field in model.model_fields.items()
+        )
+        sections += [f"## `[{name}]`", _table(("key", "allowed", "default", "unit", "what it does"), rows)]
+    pairs = ((mode.value, f"`{key}`", f"`{secret}`") for mode, (key, secret) in ENV_NAMES.items())
+    profiles = (
+        (f"`{section}.{key}`", *(_written(layers[profile], section, key) for profile in PROFILES))
+        for layers in [{name: read_file(PROFILE_DIR / f"{name}.toml")[0] for name in PROFILES}]
+        for section, model in SECTIONS.items()
+        for key in model.model_fields
+        if any(key in layer.get(section, {}) for layer in layers.values())
+    )
+    return _page(
+        "Configuration",
+        "config/schema.py, executor/domain/limits.py",
+        "Four layers, each over the one before: the defaults of this page, the profile (`--profile`), your own file "
+        "(`--config FILE`), environment variables. A file holds `[section]` headers and one `key = value` per line; "
+        "the variable of a setting is `EXECUTOR_SECTION__KEY`, such as `EXECUTOR_LIMITS__CHILD_NOTIONAL_MAX=20000`. "
+        "`executor config check` tells every problem at once, file by file and line by line; `executor config show` "
+        "prints each setting in force and where it came from.",
+        "Text, paths, words and durations stand in quotes, numbers without. In mode `live` there is no default for "
+        f"{', '.join(f'`{name}`' for name in MONEY_LIMITS)}: each must be written. Relative paths are looked for "
+        "below the directory in which the command is started, not beside the file that names them.",
+        *sections,
+        "## API keys",
+        "Never in a settings file: from these variables, or from the file that `venue.api_key_file` names. Only the "
+        "names of the mode in force are read. The sandbox needs none.",
+        _table(("mode", "key", "secret"), pairs),
+        "## What the profiles say",
+        "A dash stands for the default above.",
+        _table(("key", *(f"`{name}`" for name in PROFILES)), profiles),
     )
 
 
@@ -115,6 +207,7 @@ def checks_page() -> str:
 
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "configuration.md": configuration_page,
     "states.md": states_page,
     "metrics.md": metrics_page,
     "refusals.md": refusals_page,
@@ -194,6 +287,55 @@ def _texts_of_members(kind: type) -> dict[str, str]:
             assert isinstance(note.value, ast.Constant)
             texts[member.targets[0].id] = str(note.value.value)
     return texts
+
+
+def _texts_of_settings(section: type[Section]) -> dict[str, str]:
+    """Read what each setting of a section does: below its field, or where the domain explains it."""
+    explained = {"limits": Limits, "timings": Timings}
+    for name, kind in explained.items():
+        if SECTIONS[name] is section:
+            return _texts_of_parameters(kind)
+    (definition,) = ast.parse(inspect.getsource(section)).body
+    assert isinstance(definition, ast.ClassDef)
+    texts = {}
+    for member, note in zip(definition.body, definition.body[1:], strict=False):
+        if isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name):
+            assert isinstance(note, ast.Expr), f"{section.__name__}.{member.target.id} has no text"
+            assert isinstance(note.value, ast.Constant)
+            texts[member.target.id] = " ".join(str(note.value.value).split())
+    return texts
+
+
+def _texts_of_parameters(kind: type) -> dict[str, str]:
+    """Read the parameters of a numpydoc docstring; several names may share one text."""
+    doc = inspect.getdoc(kind) or ""
+    blocks = re.split(r"\n(?=\S)", doc.partition("----------\n")[2])
+    return {
+        name.strip(): " ".join(textwrap.dedent(text).split())
+        for names, _, text in (block.partition("\n") for block in blocks)
+        for name in names.split(",")
+    }
+
+
+def _default(section: str, key: str, default: object) -> str:
+    """Show a default the way it would be written."""
+    text = shown(default)
+    if f"{section}.{key}" in DURATIONS:
+        text = f"{text}s"
+    return f"`{text}`" if text and default is not None else text or "empty"
+
+
+def _unit(key: str) -> str:
+    """Say the unit that the name of a setting ends in."""
+    if key in UNITLESS:
+        return UNITLESS[key]
+    words = set(key.partition(".")[2].split("_"))
+    return next((unit for word, unit in UNITS.items() if word in words), "")
+
+
+def _written(layer: Mapping[str, Mapping[str, Written]], section: str, key: str) -> str:
+    written = layer.get(section, {}).get(key)
+    return "-" if written is None else f"`{written.text or 'empty'}`"
 
 
 if __name__ == "__main__":

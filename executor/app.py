@@ -11,7 +11,6 @@ from dataclasses import fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import aiohttp
 import uvloop
 
 from config.hosts import LOOPBACK, URLS, Mode, VenueUrls
@@ -45,6 +44,7 @@ from executor.runtime.latch import latch_in_journal
 from executor.runtime.live import LiveRuntime
 from executor.runtime.lock import AccountLock, ProcessLock, key_lock_path
 from executor.runtime.log import LineLog
+from executor.runtime.open_parents import say_left_open, say_resuming
 from executor.runtime.premises import judge_latch, look_at_disk, look_at_file_system, look_at_journal
 from executor.sentinel.spawn import keeping_sentinel
 from executor.venues.accompanied import AccompaniedVenue, Companion
@@ -57,6 +57,7 @@ from executor.venues.bybit.examination import Examination
 from executor.venues.bybit.gateway import BybitVenue
 from executor.venues.bybit.server_time import ServerTime
 from executor.venues.bybit.signer import Signer
+from executor.venues.bybit.transport import new_session
 from executor.venues.reference.poller import References, factories
 from executor.watch.vigil import Vigil
 from risk.turnstile import Turnstile
@@ -266,6 +267,7 @@ async def _run(
             control=url,
             metrics=f"{url}/metrics",
         )
+        say_resuming(state, log)
         gc.freeze()
         return await _until_stopped(runtime, journal, clock, settings, vigil, log)
 
@@ -290,8 +292,7 @@ async def set_dcp(venue: BybitVenue, access: Access, settings: Settings, clock: 
     if error_ms is not None:
         time.learn(now_ns, now_ns, now_ns // NS_PER_MS + error_ms)
     signer = Signer(access.api_key, access.api_secret, settings.timings.recv_window_ms)
-    time_out = aiohttp.ClientTimeout(total=access.request_timeout_s)
-    async with aiohttp.ClientSession(timeout=time_out, trust_env=False) as http:
+    async with new_session(access.hosts, access.request_timeout_s) as http:
         await arm_dcp(http, access.rest_url, signer, time, settings.venue.dcp_window_s, log)
 
 
@@ -332,6 +333,7 @@ def started(settings: Settings, info: DaemonInfo) -> EngineStarted:
         timings=settings.timings,
         sentinel_required=settings.sentinel.enabled,
         seed=secrets.randbits(53),
+        hedge_mode=settings.venue.position_mode is PositionMode.HEDGE,
     )
 
 
@@ -547,9 +549,12 @@ async def _until_stopped(
                 level="error",
                 next="executor rearm --operator NAME --reason TEXT",
             )
+        else:
+            say_left_open(runtime.engine.state, log)
         _list_remaining(runtime, log)
         return int(ExitCode.DURABILITY if isinstance(first, JournalError) else ExitCode.ORDERS_MAY_REMAIN)
     _list_remaining(runtime, log)
+    say_left_open(runtime.engine.state, log)
     say_the_end(runtime, vigil, settings.shutdown.policy, clean=clean)
     log("stopped", clean=clean)
     return int(ExitCode.OK if clean else ExitCode.ORDERS_MAY_REMAIN)

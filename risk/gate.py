@@ -158,7 +158,7 @@ def _are_sound(limits: Limits) -> bool:
 
 def _codes(ask: Ask, view: GateView, limits: Limits) -> tuple[Code, ...]:
     codes: list[Code] = []
-    codes += _state_codes(view)
+    codes += _state_codes(ask.order, view)
     codes += _order_codes(ask, view)
     codes += _position_side_codes(ask.order, view)
     codes += price_codes(ask.order, view, limits)
@@ -168,7 +168,7 @@ def _codes(ask: Ask, view: GateView, limits: Limits) -> tuple[Code, ...]:
     return tuple(dict.fromkeys(codes))
 
 
-def _state_codes(view: GateView) -> list[Code]:
+def _state_codes(order: NewOrder, view: GateView) -> list[Code]:
     found = (
         (view.latched, Code.HALTED),
         (view.draining, Code.DRAINING),
@@ -179,6 +179,8 @@ def _state_codes(view: GateView) -> list[Code]:
         (view.now_ns < view.restricted_until_ns, Code.VENUE_RESTRICTED),
         (view.sentinel_required and not view.sentinel_alive, Code.SENTINEL_SILENT),
         (bool(view.blocked), Code.SYMBOL_BLOCKED),
+        # The venue lets a reduce-only order open nothing, whatever is held.
+        (not (view.positions_compared or order.reduce_only), Code.POSITION_UNCONFIRMED),
     )
     return [code for holds, code in found if holds]
 

@@ -57,6 +57,7 @@ class RefusalCode(StrEnum):
     REPEAT_HOUR = "REPEAT_HOUR"
     AMPLIFICATION = "AMPLIFICATION"
     POSITION_UNKNOWN = "POSITION_UNKNOWN"
+    POSITION_UNCONFIRMED = "POSITION_UNCONFIRMED"
     POSITION_NOTIONAL = "POSITION_NOTIONAL"
     OPEN_NOTIONAL = "OPEN_NOTIONAL"
     DAY_NOTIONAL = "DAY_NOTIONAL"
@@ -74,7 +75,7 @@ REFUSAL_TEXT: Final[dict[RefusalCode, str]] = {
     _C.ORDER_ENTRY_DOWN: "the connection on which orders are sent is not live",
     _C.VENUE_RESTRICTED: "the venue bars us, limits us or is closed for a time that is not over",
     _C.SENTINEL_SILENT: "the sentinel, which cancels everything should this daemon fall silent, is not heard",
-    _C.SYMBOL_BLOCKED: "something is unexplained: an orphan fill, a conflicting fill, a position difference",
+    _C.SYMBOL_BLOCKED: "something is unexplained (a fill, a position, the position mode) until a person re-arms",
     _C.INSTRUMENT_UNKNOWN: "the venue's rules of this symbol were not read",
     _C.INSTRUMENT_NOT_TRADING: "the venue does not trade this symbol now",
     _C.INPUT_UNSOUND: "a needed number is missing, NaN, infinite, negative, beyond 18 digits or of the wrong type",
@@ -113,6 +114,7 @@ REFUSAL_TEXT: Final[dict[RefusalCode, str]] = {
     _C.REPEAT_HOUR: "`children_per_hour_max` children and amendments of the account in the last hour",
     _C.AMPLIFICATION: "everything ever ordered for the parent would exceed `amplification_max` times its quantity",
     _C.POSITION_UNKNOWN: "the venue's position was not read",
+    _C.POSITION_UNCONFIRMED: "the venue's position has not agreed with ours since the start or the stream's return",
     _C.POSITION_NOTIONAL: "the position would then exceed `position_notional_max`, or that limit is missing",
     _C.OPEN_NOTIONAL: "open and unproven orders would exceed `open_notional_max`, or that limit is missing",
     _C.DAY_NOTIONAL: "the day's traded value would exceed `day_notional_max`, or that limit is missing",

@@ -35,6 +35,8 @@ class GateView:
         Sum of all quantity ever ordered for the parent, amendments included.
     parent_children
         Children and amendments of the parent since a person last re-armed.
+    positions_compared
+        Whether our positions in the symbol were held against the venue's since we began to listen, and agreed.
     hedged
         Whether the venue keeps a long and a short position of this symbol apart.
     position_qty
@@ -75,6 +77,7 @@ class GateView:
     orders_last_min: int
     orders_day: int
     children_last_hour: int
+    positions_compared: bool
     hedged: bool
     position_qty: Decimal | None
     same_side_open_qty: Decimal

@@ -44,7 +44,13 @@ class DrainPolicy(StrEnum):
 class EngineStarted:
     """The daemon began an incarnation; nothing is reconciled yet.
 
-    `sentinel_required` says whether nothing may be opened before the sentinel has been heard.
+    Parameters
+    ----------
+    sentinel_required
+        Whether nothing may be opened before the sentinel has been heard.
+    hedge_mode
+        Whether the account is configured to keep long and short positions apart; None where nobody said, so that only
+        what the venue shows counts.
     """
 
     at_ns: int
@@ -55,6 +61,7 @@ class EngineStarted:
     timings: Timings
     sentinel_required: bool
     seed: int
+    hedge_mode: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from executor.engine.accounts import book_ledger, fee_in_quote
 from executor.engine.desk import Desk
 from executor.engine.halt import halt
 from executor.engine.markets import mid_before
+from executor.engine.positions import keeps_apart
 from executor.engine.report import running_shortfall_bps
 from executor.engine.revival import revive
 from executor.engine.state import (
@@ -215,13 +216,8 @@ def _stranger_text(fill: Fill, *, apart: bool) -> str:
 
 
 def _is_hedged(state: EngineState, fill: Fill) -> bool:
-    """Whether two positions may be kept in the symbol: the venue said so, or we trade one of two."""
-    market = state.markets.get(market_key(fill.category, fill.symbol))
-    orders = (parent.order for parent in state.parents.values())
-    return (market is not None and market.hedged) or any(
-        order.position_idx and (order.category, order.symbol) == (fill.category, fill.symbol)
-        for order in orders
-    )
+    """Whether two positions are kept in the symbol, of which an execution does not say which it changed."""
+    return bool(keeps_apart(state, fill.category, fill.symbol))
 
 
 def _block(desk: Desk, fill: Fill, code: AlertCode, detail: str) -> None:

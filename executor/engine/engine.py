@@ -223,10 +223,10 @@ def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
     state.draining = state.leave_orders = False
     state.private_live = state.trade_live = state.sentinel_alive = False
     state.sentinel_required = event.sentinel_required
+    state.hedge_mode = event.hedge_mode
     state.public_live.clear()
     state.wallet.clear()
-    state.reconciled.clear()
-    state.reconciling.clear()
+    reconcile.forget_reads(state)
     state.timers.clear()
     for market in state.markets.values():
         market.book_ns = None

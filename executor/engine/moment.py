@@ -53,6 +53,7 @@ def gate_view(state: EngineState, parent: ParentState) -> GateView:
         orders_last_min=count_since(state, 60 * NS_PER_S),
         orders_day=state.orders_day if state.day == utc_day(state.now_ns) else 0,
         children_last_hour=count_since(state, 3_600 * NS_PER_S),
+        positions_compared=market.compared,
         hedged=market.hedged,
         position_qty=ledger.position_qty if ledger else None,
         same_side_open_qty=same_side_open_qty(state, order),

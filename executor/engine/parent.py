@@ -4,6 +4,7 @@ One function holds the control flow; the rest are its leaves.
 """
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final
 
 from executor.domain.commands import AlertCode, Severity, StoreReport
@@ -14,8 +15,8 @@ from executor.domain.units import ZERO, Quantity, plain
 from executor.engine.desk import Desk
 from executor.engine.markets import market_of, volatility_pct
 from executor.engine.opinions import opinion_doubts
-from executor.engine.preview import beyond_limits, too_fast
-from executor.engine.state import ParentState
+from executor.engine.preview import beyond_limits, beyond_position, too_fast
+from executor.engine.state import EngineState, ParentState
 from executor.engine.working import work
 from risk.refusals import RefusalCode
 
@@ -28,6 +29,7 @@ _DOUBTS: Final = (
             RefusalCode.PUBLIC_STREAM_DOWN,
             RefusalCode.ORDER_ENTRY_DOWN,
             RefusalCode.UNRECONCILED,
+            RefusalCode.POSITION_UNCONFIRMED,
         },
     ),
     (Reason.SENTINEL_SILENT, {RefusalCode.SENTINEL_SILENT}),
@@ -72,7 +74,9 @@ def step(desk: Desk, parent: ParentState) -> None:
             _withdraw(desk, parent, "amended")
         case _:
             pass
-    if parent.status in {_S.ACTIVE, _S.EXECUTING} and not _pause_in_doubt(desk, parent):
+    if parent.status not in {_S.ACTIVE, _S.EXECUTING} or _pause_in_doubt(desk, parent):
+        return
+    if parent.live or not _fail_without_position(desk, parent, ZERO):
         work(desk, parent)
 
 
@@ -93,11 +97,20 @@ def doubts(desk: Desk, parent: ParentState) -> tuple[RefusalCode, ...]:
         found.append(RefusalCode.SENTINEL_SILENT)
     if not state.reconciled.get(parent.order.category.value, False):
         found.append(RefusalCode.UNRECONCILED)
+    elif not (market.compared or market.blocked or parent.order.reduce_only):
+        found.append(RefusalCode.POSITION_UNCONFIRMED)
     if market.book_ns is None:
         found.append(RefusalCode.BOOK_MISSING)
     elif desk.now_ns - market.book_ns > state.limits.reference_age_s_max * NS_PER_S:
         found.append(RefusalCode.BOOK_STALE)
     return (*found, *opinion_doubts(state, market))
+
+
+def goes_on_by_itself(state: EngineState, parent: ParentState) -> bool:
+    """Whether an open parent trades on, once the doubts are gone, without anybody's word."""
+    if parent.is_final or parent.goal is not None or state.latched:
+        return False
+    return parent.status is not _S.PAUSED or parent.reason in _DOUBT_REASONS
 
 
 def finish(desk: Desk, parent: ParentState, target: ParentStatus, reason: Reason) -> None:
@@ -213,9 +226,8 @@ def _try_start(desk: Desk, parent: ParentState) -> None:
     elif not market.instrument.trading:
         finish(desk, parent, _S.FAILED, Reason.INSTRUMENT_UNUSABLE)
         return
-    if volatility_pct(desk.state, market) is None:
-        found = (*found, RefusalCode.VOLATILITY_UNKNOWN)
-    parent.waiting = tuple(code.value for code in found)
+    warming_up = (RefusalCode.VOLATILITY_UNKNOWN,) if volatility_pct(desk.state, market) is None else ()
+    parent.waiting = tuple(code.value for code in (*found, *warming_up))
     desk.set_timer(f"parent:{parent.order.parent_id}", _end_ns(desk, parent))
     if found or market.instrument is None or market.snapshot is None:
         return
@@ -224,10 +236,14 @@ def _try_start(desk: Desk, parent: ParentState) -> None:
         parent.detail = f"{plain(parent.order.order_qty)} is below what the venue accepts at {plain(mid)}"
         finish(desk, parent, _S.FAILED, Reason.BELOW_MINIMUM)
         return
+    if _fail_without_position(desk, parent, parent.order.order_qty):
+        return
     parent.detail = beyond_limits(desk.state, parent.order, market, parent.order.order_qty)
     if parent.detail:
         desk.alert(Severity.WARNING, AlertCode.BEYOND_LIMITS, parent.order.parent_id, parent.detail)
         finish(desk, parent, _S.FAILED, Reason.BEYOND_LIMITS)
+        return
+    if warming_up:
         return
     parent.detail = too_fast(desk.state, parent.order, market)
     if parent.detail:
@@ -239,6 +255,20 @@ def _try_start(desk: Desk, parent: ParentState) -> None:
     parent.benchmarks.last_mid_ns = desk.now_ns
     parent.replan = True
     desk.move_parent(parent, _S.ACTIVE, Reason.STARTED)
+
+
+def _fail_without_position(desk: Desk, parent: ParentState, qty: Decimal) -> bool:
+    """End a parent that may only reduce a position which is not there, or is smaller than a quantity."""
+    order = parent.order
+    if not order.reduce_only:
+        return False
+    beyond = beyond_position(desk.state, order.category, order.symbol, order.side, order.position_idx, qty)
+    if not beyond:
+        return False
+    parent.detail = beyond
+    desk.alert(Severity.WARNING, AlertCode.NOTHING_TO_REDUCE, order.parent_id, beyond)
+    finish(desk, parent, _S.FAILED, Reason.NOTHING_TO_REDUCE)
+    return True
 
 
 def _try_recover(desk: Desk, parent: ParentState) -> None:

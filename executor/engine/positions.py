@@ -1,8 +1,10 @@
 """Holding the venue's positions against the ledger: by complete reads, and sooner when the stream differs.
 
 A position is never booked from what the venue says of it; fills alone change the ledger. A difference that lasts
-blocks the symbol until a person looks. The next reading after a re-arm is taken for the opening position. Spot is
-never read: what we hold there is counted, from zero when the symbol is first followed and when a block is cleared.
+blocks the symbol until a person looks. One that is new may be a fill on its way and stops nothing, unless no reading
+has agreed yet since we began to listen: until one does, nothing is opened. The next reading after a re-arm is taken
+for the opening position. Spot is never read: what we hold there is counted, from zero when the symbol is first
+followed and when a block is cleared.
 """
 
 from executor.domain.commands import AlertCode, Severity
@@ -19,13 +21,18 @@ _LOOK_AGAIN_S = 1
 
 def compare_positions(desk: Desk, category: Category, reports: tuple[PositionReport, ...]) -> bool:
     """Compare a complete read; True if all agree."""
+    all_agree = True
     for symbol in dict.fromkeys(report.symbol for report in reports):
-        apart = any(report.position_idx for report in reports if report.symbol == symbol)
-        _check_mode(desk, category, symbol, apart=apart)
-    agree = True
-    for report in reports:
-        agree = _compare(desk, report) and agree
-    return agree
+        market = desk.state.markets.get(market_key(category, symbol))
+        if market is None:
+            continue
+        mine = [report for report in reports if report.symbol == symbol]
+        _check_mode(desk, market, category, symbol, apart=any(report.position_idx for report in mine))
+        verdicts = [_compare(desk, market, report) for report in mine]
+        agree = all(verdicts)
+        market.compared = market.compared or agree
+        all_agree = all_agree and agree
+    return all_agree
 
 
 def on_position(desk: Desk, event: PositionUpdated) -> None:
@@ -57,11 +64,30 @@ def position_unknown(state: EngineState, market_name: str) -> bool:
     return not any(state.ledgers[name].opening_qty is not None for name in names)
 
 
-def open_spot_ledgers(state: EngineState) -> None:
+def keeps_apart(state: EngineState, category: Category, symbol: str) -> bool | None:
+    """Whether long and short are kept apart in a symbol: as the venue showed, before that as configured."""
+    name = market_key(category, symbol)
+    if category is not Category.SPOT and name in state.markets and not position_unknown(state, name):
+        return state.markets[name].hedged
+    return configured_apart(state, category, symbol)
+
+
+def configured_apart(state: EngineState, category: Category, symbol: str) -> bool | None:
+    """Whether long and short are to be kept apart in a symbol by what is configured; None where nobody said.
+
+    Bybit's unified account knows hedge mode for perpetuals in USDT only.
+    """
+    if state.hedge_mode and not (category is Category.LINEAR and symbol.endswith("USDT")):
+        return False
+    return state.hedge_mode
+
+
+def follow_spot(state: EngineState) -> None:
     """Spot has no positions: what we hold is what was traded since the symbol was first followed."""
-    for name in state.markets:
+    for name, market in state.markets.items():
         category, _, symbol = name.partition(":")
         if category == Category.SPOT:
+            market.compared = True
             ledger = state.ledgers.setdefault(ledger_key(category, symbol, 0), Ledger())
             if ledger.opening_qty is None:
                 ledger.opening_qty = -ledger.net_qty
@@ -91,11 +117,8 @@ def forget_positions(state: EngineState) -> list[str]:
     return told
 
 
-def _check_mode(desk: Desk, category: Category, symbol: str, *, apart: bool) -> None:
+def _check_mode(desk: Desk, market: MarketState, category: Category, symbol: str, *, apart: bool) -> None:
     """Block a symbol whose positions are kept otherwise than an open parent assumes."""
-    market = desk.state.markets.get(market_key(category, symbol))
-    if market is None:
-        return
     market.hedged = apart
     for parent in parents_of(desk.state, category, symbol):
         if bool(parent.order.position_idx) is not apart:
@@ -107,7 +130,7 @@ def _check_mode(desk: Desk, category: Category, symbol: str, *, apart: bool) -> 
             _block(desk, market, AlertCode.POSITION_MODE, detail)
 
 
-def _compare(desk: Desk, report: PositionReport) -> bool:
+def _compare(desk: Desk, market: MarketState, report: PositionReport) -> bool:
     """Hold one position against the ledger; the first reading sets the opening position."""
     name = ledger_key(report.category, report.symbol, report.position_idx)
     ledger = desk.state.ledgers.setdefault(name, Ledger())
@@ -126,7 +149,6 @@ def _compare(desk: Desk, report: PositionReport) -> bool:
         # Fills still on their way look like a difference; only one that stays the same is unexplained.
         ledger.difference_qty, ledger.differs_since_ns = difference, desk.now_ns
     elif desk.now_ns - ledger.differs_since_ns >= POSITION_PATIENCE_S * NS_PER_S:
-        market = desk.state.markets[market_key(report.category, report.symbol)]
         detail = f"{report.symbol}: the venue's position differs from the ledger by {difference}"
         _block(desk, market, AlertCode.POSITION_DIFFERS, detail)
     return False

@@ -1,4 +1,4 @@
-"""What can be said against an order before its first child: limits it would run into sooner or later.
+"""What can be said against an order as a whole: limits it would run into sooner or later, nothing to reduce.
 
 The gate checks children one by one; a quantity with a zero too many would pass it a hundred times before a
 limit on the whole binds. So the whole is looked at as soon as a price is known.
@@ -6,11 +6,11 @@ limit on the whole binds. So the whole is looked at as soon as a price is known.
 
 from decimal import Decimal
 
-from executor.domain.orders import ParentOrder
+from executor.domain.orders import Category, ParentOrder, Side
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO, Quantity, plain
 from executor.engine.markets import expected_volume_qty
-from executor.engine.state import EngineState, MarketState, ledger_key
+from executor.engine.state import EngineState, MarketState, ledger_key, market_key
 
 _PCT = Decimal(100)
 
@@ -35,6 +35,46 @@ def beyond_limits(state: EngineState, order: ParentOrder, market: MarketState, q
                 f" {name} is {plain(bound)}"
             )
     return ""
+
+
+def beyond_position(
+    state: EngineState,
+    category: Category,
+    symbol: str,
+    side: Side,
+    position_idx: int,
+    qty: Decimal,
+) -> str:
+    """Why an order that may only reduce cannot be done: the position is not there, or is smaller; empty if it can be.
+
+    Nothing is said of a position that is not known, or that may be another than we believe.
+
+    Parameters
+    ----------
+    qty
+        What is to be reduced; zero asks whether anything can be.
+    """
+    market = state.markets.get(market_key(category, symbol))
+    ledger = state.ledgers.get(ledger_key(category, symbol, position_idx))
+    held = None if ledger is None else ledger.position_qty
+    if market is None or held is None or market.blocked or not market.compared:
+        return ""
+    reducible = max(-side.sign * held, ZERO)
+    rules = market.instrument
+    wanted = qty if rules is None else rules.round_qty(Quantity(qty))
+    snapshot = market.snapshot
+    dust = rules is not None and snapshot is not None and rules.is_dust(reducible, snapshot.mid_px)
+    if reducible and reducible >= wanted and not dust:
+        return ""
+    what = f"the position in {symbol} is {plain(held.normalize())}" + (
+        f" (index {position_idx})" if position_idx else ""
+    )
+    word = "buy" if side is Side.BUY else "sell"
+    if not reducible:
+        return f"{what}: a reduce-only {word} has nothing to reduce"
+    if reducible < wanted:
+        return f"{what}: a reduce-only {word} of {plain(qty)} is more than that"
+    return f"{what}: less than the venue accepts in one order, so nothing can be sent to reduce it"
 
 
 def too_fast(state: EngineState, order: ParentOrder, market: MarketState) -> str:

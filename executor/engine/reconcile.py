@@ -1,7 +1,7 @@
 """The complete reconciliation: reading everything the venue knows of a category, and what follows from it.
 
-Nothing is opened before one complete read, nor after a failed one. What a read does not show is asked for
-one by one; nothing is ever removed because it was not seen.
+Nothing is opened before one complete read, nor after a failed one, nor in a symbol in which none has yet agreed with
+our positions. What a read does not show is asked for one by one; nothing is ever removed because it was not seen.
 """
 
 from executor.domain.commands import AlertCode, Reconcile, Severity
@@ -16,13 +16,21 @@ from executor.engine.desk import Desk
 from executor.engine.positions import (
     POSITION_PATIENCE_S,
     compare_positions,
-    open_spot_ledgers,
+    follow_spot,
     position_unknown,
 )
 from executor.engine.state import EngineState, ParentState, live_children
 
 EXECUTION_OVERLAP_MS = 60_000
 _RETRY_S = 2
+
+
+def forget_reads(state: EngineState) -> None:
+    """What was read is worth nothing any more: while we did not listen, anything may have happened to the account."""
+    state.reconciled.clear()
+    state.reconciling.clear()
+    for market in state.markets.values():
+        market.compared = False
 
 
 def request_reconcile(desk: Desk, category: Category) -> None:
@@ -68,7 +76,7 @@ def on_reconciled(desk: Desk, event: Reconciled) -> list[ParentState]:
     agree = compare_positions(desk, event.category, event.positions)
     state.reconciled[event.category.value] = True
     if event.category is Category.SPOT:
-        open_spot_ledgers(state)
+        follow_spot(state)
     wait_s = state.timings.reconcile_s
     if not agree:
         wait_s = POSITION_PATIENCE_S

@@ -279,6 +279,9 @@ class MarketState:
         Whether people were told that a second opinion is too far away, and it still is.
     hedged
         Whether the venue keeps a long and a short position of this symbol apart, by its last complete read.
+    compared
+        Whether a complete read agreed with our positions here since we began to listen: since the start, or the
+        return of the private stream.
     blocked
         Why nothing may be opened here; empty when nothing is unexplained.
     """
@@ -294,6 +297,7 @@ class MarketState:
     opinions: dict[str, SecondOpinion] = field(default_factory=dict)
     disagreement_told: bool = False
     hedged: bool = False
+    compared: bool = False
     blocked: str = ""
 
 
@@ -373,6 +377,8 @@ class EngineState:
         Whether market data flows, by product family; a family that is not named has no stream.
     trade_live
         Whether orders can be sent.
+    hedge_mode
+        Whether long and short are kept apart by what is configured; None where nobody said.
     wallet
         The venue's balances by coin, for people; nothing is decided by them.
     """
@@ -396,6 +402,7 @@ class EngineState:
     restricted_until_ns: int = 0
     sentinel_required: bool = False
     sentinel_alive: bool = False
+    hedge_mode: bool | None = None
     wallet: dict[str, CoinBalance] = field(default_factory=dict)
     reconciled: dict[str, bool] = field(default_factory=dict)
     reconciling: dict[str, int] = field(default_factory=dict)

@@ -5,14 +5,14 @@ from executor.domain.events import SentinelChanged, Stream, StreamChanged, Venue
 from executor.domain.orders import Category
 from executor.domain.timeline import iso_utc
 from executor.engine.desk import Desk
-from executor.engine.reconcile import request_reconcile
+from executor.engine.reconcile import forget_reads, request_reconcile
 from executor.engine.state import EngineState, ParentState
 
 RESTRICTED_TIMER = "restricted"
 
 
 def on_stream(desk: Desk, event: StreamChanged) -> list[ParentState]:
-    """A live private stream is followed by a complete read; until that ends nothing is opened."""
+    """A live private stream is followed by a complete read; until that ends, and agrees, nothing is opened."""
     state = desk.state
     match event.stream:
         case Stream.PUBLIC if event.category is not None:
@@ -23,8 +23,7 @@ def on_stream(desk: Desk, event: StreamChanged) -> list[ParentState]:
             state.trade_live = event.live
         case Stream.PRIVATE:
             state.private_live = event.live
-            state.reconciled.clear()
-            state.reconciling.clear()
+            forget_reads(state)
             if event.live:
                 for category in sorted({name.partition(":")[0] for name in state.markets}):
                     request_reconcile(desk, Category(category))

@@ -22,7 +22,8 @@ from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO
 from executor.engine.desk import Desk
 from executor.engine.halt import halt
-from executor.engine.positions import forget_positions, position_unknown
+from executor.engine.positions import configured_apart, forget_positions, keeps_apart, position_unknown
+from executor.engine.preview import beyond_position
 from executor.engine.reconcile import request_reconcile
 from executor.engine.state import EngineState, MarketState, ParentState, market_key
 from strategies.base import STRATEGIES
@@ -60,6 +61,9 @@ def on_pause(desk: Desk, event: PauseRequested) -> ParentState | None:
             desk, event.request_id, Outcome.STATE, event.parent_id, "ENDING", f"it is ending: {parent.goal}"
         )
         return None
+    if parent.status is _S.PAUSED and parent.reason is Reason.OPERATOR:
+        _reply(desk, event.request_id, Outcome.REPEATED, event.parent_id, "PAUSED", "it was paused already")
+        return None
     if parent.status is _S.PAUSED:
         parent.reason = Reason.OPERATOR
     else:
@@ -79,8 +83,14 @@ def on_resume(desk: Desk, event: ResumeRequested) -> ParentState | None:
         text = f"halted: {desk.state.latch_reason}; re-arm first"
         _reply(desk, event.request_id, Outcome.LOCKED, event.parent_id, "HALTED", text)
         return None
-    if parent.status is not _S.PAUSED or parent.goal is not None:
-        _reply(desk, event.request_id, Outcome.STATE, event.parent_id, "NOT_PAUSED", f"it is {parent.status}")
+    if parent.goal is not None:
+        _reply(
+            desk, event.request_id, Outcome.STATE, event.parent_id, "ENDING", f"it is ending: {parent.goal}"
+        )
+        return None
+    if parent.status is not _S.PAUSED:
+        text = f"it was not paused: it is {parent.status}"
+        _reply(desk, event.request_id, Outcome.REPEATED, event.parent_id, "RESUMED", text)
         return None
     parent.replan = True
     parent.rejects_in_row = 0
@@ -206,9 +216,15 @@ def _why_not(desk: Desk, event: ParentSubmitted) -> tuple[Outcome, str, str] | N
         )
     if event.category is Category.SPOT and (event.reduce_only or event.position_idx):
         return Outcome.INVALID, "CATEGORY", "spot has no positions: reduce_only and position_idx do not apply"
-    misfit = _position_misfit(event)
+    misfit = _mode_misfit(state, event) or _position_misfit(event)
     if misfit:
         return Outcome.INVALID, "POSITION_IDX", misfit
+    if event.reduce_only:
+        beyond = beyond_position(
+            state, event.category, event.symbol, event.side, event.position_idx, event.order_qty
+        )
+        if beyond:
+            return Outcome.INVALID, "REDUCE_ONLY", beyond
     for parent_id in state.open_parents:
         order = state.parents[parent_id].order
         opposite = (order.category, order.symbol, order.position_idx) == (
@@ -231,6 +247,22 @@ def _why_not(desk: Desk, event: ParentSubmitted) -> tuple[Outcome, str, str] | N
     ):
         return Outcome.INVALID, "QTY_VALUE", f"value below the venue's minimum {rules.min_notional}"
     return None
+
+
+def _mode_misfit(state: EngineState, event: ParentSubmitted) -> str:
+    """Why the position named does not fit the account's position mode; empty if it does, or the mode is not known."""
+    apart = keeps_apart(state, event.category, event.symbol)
+    wanted = configured_apart(state, event.category, event.symbol)
+    if wanted is not None and apart is not wanted:
+        has, mode = ("two positions", "one_way") if apart else ("one position", "hedge")
+        return f"the account has {has} in {event.symbol}, and venue.position_mode is {mode}: make them agree"
+    if apart is None or apart is bool(event.position_idx):
+        return ""
+    if apart:
+        return (
+            f"long and short are kept apart in {event.symbol}: position_idx must be 1 for long, 2 for short"
+        )
+    return f"position_idx {event.position_idx} is of hedge mode, and {event.symbol} has one position: leave it out"
 
 
 def _position_misfit(event: ParentSubmitted) -> str:
@@ -310,6 +342,14 @@ def _why_not_amend(desk: Desk, parent: ParentState, event: AmendRequested) -> tu
         return Outcome.INVALID, "TIME", "the deadline is in the past"
     if event.order_qty is not None and (event.order_qty <= ZERO or event.order_qty < parent.cum_qty):
         return Outcome.INVALID, "QTY", f"it must be positive, and {parent.cum_qty} is filled already"
+    order = parent.order
+    if order.reduce_only and event.order_qty is not None and event.order_qty > parent.cum_qty:
+        more_qty = event.order_qty - parent.cum_qty
+        beyond = beyond_position(
+            desk.state, order.category, order.symbol, order.side, order.position_idx, more_qty
+        )
+        if beyond:
+            return Outcome.INVALID, "REDUCE_ONLY", beyond
     fields = (event.order_qty, event.limit_px, event.deadline_ns, event.urgency, event.strategy, event.params)
     if all(field is None for field in fields) and not event.clear_limit_px:
         return Outcome.INVALID, "NOTHING", "the amendment changes nothing"

@@ -8,6 +8,7 @@ from aiohttp import web
 from config.problems import Problem
 from executor.domain.commands import Outcome, Reply
 from executor.domain.errors import ExecutorError
+from executor.interfaces.remedies import ANSWER_REMEDY
 
 STATUS: Final[dict[Outcome, int]] = {
     Outcome.ACCEPTED: 200,
@@ -87,13 +88,19 @@ def check_reply(reply: Reply, where: str) -> Reply:
     """
     if reply.outcome in (Outcome.ACCEPTED, Outcome.REPEATED):
         return reply
+    allowed, next_step = ANSWER_REMEDY.get(
+        reply.code, ("see the documentation of this code", NEXT_STEP[reply.outcome])
+    )
+    text = reply.text or reply.outcome.value
+    # Some texts name the parent that stands in the way; otherwise it is the one that was asked about.
+    about = f"{reply.parent_id}: " if reply.parent_id and reply.parent_id not in text else ""
     raise refusal(
         STATUS[reply.outcome],
         reply.code or reply.outcome.value,
         where,
-        f"{reply.outcome.value} for parent {reply.parent_id}" if reply.parent_id else reply.outcome.value,
-        reply.text or "see the documentation of this code",
-        NEXT_STEP[reply.outcome],
+        f"{about}{text}",
+        allowed,
+        next_step,
     )
 
 

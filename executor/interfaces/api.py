@@ -152,8 +152,11 @@ class Routes:
         return await self._verb(request, event)
 
     async def halt(self, request: web.Request) -> web.Response:
-        """Pull the stop."""
-        return await self._verb(request, intents.halted(read_body(StopBody, request[BODY]), _request_id()))
+        """Pull the stop; the answer says which child orders could be open at that moment."""
+        event = intents.halted(read_body(StopBody, request[BODY]), _request_id())
+        were_open = views.unproved_children(self._control.state)
+        reply = check_reply(await self._ask(event), request.path)
+        return web.json_response(reply_view(reply) | {"parent": None, "were_open": were_open})
 
     async def rearm(self, request: web.Request) -> web.Response:
         """Clear the stop."""

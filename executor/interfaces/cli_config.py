@@ -18,7 +18,11 @@ def check(
 ) -> None:
     """Read the settings, report every problem, start nothing."""
     settings = load_settings(profile, config, os.environ, yes_live)
-    remarks = [] if settings.credentials is not None else [missing_credentials(settings.executor.mode)]
+    remarks = (
+        []
+        if settings.credentials is not None
+        else [missing_credentials(settings.executor.mode, settings.other_keys)]
+    )
     if as_json:
         emit_json({"ok": True, "profile": profile, "remarks": [remark.record() for remark in remarks]})
         return

@@ -1,21 +1,26 @@
 """Commands that run something in this process: the daemon, the demonstration, an audit, the sandbox."""
 
 import os
+import socket
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 import typer
 
+from config.hosts import LOOPBACK
 from config.load import load_settings
 from config.problems import place
 from config.secrets import make_private_dir
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import failed
 from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile, YesLive
-from executor.interfaces.output import emit_json, progress_on_terminal, show
+from executor.interfaces.output import emit_json, progress_on_terminal, say, show
 from executor.interfaces.version import version as own_version
+
+KNOCK_S_MAX: Final = 0.5
 
 
 def run(
@@ -40,12 +45,27 @@ def run(
     settings = load_settings(profile, config, os.environ, yes_live)
     settings.require()
     make_private_dir(settings.executor.data_dir)
+    _say_if_nobody_answers(settings.venue.rest_url)
     from executor.app import run_daemon  # noqa: PLC0415 - brings the whole daemon with it
 
     words = ["--profile", profile, *(["--config", str(config)] if config is not None else [])]
     raise typer.Exit(
         run_daemon(settings, profile, init=init, new=new, sentinel_words=None if no_sentinel else words)
     )
+
+
+def _say_if_nobody_answers(rest_url: str) -> None:
+    """Say how the local exchange is started if the daemon is to trade on this machine and nobody listens there."""
+    parts = urlsplit(rest_url)
+    if parts.hostname not in LOOPBACK:
+        return
+    try:
+        socket.create_connection((parts.hostname, parts.port or 80), KNOCK_S_MAX).close()
+    except OSError:
+        say(
+            f"hint: no exchange answers at {rest_url}; start one in another terminal with"
+            f" `executor sandbox --port {parts.port}`; the daemon goes on trying until then"
+        )
 
 
 def demo(

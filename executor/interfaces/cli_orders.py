@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from dataclasses import replace
 from typing import Annotated, Final
 
 import typer
@@ -12,7 +13,7 @@ from executor.interfaces.command_words import in_command_words
 from executor.interfaces.confirm import confirm_live
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
-from executor.interfaces.follow import follow, progress_line, progress_table
+from executor.interfaces.follow import follow, progress_line
 from executor.interfaces.kinds import PARENT_ID
 from executor.interfaces.models import AmendBody, Body, SubmitBody, read_body
 from executor.interfaces.options import (
@@ -26,13 +27,18 @@ from executor.interfaces.options import (
     connect,
 )
 from executor.interfaces.output import cell, emit_json, say, show, show_rich
-from executor.interfaces.sentences import sentences
+from executor.interfaces.verdict import failed_at_once, first_verdict, never_began, tick_remark, why_it_ended
 
 KEY_FORM: Final = "1 to 64 characters A-Z a-z 0-9 _ -"
 _KEY: Final = re.compile(r"\A[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
 
-Qty = Annotated[str | None, typer.Option("--qty", help="Required. Total to trade, base units: 1.5.")]
-NewQty = Annotated[str | None, typer.Option("--qty", help="New total to trade, base units: 1.5.")]
+QTY_HELP: Final = (
+    "{} to trade, such as 1.5: base coin on linear and spot (BTC of BTCUSDT); on inverse the number of contracts,"
+    " each worth one unit of the quote currency (USD of BTCUSD)."
+)
+
+Qty = Annotated[str | None, typer.Option("--qty", help=QTY_HELP.format("Required. Total"))]
+NewQty = Annotated[str | None, typer.Option("--qty", help=QTY_HELP.format("New total"))]
 NewDuration = Annotated[str | None, typer.Option("--duration", help="How long from now: 30s, 5m, 4h.")]
 NewDeadline = Annotated[str | None, typer.Option("--deadline", help="Until when: 2026-11-20T12:00:00Z.")]
 Duration = Annotated[
@@ -42,7 +48,13 @@ Deadline = Annotated[
     str | None,
     typer.Option("--deadline", help="Until when: 2026-11-20T12:00:00Z; this or --duration is required."),
 ]
-LimitPrice = Annotated[str | None, typer.Option("--limit-price", help="Worst price ever paid or taken.")]
+LimitPrice = Annotated[
+    str | None,
+    typer.Option(
+        "--limit-price",
+        help="Worst price ever paid or taken; between two ticks it works as the one on the safe side.",
+    ),
+]
 Urgency = Annotated[
     str | None,
     typer.Option("--urgency", help="How soon it crosses the spread: LOW, MEDIUM (a new order's) or HIGH."),
@@ -128,6 +140,12 @@ def submit(
     wait: Annotated[
         bool, typer.Option("--wait", help="Follow it to its end, then print its report.")
     ] = False,
+    no_wait: Annotated[
+        bool,
+        typer.Option(
+            "--no-wait", help="Do not look for up to 2 s whether the accepted order fails at once or begins."
+        ),
+    ] = False,
     profile: Profile = USUAL_PROFILE,
     config: ConfigFile = None,
     url: Url = None,
@@ -136,9 +154,14 @@ def submit(
 ) -> None:
     """Submit a parent order.
 
-    --symbol, --side, --qty, --residual and one of --duration and --deadline are required. With --wait the exit
-    code is 0 if everything was filled and 1 if not (docs/reference/exit-codes.md).
+    --symbol, --side, --qty, --residual and one of --duration and --deadline are required. An order that is accepted and
+    fails at once (no such symbol, beyond the limits) ends with 1. With --wait the exit code is 0 if everything was
+    filled and 1 if not (docs/reference/exit-codes.md).
     """
+    if wait and no_wait:
+        raise failed(
+            ExitCode.USAGE, "USAGE", "--wait and --no-wait", "both", "one of the two", "leave one of them out"
+        )
     body = _given(
         symbol=symbol,
         side=side,
@@ -166,12 +189,21 @@ def submit(
     read_options(SubmitBody, body)
     key = _key(idempotency_key)
     client = connect(profile, config, url, token_file)
+    client.refuse_if_hung("/v1/parents")
     confirm_live(client, f"{symbol} {qty}", yes_live)
     answer = _submit(client, body, key)
-    if not wait:
-        _print(answer, as_json=as_json, remark=f"idempotency key {key}")
-        return
     parent_id = str(answer["parent_id"])
+    if not wait:
+        view = None if no_wait else first_verdict(client, parent_id)
+        if view is not None and never_began(view):
+            raise failed_at_once(view)
+        _print(
+            answer if view is None else answer | {"parent": view},
+            as_json=as_json,
+            told_limit=limit_price is not None,
+        )
+        say(f"idempotency key {key}")
+        return
     say(f"accepted as {parent_id} (idempotency key {key})")
     _wait(client, parent_id, as_json=as_json)
 
@@ -318,7 +350,7 @@ def _submit(client: Client, body: Json, key: str) -> Json:
     except KeyboardInterrupt:
         raise _fate(client, key, ExitCode.INTERRUPTED, "INTERRUPTED") from None
     except CommandFailed as error:
-        if error.problems[0].code not in ("CONNECTION_LOST", "TIMEOUT", "INTERNAL"):
+        if error.problems[0].code not in ("CONNECTION_LOST", "NO_ANSWER", "TIMEOUT", "INTERNAL"):
             raise
         raise _fate(client, key, error.exit_code, error.problems[0].code) from None
 
@@ -344,17 +376,20 @@ def _fate(client: Client, key: str, exit_code: ExitCode, code: str) -> CommandFa
 
 
 def _verb(client: Client, parent: str, verb: str, body: Json, *, as_json: bool) -> None:
-    _print(client.post(f"{parent_path(parent)}/{verb}", body), as_json=as_json)
+    answer = client.post(f"{parent_path(parent)}/{verb}", body)
+    _print(answer, as_json=as_json, told_limit="limit_price" in body)
 
 
-def _print(answer: Json, *, as_json: bool, remark: str = "") -> None:
+def _print(answer: Json, *, as_json: bool, told_limit: bool) -> None:
+    """Print the answer to a request; `told_limit` says that it named a limit price, which may lie between two ticks."""
+    parent = answer.get("parent")
     if as_json:
         emit_json(answer)
     else:
-        parent = answer.get("parent")
         show(f"{answer['outcome']} {answer['parent_id']}: {answer['text']}")
         if isinstance(parent, dict):
-            show_rich(progress_table(parent))
+            show(progress_line(parent))
+    remark = tick_remark(parent) if told_limit and isinstance(parent, dict) else ""
     if remark:
         say(remark)
 
@@ -372,9 +407,16 @@ def _wait(client: Client, parent_id: str, *, as_json: bool) -> None:
             "patience",
             f"`executor status {parent_id}`, `executor cancel {parent_id}`",
         ) from None
+    except CommandFailed as error:
+        told = f"the order WAS accepted as {parent_id} and goes on while the daemon works"
+        raise CommandFailed(
+            error.exit_code, [replace(each, got=f"{told}; {each.got}") for each in error.problems]
+        ) from None
     report = _report(client, parent_id)
-    if _never_began(view) and not as_json:
-        show(f"{parent_id} {cell(view['status'])} ({cell(view['reason'])}), nothing was sent: {_why(view)}")
+    if never_began(view) and not as_json:
+        show(
+            f"{parent_id} {cell(view['status'])} ({cell(view['reason'])}), nothing was sent: {why_it_ended(view)}"
+        )
     elif as_json:
         emit_json({"parent": view, "report": report})
     elif report is None:
@@ -384,15 +426,6 @@ def _wait(client: Client, parent_id: str, *, as_json: bool) -> None:
 
         show_rich(report_table(report))
     raise typer.Exit(ExitCode.OK if view["status"] == "COMPLETE" else ExitCode.REFUSED)
-
-
-def _never_began(view: Json) -> bool:
-    children = view["children"]
-    return view["status"] == "FAILED" and isinstance(children, dict) and not children["total"]
-
-
-def _why(view: Json) -> str:
-    return cell(view.get("detail") or sentences(view["waiting"]) or "the daemon's log says more")
 
 
 def _report(client: Client, parent_id: str) -> Json | None:

@@ -76,7 +76,10 @@ def kill(
         emit_json({**asdict(result), "proved": result.proved})
     elif result.proved:
         count = len(result.cancelled)
-        show(f"nothing is open; {f'{count} orders were cancelled' if count else 'nothing was open'}")
+        were = f"{count} order{'' if count == 1 else 's'} {'was' if count == 1 else 'were'} cancelled"
+        show(f"nothing is open; {were if count else 'nothing was open'}")
+        for order in result.cancelled:
+            show(f"  cancelled: {order}")
         show(f"halted; `executor rearm --operator NAME --reason TEXT` clears {result.latch_file}")
     if not result.proved:
         _tell_what_remains(result.may_remain, result.latch_error, as_json=as_json)

@@ -2,27 +2,29 @@
 
 import getpass
 import time
+from dataclasses import replace
 from typing import Annotated, Final
 
 import typer
 
 from executor.interfaces.cli_orders import parent_path, read_options
-from executor.interfaces.client import Client, Json
+from executor.interfaces.client import KILL, Client, Json
+from executor.interfaces.command_words import REARM
 from executor.interfaces.exit_codes import ExitCode
-from executor.interfaces.failure import failed
-from executor.interfaces.follow import progress_line, progress_table
+from executor.interfaces.failure import CommandFailed, failed
+from executor.interfaces.follow import ended_line, progress_line, progress_table
 from executor.interfaces.models import StopBody
 from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile, TokenFile, Url, connect
 from executor.interfaces.output import cell, emit_json, show, show_rich
+from executor.interfaces.past import past_parents, past_report, past_run
 from executor.interfaces.sentences import sentence
 
 POLL_S: Final = 0.2
 LISTED_MAX: Final = 20
+PARENTS_LISTED_MAX: Final = 20
 BLIND: Final = frozenset({"UNRECONCILED", "PRIVATE_STREAM_DOWN"})
 """Doubts in which the venue's orders are not known."""
 UNREAD: Final = "the venue could not be read"
-RESTARTABLE: Final = ("bybit-sandbox",)
-"""Venues that forget everything when they are started anew."""
 
 Reason = Annotated[str | None, typer.Option("--reason", help="Why; one line.")]
 Operator = Annotated[str | None, typer.Option("--operator", help="Who; your user name if not given.")]
@@ -49,6 +51,38 @@ def status(
         show_rich(progress_table(answer))
 
 
+def list_parents(
+    every: Annotated[
+        bool, typer.Option("--all", help=f"All of them, and not the newest {PARENTS_LISTED_MAX} only.")
+    ] = False,
+    profile: Profile = USUAL_PROFILE,
+    config: ConfigFile = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List parent orders, the newest first, and how each has ended.
+
+    Without a daemon they are read from the journal.
+    """
+    try:
+        answer = connect(profile, config, url, token_file).get("/v1/parents")
+    except CommandFailed as error:
+        answer = past_parents(past_run(profile, config, url, error))
+    if as_json:
+        emit_json(answer)
+        return
+    parents = answer["parents"]
+    assert isinstance(parents, list), "the parents are a list"
+    shown = parents if every else parents[:PARENTS_LISTED_MAX]
+    for parent in shown:
+        show(ended_line(parent))
+    if not parents:
+        show("no parent orders yet")
+    elif len(shown) < len(parents):
+        show(f"{len(parents) - len(shown)} older ones: `executor list --all`")
+
+
 def report(
     parent: Annotated[str, typer.Argument(metavar="PARENT", help="Id of the parent order.")],
     profile: Profile = USUAL_PROFILE,
@@ -57,9 +91,15 @@ def report(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the cost report of a parent order."""
+    """Print the cost report of a parent order.
+
+    Without a daemon it is read from the journal.
+    """
     path = f"{parent_path(parent)}/report"
-    answer = connect(profile, config, url, token_file).get(path)
+    try:
+        answer = connect(profile, config, url, token_file).get(path)
+    except CommandFailed as error:
+        answer = past_report(past_run(profile, config, url, error), parent)
     if as_json:
         emit_json(answer)
         return
@@ -87,9 +127,12 @@ def halt(
     """
     body = _stop_body(reason or "halt from the command line", operator)
     client = connect(profile, config, url, token_file)
-    before = _open_children(client.get("/v1/status"))
-    client.post("/v1/halt", body)
-    state = _wait_for_proof(client, timeout)
+    before = client.post("/v1/halt", body)["were_open"]
+    assert isinstance(before, list), "the daemon lists what was open"
+    try:
+        state = _wait_for_proof(client, timeout)
+    except CommandFailed as error:
+        raise _unproved(error) from None
     left = _open_children(state)[:LISTED_MAX]
     unread = "" if _is_venue_read(state) else UNREAD
     if left:
@@ -115,6 +158,21 @@ def halt(
         show(f"halted; all {len(before)} open child orders are proved finished")
     else:
         show("halted; nothing was open")
+
+
+def _unproved(error: CommandFailed) -> CommandFailed:
+    """Say that the stop is pulled although the daemon no longer tells what became of the orders."""
+    problem = error.problems[0]
+    return CommandFailed(
+        ExitCode.ORDERS_MAY_REMAIN,
+        [
+            replace(
+                problem,
+                got=f"the daemon took the stop and then went silent: {problem.got}",
+                next_step=f"look at the venue; {KILL}",
+            )
+        ],
+    )
 
 
 def rearm(
@@ -170,6 +228,8 @@ def _show_status(answer: Json) -> None:
     assert isinstance(daemon, dict), "the daemon describes itself as an object"
     halted = f"HALTED: {cell(answer['halt_reason'])}" if answer["halted"] else "not halted"
     ready = "ready" if answer["ready"] else "not ready"
+    if answer["ready"] and _blocked(answer):
+        ready = f"ready, except {', '.join(cell(market['market']) for market in _blocked(answer))} (blocked)"
     show(
         f"executor {cell(daemon['version'])} instance {cell(daemon['instance'])} on {cell(daemon['venue'])}"
         f" (profile {cell(daemon['profile'])}, pid {cell(daemon['pid'])}): {ready}; {halted}"
@@ -181,18 +241,26 @@ def _show_status(answer: Json) -> None:
         for parent in parents:
             show(progress_line(parent))
     else:
-        show(f"no open parent orders ({cell(answer['parents'])} in all)")
+        ended = "; `executor list` shows how they ended" if answer["parents"] else ""
+        show(f"no open parent orders ({cell(answer['parents'])} in all{ended})")
+
+
+def _blocked(answer: Json) -> list[Json]:
+    """List the markets in which nothing may be opened."""
+    markets = answer["markets"]
+    return [market for market in markets if market["blocked"]] if isinstance(markets, list) else []
 
 
 def _trouble(answer: Json) -> list[str]:
     """Say what keeps the daemon from trading, or is not explained; nothing when all is well."""
-    why_not, markets, orphans = answer["why_not_ready"], answer["markets"], answer["orphan_fills"]
+    why_not, orphans = answer["why_not_ready"], answer["orphan_fills"]
     lines = [f"not ready: {sentence(code)}" for code in why_not] if isinstance(why_not, list) else []
-    blocked = [market for market in markets if market["blocked"]] if isinstance(markets, list) else []
+    blocked = _blocked(answer)
     lines += [f"blocked: {cell(market['market'])}: {cell(market['blocked'])}" for market in blocked]
     if orphans:
         lines.append(f"orphan fills: {cell(orphans)} at the venue that belong to no order of ours")
-    daemon = answer["daemon"]
-    if (blocked or orphans) and isinstance(daemon, dict) and daemon["venue"] in RESTARTABLE:
-        lines.append("hint: if the sandbox was restarted, begin anew with `executor run --new`")
+    if blocked or orphans:
+        lines.append(
+            f"nothing is opened there until a person has looked at the account and cleared it: {REARM}"
+        )
     return lines

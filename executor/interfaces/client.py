@@ -15,25 +15,48 @@ from executor.interfaces.command_words import command_of, in_command_words
 from executor.interfaces.control_file import NAME, read_control_file
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
+from executor.interfaces.pulse import standstill
 from executor.interfaces.strict_json import JsonProblem, read_json_object
 from executor.interfaces.token import FILE_NAME, read_token
 from executor.watch.halt_file import halt_path
+from executor.watch.heartbeat import process_lives
 
 ANSWER_S_MAX: Final = 15.0
+HUNG_ANSWER_S_MAX: Final = 3.0
+"""How long a daemon whose heart does not beat is waited for, seconds."""
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 STATUS_OK: Final = (200, 201)
+STOPPING: Final = ("/halt", "/pause", "/cancel")
+"""What is sent even to a daemon that hangs: late is better than never. Everything else would come as a surprise."""
+KILL: Final = (
+    "`executor kill` (same --profile and --config) needs no daemon: it stops and cancels every open order"
+)
 
 Json = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where the daemon listens and the token it asks for; `found_in` says how we know."""
+    """Where the daemon listens and the token it asks for.
+
+    Parameters
+    ----------
+    found_in
+        How we know.
+    data_dir, pid
+        Where its heartbeat lies, and its process; None and 0 when it was named by its address.
+    """
 
     url: str
     token: Secret
     found_in: str
     version: str = ""
+    data_dir: Path | None = None
+    pid: int = 0
+
+    def standstill(self) -> str:
+        """Say why its order loop stands still; empty if it does not, or if that cannot be seen from here."""
+        return "" if self.data_dir is None else standstill(self.data_dir, self.pid)
 
 
 def named(url: str, token_file: Path) -> Endpoint:
@@ -87,12 +110,14 @@ def locate(data_dir: Path, url: str | None, token_file: Path | None) -> Endpoint
         token=read_token(token_path),
         found_in=str(path) if url is None else "--url",
         version=left.version if left is not None and url is None else "",
+        data_dir=data_dir if left is not None and url is None else None,
+        pid=left.pid if left is not None and url is None else 0,
     )
 
 
 def _where_to_look(data_dir: Path) -> str:
     """Say how to reach a daemon; a relative data directory is another one in every place."""
-    step = "start it with `executor run`, or name it with --profile, --config or --url"
+    step = f"start it with `executor run`, or name it with --profile, --config or --url; {KILL}"
     if halt_path(data_dir).exists():
         step = f"{step}; the stop is pulled: it starts halted, and `executor rearm` then clears it"
     return step if data_dir.is_absolute() else f"{step}; {data_dir} is looked for below this directory"
@@ -121,14 +146,18 @@ class Client:
         Raises
         ------
         CommandFailed
-            If the daemon cannot be reached or refuses. With code CONNECTION_LOST it is not known whether
+            If the daemon cannot be reached or refuses. With code CONNECTION_LOST or NO_ANSWER it is not known whether
             the request was accepted.
         """
         return self._exchange("POST", path, json.dumps(body).encode(), dict(headers or {}))
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Json:
         parts = urlsplit(self._endpoint.url)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=self._answer_s_max)
+        hung = self._endpoint.standstill()
+        if body is not None and not path.endswith(STOPPING):
+            self.refuse_if_hung(path, hung)
+        limit_s = min(self._answer_s_max, HUNG_ANSWER_S_MAX) if hung else self._answer_s_max
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=limit_s)
         sent = {"Authorization": f"Bearer {self._endpoint.token.reveal()}", **headers}
         if body is not None:
             sent["Content-Type"] = "application/json"
@@ -141,27 +170,72 @@ class Client:
             response = connection.getresponse()
             raw = response.read(ANSWER_BYTES_MAX)
         except (OSError, http.client.HTTPException) as error:
-            raise failed(
-                ExitCode.UNREACHABLE,
-                "CONNECTION_LOST",
-                f"{command_of(path)} at {self._endpoint.url}",
-                quoted(str(error) or type(error).__name__),
-                f"an answer within {self._answer_s_max:g} s",
-                "read the state with `executor status`; repeat an order only with the same --idempotency-key",
-            ) from None
+            raise self._unanswered(path, error, limit_s, changes=body is not None) from None
         finally:
             connection.close()
         return self._understood(response.status, raw, path)
+
+    def refuse_if_hung(self, path: str, why: str | None = None) -> None:
+        """Leave no command with a daemon that would carry it out at some later time.
+
+        Parameters
+        ----------
+        why
+            Why it stands still, if that was looked up already.
+
+        Raises
+        ------
+        CommandFailed
+            DAEMON_HUNG: nothing was sent.
+        """
+        why = self._endpoint.standstill() if why is None else why
+        if not why:
+            return
+        raise failed(
+            ExitCode.UNREACHABLE,
+            "DAEMON_HUNG",
+            f"{command_of(path)} at {self._endpoint.url}",
+            f"a daemon (pid {self._endpoint.pid}) that does not work: {why}; nothing was sent",
+            "a daemon that answers",
+            f"{KILL}; then end the process (`kill -9 {self._endpoint.pid}`) and start it anew",
+        )
+
+    def _unanswered(self, path: str, error: Exception, limit_s: float, *, changes: bool) -> CommandFailed:
+        """Say what is known of a command that was sent and not answered."""
+        silent = isinstance(error, TimeoutError)
+        got = f"no answer within {limit_s:g} s" if silent else quoted(str(error) or type(error).__name__)
+        why = self._endpoint.standstill()
+        if why:
+            got = f"{got}; the daemon (pid {self._endpoint.pid}) is there, but {why}"
+        fate = "the command was sent and MAY take effect, also later" if changes else "it changes nothing"
+        steps = [
+            "read the state with `executor status`; repeat an order only with the same --idempotency-key"
+        ]
+        steps = [KILL, *steps] if why or path.endswith(STOPPING) else [*steps, KILL]
+        return failed(
+            ExitCode.UNREACHABLE,
+            "NO_ANSWER" if silent else "CONNECTION_LOST",
+            f"{command_of(path)} at {self._endpoint.url}",
+            f"{got}; {fate}",
+            f"an answer within {limit_s:g} s",
+            "; ".join(steps) if changes else KILL,
+        )
 
     def _not_running(self, error: OSError) -> CommandFailed:
         return failed(
             ExitCode.UNREACHABLE,
             "DAEMON_NOT_RUNNING",
             f"{self._endpoint.url} (from {self._endpoint.found_in})",
-            quoted(error.strerror or str(error) or type(error).__name__),
+            f"{quoted(error.strerror or str(error) or type(error).__name__)}{self._died()}; nothing was sent",
             "a daemon that listens there",
-            "start it with `executor run`",
+            f"start it with `executor run`; {KILL}",
         )
+
+    def _died(self) -> str:
+        pid = self._endpoint.pid
+        if not pid or process_lives(pid):
+            return ""
+        return f"; its process {pid} has ended without a last word, orders may be open"
 
     def _understood(self, status: int, raw: bytes, path: str) -> Json:
         try:

@@ -16,7 +16,7 @@ _SAID: Final = (
         "read why_not_ready in GET /v1/status; a halt is cleared with POST /v1/rearm and a reason",
         f"`executor status` says why; a halt is cleared with {REARM}",
     ),
-    ("GET /v1/parents", "`executor status`"),
+    ("GET /v1/parents", "`executor list`"),
     ("GET /v1/status", "`executor status`"),
     ("POST /v1/rearm", REARM),
     ("POST /v1/halt", "`executor halt --reason TEXT`"),

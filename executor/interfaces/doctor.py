@@ -15,12 +15,11 @@ from config.secrets import missing_credentials
 from config.settings import Settings
 from executor.domain.finding import Finding, Verdict, fine
 from executor.interfaces.control_file import read_control_file
+from executor.interfaces.pulse import DAEMON_SILENCE_S_MAX, SENTINEL_SILENCE_S_MAX, standstill, why_silent
 from executor.interfaces.token import FILE_NAME, read_token
 from executor.watch.halt_file import read_halt
 from executor.watch.heartbeat import (
     SENTINEL_NAME,
-    Heartbeat,
-    Life,
     Unreadable,
     process_lives,
     read_heartbeat,
@@ -30,15 +29,13 @@ from executor.watch.heartbeat import (
 CHECKS: Final[Mapping[str, str]] = {
     "settings": "the settings can be used; the mode's hosts are the only ones they name",
     "key": "a key pair is given, in a place that only we can read",
-    "daemon": "whether a daemon runs in the data directory",
+    "daemon": "no daemon runs in the data directory, or one whose heartbeat is fresh",
     "control token": "the token of the control interface is strong and can be read by us alone",
     "sentinel": "the process that cancels everything when the daemon falls silent is heard",
 }
 """The checks of this module, in the order in which they are told."""
-SENTINEL_SILENCE_S_MAX: Final = 10.0
 REQUESTS_MAX: Final = 20
 """How many of the venue's answers a whole look may wait for, each for the length of one request."""
-_NS_PER_S: Final = 1_000_000_000
 
 Tell = Callable[[Finding], None]
 
@@ -52,12 +49,12 @@ def look_at_home(settings: Settings) -> Iterator[Finding]:
     )
     keys = settings.credentials
     if keys is None:
-        problem = missing_credentials(settings.executor.mode)
+        problem = missing_credentials(settings.executor.mode, settings.other_keys)
         yield Finding(
             check="key",
             verdict=Verdict.FAIL,
             code=problem.code,
-            found=f"no key in {problem.where}",
+            found=f"no key in {problem.where}: {problem.got}",
             allowed=problem.allowed,
             next_step=problem.next_step,
         )
@@ -71,7 +68,7 @@ def look_at_home(settings: Settings) -> Iterator[Finding]:
 def latch_file(data_dir: Path) -> str | None:
     """Why the latch file stops everything; None if there is none."""
     halt = read_halt(data_dir)
-    return None if halt is None else f"{halt.reason} ({halt.operator} {halt.at})".strip()
+    return None if halt is None else f"{halt.told} ({halt.first.operator} {halt.first.at})".strip()
 
 
 async def tell_all(findings: AsyncIterator[Finding], tell: Tell, limit_s: float) -> None:
@@ -100,14 +97,25 @@ def _daemon(data_dir: Path) -> Finding:
     if left is None:
         return fine("daemon", f"none runs in {data_dir}")
     if process_lives(left.pid):
-        return fine("daemon", f"pid {left.pid}, version {left.version}, {left.url}")
+        why = standstill(data_dir, left.pid)
+        if not why:
+            return fine("daemon", f"pid {left.pid}, version {left.version}, {left.url}")
+        return Finding(
+            check="daemon",
+            verdict=Verdict.FAIL,
+            code="DAEMON_HUNG",
+            found=f"pid {left.pid} is there, but {why}",
+            allowed=f"a heartbeat within {DAEMON_SILENCE_S_MAX:g} s",
+            next_step="`executor kill` cancels every order without it; then end it"
+            f" (`kill -9 {left.pid}`) and start it anew",
+        )
     return Finding(
         check="daemon",
         verdict=Verdict.WARN,
         code="DAEMON_DIED",
         found=f"pid {left.pid} has ended without taking its control file away",
         allowed="a daemon that runs, or one that has ended as it should",
-        next_step="read its log, then start it again with `executor run`; orders may be open",
+        next_step="orders may be open: start it again with `executor run`, or `executor kill`; its log says more",
     )
 
 
@@ -140,23 +148,14 @@ def _sentinel(data_dir: Path, *, needed: bool) -> Finding:
         return fine("sentinel", f"pid {pid} is heard")
     if not needed:
         return fine("sentinel", f"not needed (sentinel.enabled = false): {why}")
+    if read_control_file(data_dir) is None:
+        return fine("sentinel", f"{why}; no daemon runs, and `executor run` starts one beside it")
     return Finding(
         check="sentinel",
         verdict=Verdict.WARN,
         code="SENTINEL_SILENT",
         found=why,
         allowed=f"a beat within {SENTINEL_SILENCE_S_MAX:g} s; without it nothing is opened",
-        next_step="start it with `executor sentinel`",
+        next_step="wait some seconds if the daemon has just started; otherwise read sentinel.log, or start one"
+        " with `executor sentinel`",
     )
-
-
-def why_silent(beat: Heartbeat | None, boot_id: str, now_mono_ns: int) -> str:
-    """Why a sentinel does not count as alive; empty if it does."""
-    if beat is None:
-        return "never heard"
-    if beat.boot_id != boot_id:
-        return "not heard since this machine started"
-    if beat.life in {Life.ENDED, Life.FAILED}:
-        return f"it has ended ({beat.life.value})"
-    age_s = (now_mono_ns - beat.mono_ns) / _NS_PER_S
-    return "" if age_s <= SENTINEL_SILENCE_S_MAX else f"not heard for {age_s:.0f} s"

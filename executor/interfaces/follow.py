@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from executor.interfaces import figures
 from executor.interfaces.client import Client, Json
+from executor.interfaces.command_words import REARM
 from executor.interfaces.output import cell, console_on, say
 from executor.interfaces.sentences import sentences, shortly
 
@@ -19,6 +20,12 @@ LABEL_CHARS: Final = 22
 BAR_CHARS: Final = 40
 MINUTE_S: Final = 60
 HOUR_S: Final = 3_600
+RESIDUALS: Final = {
+    "cross": "taken from the book inside the collar",
+    "leave": "left unfilled",
+    "extend": "worked longer",
+}
+POSITIONS: Final = {"0": "one-way", "1": "long (hedge mode)", "2": "short (hedge mode)"}
 
 
 def follow(client: Client, parent_id: str) -> Json:
@@ -102,28 +109,101 @@ def progress_table(view: Json) -> "Table":
         ("reason", cell(view.get("reason"))),
         ("now", sentences(view.get("waiting")) or "-"),
         ("last obstacle", cell(view.get("detail") or None)),
+        *_blocked_row(view),
         ("side", cell(view.get("side"))),
         ("symbol", cell(view.get("symbol"))),
+        ("category", cell(view.get("category"))),
         ("quantity", cell(view.get("qty"))),
         ("filled", cell(view.get("filled"))),
         ("leaves", cell(view.get("leaves"))),
+        ("open at the venue, or in doubt", cell(view.get("reserved"))),
         ("progress %", cell(view.get("progress_pct"))),
         ("plan %", cell(view.get("schedule_pct"))),
         ("ahead (+) or late (-) %", figures.amount(view.get("deviation_pct"))),
+        ("limit price", _limit(view)),
         ("average price", _price(view, "avg_price")),
         ("arrival price", _price(view, "arrival_price")),
+        ("decision price", _price(view, "decision_price")),
         ("cost against arrival, bps, without fees", figures.amount(view.get("shortfall_bps"))),
+        ("accepted", cell(view.get("created"))),
+        ("begun", cell(view.get("started"))),
         ("deadline", cell(view.get("deadline"))),
+        ("time left", "-" if view.get("final") else _span(view.get("time_left_s"))),
+        ("ended", cell(view.get("finished"))),
+        ("the rest at the deadline", _residual(view)),
         ("strategy", cell(view.get("strategy"))),
-        ("parameters", cell(view.get("params"))),
+        ("urgency", cell(view.get("urgency"))),
+        ("parameters", _parameters(view.get("params"))),
+        ("position", _position(view)),
         ("children", _children(view)),
         ("plan", _plan(view.get("plan"))),
+        ("idempotency key", cell(view.get("idempotency_key"))),
         ("version", cell(view.get("version"))),
     )
     table = Table(box=None, show_header=False, pad_edge=False)
     for title, text in rows:
         table.add_row(Text(title), Text(text))
     return table
+
+
+def ended_line(view: Json) -> str:
+    """One line about a parent in a list of all: where it stands, or how and when it ended."""
+    if not view["final"]:
+        return progress_line(view)
+    why = f": {cell(view['detail'])}" if view.get("detail") and view["status"] != "COMPLETE" else ""
+    return (
+        f"{cell(view['id'])} {cell(view['status'])} ({cell(view['reason'])}) {cell(view['finished'])} "
+        f"{cell(view['side'])} {cell(view['filled'])}/{cell(view['qty'])} {cell(view['symbol'])}"
+        f" avg {_price(view, 'avg_price')} cost {figures.amount(view['shortfall_bps'])} bps{why}"
+    )
+
+
+def _blocked_row(view: Json) -> list[tuple[str, str]]:
+    if not view.get("blocked"):
+        return []
+    return [("blocked", f"{cell(view['blocked'])}; look at the account, then {REARM} clears it")]
+
+
+def _limit(view: Json) -> str:
+    limit, works_as = view.get("limit_price"), view.get("limit_price_works_as")
+    if works_as is None or works_as == limit:
+        return cell(limit)
+    return f"{cell(limit)} (between two ticks of {cell(view.get('tick_size'))}: works as {cell(works_as)})"
+
+
+def _residual(view: Json) -> str:
+    rule = cell(view.get("residual"))
+    text = RESIDUALS.get(rule, "")
+    extension = f", at most {_span(view.get('extend_s'))}" if view.get("extend_s") else ""
+    return f"{rule}: {text}{extension}" if text else rule
+
+
+def _position(view: Json) -> str:
+    kind = POSITIONS.get(cell(view.get("position_idx")), cell(view.get("position_idx")))
+    return f"{kind}, only reduced" if view.get("reduce_only") else kind
+
+
+def _parameters(params: object) -> str:
+    """Say the parameters of TWAP in words; what is not known stays as it is."""
+    match params:
+        case {
+            "interval_s": int(interval_s),
+            "randomize_size": size_pct,
+            "randomize_timing": timing_pct,
+            "catch_up": bool(catch_up),
+            "max_catch_up": most,
+            "passiveness": passiveness,
+            "reprice_ticks": ticks,
+        }:
+            return (
+                f"slices of {_span(interval_s)}, randomized {cell(size_pct)} % in size"
+                f" and {cell(timing_pct)} % in timing;"
+                f" {f'catches up to {cell(most)} times a slice' if catch_up else 'does not catch up'};"
+                f" rests for {'a share by urgency' if passiveness is None else cell(passiveness)} of a slice,"
+                f" follows the touch after {cell(ticks)} tick{'' if ticks == 1 else 's'}"
+            )
+        case other:
+            return cell(other)
 
 
 def _order(view: Json) -> str:

@@ -26,6 +26,8 @@ SENTENCES: Final[dict[str, str]] = {
     "PRIVATE_STREAM_DOWN": "the stream of our own orders and fills is not live",
     "PUBLIC_STREAM_DOWN": "the market data stream is not live",
     "ORDER_ENTRY_DOWN": "the connection on which orders are sent is not live",
+    "SENTINEL_SILENT": "the sentinel is not heard: it takes some seconds after the start, later see sentinel.log",
+    "SYMBOL_BLOCKED": "the symbol is blocked: look at the account, then `executor rearm` clears it",
     "VENUE_REJECTED": "the venue rejected the last order; it is asked once more before another",
     "ORDER_GAP": "keeps the shortest time between two orders",
     "HALTED": "halted; `executor rearm --operator NAME --reason TEXT` clears it",

@@ -12,6 +12,7 @@ from executor.domain.timeline import NS_PER_S, iso_utc
 from executor.domain.units import plain
 from executor.engine.report import running_shortfall_bps, schedule_progress
 from executor.engine.state import ChildState, EngineState, MarketState, ParentState, market_key, reserved_qty
+from executor.interfaces.command_words import REARM
 from executor.interfaces.control import Control
 
 Json = dict[str, object]
@@ -49,6 +50,7 @@ def status_view(control: Control) -> Json:
         "reconciled": dict(state.reconciled),
         "limits": limits_view(state.limits),
         "orders_today": state.orders_day,
+        "blocked": blocked_view(state),
         "orphan_fills": len(state.orphans),
         "markets": [_market(key, market, now_ns) for key, market in sorted(state.markets.items())],
         "open_parents": [
@@ -57,6 +59,15 @@ def status_view(control: Control) -> Json:
         "parents": len(state.parents),
         "unproved_children": unproved_children(state),
     }
+
+
+def blocked_view(state: EngineState) -> list[Json]:
+    """List the symbols in which nothing may be opened, why, and what a person does about it."""
+    return [
+        {"symbol": name, "why": market.blocked, "cleared_by": REARM.strip("`")}
+        for name, market in sorted(state.markets.items())
+        if market.blocked
+    ]
 
 
 def unproved_children(state: EngineState) -> list[Json]:
@@ -105,6 +116,8 @@ def parent_view(state: EngineState, parent: ParentState, now_ns: int, *, with_sl
         "reserved": plain(reserved_qty(state, parent)),
         "avg_price": _rounded(parent.avg_px, PRICE_PLACES),
         "limit_price": _plain(order.limit_px),
+        "limit_price_works_as": _on_tick(parent, market),
+        "blocked": "" if market is None else market.blocked,
         "decision_price": _plain(parent.decision_px),
         "arrival_price": _plain(parent.arrival_px),
         "shortfall_bps": (
@@ -253,6 +266,17 @@ def _market(key: str, market: MarketState, now_ns: int) -> Json:
 
 def _tick_size(market: MarketState | None) -> str | None:
     return None if market is None or market.instrument is None else plain(market.instrument.tick_size)
+
+
+def _on_tick(parent: ParentState, market: MarketState | None) -> str | None:
+    """Worst price on the tick that a limit price allows; None without a limit, or while the tick is not known."""
+    order = parent.order
+    if order.limit_px is None or market is None or market.instrument is None:
+        return None
+    rules = market.instrument
+    return plain(
+        order.limit_px if rules.is_on_tick(order.limit_px) else rules.round_px(order.side, order.limit_px)
+    )
 
 
 def _mid_px(state: EngineState, parent: ParentState) -> Decimal | None:

@@ -10,6 +10,7 @@ from executor.domain.errors import InvariantViolation, JournalError
 from executor.engine.engine import Engine
 from executor.runtime import record
 from executor.runtime.integrity import DAMAGE, GENESIS, chain_hash, rows
+from executor.runtime.reading import open_to_read
 from executor.runtime.tables import first_difference
 
 
@@ -46,9 +47,10 @@ def audit(path: Path, progress: Callable[[int, int], None] | None = None) -> Aud
     """
     if not path.is_file():
         raise JournalError(f"{path}: no such file", "DB_MISSING")
+    log = path.with_name(f"{path.name}-wal")
+    was_written = log.exists()
     try:
-        # Immutable would skip the write-ahead log; read-only sees everything that was committed.
-        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        db = open_to_read(path)
     except apsw.Error as error:
         raise JournalError(f"{path}: {error}", "DB_UNUSABLE") from error
     try:
@@ -58,11 +60,17 @@ def audit(path: Path, progress: Callable[[int, int], None] | None = None) -> Aud
             int(seq): bytes(body) for seq, body in db.execute("SELECT seq, state FROM checkpoints")
         }
         head = db.execute("SELECT value FROM meta WHERE key='head'").fetchone()
-        return _replay(db, total[0] if total else 0, checkpoints, head[0] if head else "", progress)
+        result = _replay(db, total[0] if total else 0, checkpoints, head[0] if head else "", progress)
     except (apsw.Error, *DAMAGE) as error:
         raise JournalError(f"{path}: {type(error).__name__}: {error}") from error
     finally:
         db.close()
+    if not result.identical and log.exists() and not was_written:
+        raise JournalError(
+            f"{path}: a daemon has opened it while it was read; run the audit when that one has ended",
+            "DB_LOCKED",
+        )
+    return result
 
 
 def _replay(

@@ -15,18 +15,14 @@ import apsw
 
 from executor.domain.errors import ExecutorError, JournalError
 from executor.domain.finding import Finding, Verdict, fine
-from executor.engine.engine import Engine
-from executor.engine.state import EngineState
-from executor.runtime import record
 from executor.runtime.integrity import (
     DAMAGE,
     SCHEMA_VERSION,
     check_head,
     explained,
     hash_at,
-    last_checkpoint,
-    rows,
 )
+from executor.runtime.reading import open_to_read, state_in
 
 CHECKS: Final = {
     "file system": "the data directory lies on a disk of this machine, where a database is safe",
@@ -159,10 +155,7 @@ def look_at_journal(path: Path, deadline_s: float) -> tuple[Finding, str | None]
     if not path.exists():
         return fine("journal", f"none yet at {path}"), None
     try:
-        # Without a write-ahead log nobody has it open; then not even the files of a reader are made.
-        waits = path.with_name(f"{path.name}-wal").exists()
-        address = f"{path.absolute().as_uri()}?{'mode=ro' if waits else 'immutable=1'}"
-        db = apsw.Connection(address, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+        db = open_to_read(path)
     except apsw.Error as error:
         return _broken(explained(path, error)), None
     try:
@@ -187,7 +180,7 @@ def _look_into(db: apsw.Connection, path: Path, deadline_s: float) -> tuple[Find
         ((last,),) = db.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchall()
         seq = int(str(last))
         check_head(db, seq, hash_at(db, seq))
-        state = _state_of(db)
+        state = state_in(db)
     latched = state.latch_reason if state.latched else None
     whole = _pages_are_whole(db, deadline_s)
     if whole is None:
@@ -218,15 +211,6 @@ def judge_latch(reasons: Sequence[str | None]) -> Finding:
         allowed="no stop",
         next_step="look into the reason, then `executor rearm --operator NAME --reason TEXT`",
     )
-
-
-def _state_of(db: apsw.Connection) -> EngineState:
-    """The state that the journal ends in: the newest checkpoint and the events after it."""
-    seq, state = last_checkpoint(db)
-    engine = Engine(state)
-    for link in rows(db, seq):
-        engine.on_event(record.decode_event(link.kind, link.event))
-    return engine.state
 
 
 def _pages_are_whole(db: apsw.Connection, deadline_s: float) -> bool | None:

@@ -1,7 +1,7 @@
 """The kill: pull the stop and cancel everything now, from any terminal, whatever the daemon is doing."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from config.secrets import make_private_dir
 from config.stop import StopSettings
@@ -10,7 +10,7 @@ from executor.domain.timeline import iso_utc
 from executor.runtime.clock import Clock
 from executor.sentinel.account import confirm_s, open_account
 from executor.sentinel.sweep import Sweep
-from executor.watch.halt_file import halt_path, new_halt, read_halt, write_halt
+from executor.watch.halt_file import halt_path, name_orders, new_halt, write_halt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +75,14 @@ async def _kill(
             async with asyncio.timeout(deadline_s):
                 await sweep.run()
             may_remain: list[str] = []
+            await sweep.describe()
         except TimeoutError:
             may_remain = sweep.may_remain or [
                 "the second read, after all requests have expired, was not finished"
             ]
-    present = read_halt(settings.data_dir)
-    if not latch_error and present is not None and present.halt_id == halt.halt_id:
+    if not latch_error:
         try:
-            write_halt(settings.data_dir, replace(halt, orders=tuple(sweep.found.values())))
+            name_orders(settings.data_dir, halt.halt_id, sweep.found.values())
         except OSError as error:
             log(
                 "the names of the orders cannot be added to the latch file", level="warning", error=str(error)

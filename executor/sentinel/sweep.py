@@ -11,6 +11,7 @@ Positions are left as they are. Conditional orders, take-profits and stop-losses
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 from executor.domain.ports import Log
@@ -25,6 +26,7 @@ _KEY_PAUSE_S: Final = 30.0
 _TELL_EVERY_S: Final = 30.0
 _SINGLY_FROM_ROUND: Final = 2
 _SINGLY_MAX: Final = 20
+_DESCRIBE_S_MAX: Final = 3.0
 
 
 class Wait(Protocol):
@@ -90,6 +92,14 @@ class Sweep:
                 )
                 return
             self._log("an order appeared after the first proof; cancelling again", level="warning")
+
+    async def describe(self) -> None:
+        """Ask once what the orders were that were cancelled before they were read; what is not learnt stays an id."""
+        for scope in SCOPES:
+            with suppress(VenueTrouble, TimeoutError):
+                async with asyncio.timeout(_DESCRIBE_S_MAX):
+                    texts = await self._venue.recent_texts(scope)
+                    self.found |= {name: text for name, text in texts.items() if name in self.found}
 
     @property
     def may_remain(self) -> list[str]:

@@ -4,6 +4,7 @@ It shares with the daemon's own venue the signer and the estimate of the venue's
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -24,6 +25,7 @@ CANCEL_ALL_PATH: Final = "/v5/order/cancel-all"
 CANCEL_PATH: Final = "/v5/order/cancel"
 PAGE_ROWS: Final = 50
 PAGES_MAX: Final = 1_000
+RECENT_PAGES: Final = 4
 ANSWER_BYTES_MAX: Final = 1 << 22
 BARRED: Final = 403
 """HTTP status by which the venue bars an address; asking on makes it longer."""
@@ -105,18 +107,21 @@ SCOPES: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOrder:
-    """One order that stands at the venue; `kind` is how its cancel names it on spot."""
+    """One order at the venue; `kind` is how its cancel names it on spot, side and quantity are for people."""
 
     category: str
     symbol: str
     order_id: str
     link_id: str
     kind: str
+    side: str = ""
+    qty: str = ""
 
     @property
     def text(self) -> str:
-        """For people."""
-        return f"{self.category} {self.symbol} {self.link_id or self.order_id}"
+        """For people: category, symbol, side, quantity, and our id or the venue's."""
+        words = (self.category, self.symbol, self.side.lower(), self.qty, self.link_id or self.order_id)
+        return " ".join(word for word in words if word)
 
 
 class SweepVenue:
@@ -169,6 +174,32 @@ class SweepVenue:
                 if number == 0 or error.trouble is not Trouble.REFUSED:
                     raise
         return list(found.values())
+
+    async def recent_texts(self, scope: Scope) -> dict[str, str]:
+        """Read how the newest orders looked that are open or have just ended, at most `RECENT_PAGES` pages; for people.
+
+        Raises
+        ------
+        VenueTrouble
+            If they could not be read.
+        """
+        texts: dict[str, str] = {}
+        for which in scope.reads:
+            cursor = ""
+            for _ in range(RECENT_PAGES):
+                fields = {"category": scope.category, **which, "openOnly": "1", "limit": str(PAGE_ROWS)}
+                page = await self._get(OPEN_PATH, fields | ({"cursor": cursor} if cursor else {}))
+                rows = page.get("list")
+                orders = (
+                    [_open_order(scope.category, row, ended=True) for row in rows]
+                    if isinstance(rows, list)
+                    else []
+                )
+                texts |= {order.order_id: order.text for order in orders if order is not None}
+                cursor = str(page.get("nextPageCursor") or "")
+                if not cursor or not orders:
+                    break
+        return texts
 
     async def _every_page(self, category: str, which: Mapping[str, str]) -> dict[str, OpenOrder]:
         found: dict[str, OpenOrder] = {}
@@ -286,7 +317,7 @@ class SweepVenue:
                         raise VenueTrouble(Trouble.UNREACHED, "an answer without end")
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise VenueTrouble(Trouble.UNREACHED, f"{type(error).__name__}: {error}"[:200]) from error
+            raise VenueTrouble(Trouble.UNREACHED, _cause(error)) from error
         if status == BARRED:
             self._barred = True
         return _result(status, raw, fine)
@@ -321,8 +352,8 @@ def _result(status: int, raw: bytes, fine: frozenset[int]) -> dict[str, object]:
     raise VenueTrouble(Trouble.REFUSED if is_parameter else Trouble.UNREACHED, text)
 
 
-def _open_order(category: str, row: object) -> OpenOrder | None:
-    """Read one row; None if it says that the order has ended.
+def _open_order(category: str, row: object, *, ended: bool = False) -> OpenOrder | None:
+    """Read one row; None if it says that the order has ended and those are not wanted.
 
     Raises
     ------
@@ -333,16 +364,32 @@ def _open_order(category: str, row: object) -> OpenOrder | None:
         case {"orderId": str(order_id), "symbol": str(symbol), "orderStatus": str(status)} if (
             order_id and symbol
         ):
-            if status in _CLOSED:
+            if status in _CLOSED and not ended:
                 return None
             assert isinstance(row, dict)
             link_id, stop = row.get("orderLinkId", ""), str(row.get("stopOrderType", ""))
             kind = "tpslOrder" if stop == "tpslOrder" else "StopOrder" if stop == "Stop" else "Order"
             return OpenOrder(
-                category=category, symbol=symbol, order_id=order_id, link_id=str(link_id), kind=kind
+                category=category,
+                symbol=symbol,
+                order_id=order_id,
+                link_id=str(link_id),
+                kind=kind,
+                side=str(row.get("side", "")),
+                qty=str(row.get("qty", "")),
             )
         case _:
             raise VenueTrouble(Trouble.UNREACHED, f"an open order that cannot be read: {str(row)[:120]}")
+
+
+def _cause(error: Exception) -> str:
+    """Why a request was not answered, without the inner life of the library."""
+    # A bad certificate is such an error too, but has another form, and says best itself what is wrong with it.
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+        number = error.os_error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.os_error.strerror
+        return f"no connection to {error.host}:{error.port} ({reason})"
+    return f"{type(error).__name__}: {error}"[:200]
 
 
 def _plain(raw: bytes) -> str:

@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -19,7 +18,7 @@ from executor.sentinel.judge import Judgement, Sighting, Verdict, judge
 from executor.sentinel.sweep import Sweep
 from executor.sentinel.venue import SweepVenue
 from executor.watch.durable import replace_file
-from executor.watch.halt_file import Halt, new_halt, read_halt, write_halt
+from executor.watch.halt_file import Halt, name_orders, new_halt, read_halt, write_halt
 from executor.watch.heartbeat import (
     DAEMON_NAME,
     SENTINEL_NAME,
@@ -256,6 +255,7 @@ class Watcher:
                 sweep = Sweep(venue, self._log, confirm_s=self._confirm_s)
                 try:
                     await sweep.run()
+                    await sweep.describe()
                     break
                 except Exception as error:  # noqa: BLE001 - whatever it is, giving up would leave orders open
                     self._log(
@@ -266,9 +266,12 @@ class Watcher:
                     await asyncio.sleep(_BROKEN_PAUSE_S)
         self._swept_id = halt.halt_id
         self._swept_count = len(sweep.found)
-        present = read_halt(self._data_dir)
-        if present is not None and present.halt_id == halt.halt_id:
-            self._write_halt(replace(halt, orders=tuple(sweep.found.values())))
+        try:
+            name_orders(self._data_dir, halt.halt_id, sweep.found.values())
+        except OSError as error:
+            self._log(
+                "the names of the orders cannot be added to the latch file", level="warning", error=str(error)
+            )
 
     def _drop_sweep(self) -> None:
         assert self._sweep is not None

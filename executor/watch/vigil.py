@@ -111,7 +111,7 @@ class Vigil:
                 self._seen_id = halt.halt_id
                 if not latched:
                     events.append(
-                        HaltRequested(at_ns=0, request_id="", operator=halt.operator, reason=halt.reason)
+                        HaltRequested(at_ns=0, request_id="", operator=halt.first.operator, reason=halt.told)
                     )
             self._beaten_ns = self._file.write(Life.RUNNING, "halted" if latched else "")
             self._is_running = True

@@ -222,3 +222,19 @@ def test_what_is_wrong_with_a_private_key_is_said_without_showing_it(tmp_path: P
     )
     assert problem.code == code
     assert "MIIE" not in problem.line()
+
+
+def test_a_key_of_another_mode_is_named_and_never_read(tmp_path: Path):
+    environ = {"BYBIT_API_KEY": KEY, "BYBIT_API_SECRET": SECRET}
+    settings = load(tmp_path, "", environ, "testnet")
+    assert settings.credentials is None
+    with pytest.raises(ConfigProblems) as caught:
+        settings.require()
+    problem = only(list(caught.value.problems))
+    assert problem.code == "SECRET_MISSING"
+    assert "BYBIT_API_KEY, BYBIT_API_SECRET are of another mode" in problem.got
+    assert "testnet" in problem.next_step
+    no_part_is_shown(problem)
+    with pytest.raises(ConfigProblems) as caught:
+        load(tmp_path, "", {}, "testnet").require()
+    assert only(list(caught.value.problems)).got == "nothing"

@@ -252,7 +252,9 @@ def test_live_needs_both_signs(tmp_path: Path):
     without = {name: value for name, value in LIVE_ENV.items() if name != "EXECUTOR_LIVE_CONFIRM"}
     problem = only(problems_of(tmp_path, MONEY, without, "live"))
     assert problem.code == "LIVE_NOT_CONFIRMED"
-    assert 'mode = "live"' in problem.next_step
+    assert 'mode = "live"' in problem.allowed
+    assert "live.toml:" in problem.where
+    assert "1 of 2 signs" in problem.got
     assert "EXECUTOR_LIVE_CONFIRM=I-TRADE-REAL-MONEY" in problem.next_step
     assert only(problems_of(tmp_path, MONEY, without | {"EXECUTOR_LIVE_CONFIRM": "yes"}, "live"))
     assert load(tmp_path, MONEY, without, "live", yes_live=True).executor.mode == "live"
@@ -266,6 +268,8 @@ def test_live_chosen_by_the_environment_alone_lacks_the_sign_in_the_file(tmp_pat
     problems = problems_of(tmp_path, MONEY, environ, path)
     assert [problem.code for problem in problems] == ["LIVE_NOT_CONFIRMED"]
     assert "the one in a file" in problems[0].got
+    assert "--profile live" in problems[0].next_step
+    assert "EXECUTOR_LIVE_CONFIRM" not in problems[0].next_step, "that sign was given"
 
 
 @pytest.mark.parametrize(
@@ -390,3 +394,38 @@ def is_plain(text: str) -> bool:
     whole, point, fraction = text.partition(".")
     parts = [whole, fraction] if point else [whole]
     return all(1 <= len(part) <= 18 and set(part) <= set("0123456789") for part in parts)
+
+
+def test_problems_come_in_the_order_in_which_a_reader_meets_them(tmp_path: Path):
+    text = (
+        '[venue]\napi_secrt = 5\norder_entry = "rst"\n[limits]\nbogus = 1\nchild_notional_max = 9000000\n'
+        '[sentinel]\nsilence_s_max = 1\n[executor]\nmode = "life"\n[nosuch]\nx = 1\n'
+    )
+    problems = problems_of(tmp_path, text, {"EXECUTOR_LOG__LEVEL": "loud"})
+    lines = [problem.where.rpartition(":")[2] for problem in problems if "extra.toml:" in problem.where]
+    assert lines[:6] == ["2", "3", "5", "8", "10", "12"]
+    assert problems[6].where == "environment EXECUTOR_LOG__LEVEL"
+    assert len(problems) == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[limits]\nprice_collar_bps_max = 5000\n", "0.1 to 2000: a collar of nothing"),
+        ("[limits]\norder_gap_s_min = 0\n", "0.1 to 3600: without a gap"),
+        ("[sentinel]\nsilence_s_max = 1\n", "3 to 60: the daemon beats once a second"),
+        ("[control]\nport = 70000\n", "from 0 to 65535"),
+        ("[venue]\ndcp_window_s = 2\n", "0 (off), or 3 to 300"),
+    ],
+)
+def test_a_value_out_of_range_is_told_the_range_and_not_the_form_of_numbers(
+    tmp_path: Path, text: str, why: str
+):
+    problem = only(problems_of(tmp_path, text))
+    assert problem.allowed.startswith(why)
+    assert problem.next_step == "choose a value inside the range"
+
+
+def test_a_name_like_no_other_is_not_told_a_nearest_one(tmp_path: Path):
+    problem = only(problems_of(tmp_path, "[limits]\nbogus = 1\n"))
+    assert "configuration.md" in problem.allowed

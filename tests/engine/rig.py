@@ -45,11 +45,13 @@ class Rig:
         rules: Instrument | None = None,
         position_idx: int = 0,
         sentinel_required: bool = False,
+        hedge_mode: bool | None = None,
     ) -> None:
         self.engine = Engine()
         self.venue = ModelVenue()
         self.rules = rules or instrument()
         self.sentinel_required = sentinel_required
+        self.hedge_mode = bool(position_idx) if hedge_mode is None else hedge_mode
         if position_idx:
             self.venue.opening = {(self.rules.symbol, index): Decimal(0) for index in (1, 2)}
         self.now_ns = T0
@@ -78,6 +80,7 @@ class Rig:
                 timings=self.timings,
                 sentinel_required=self.sentinel_required,
                 seed=1,
+                hedge_mode=self.hedge_mode,
             )
         )
 

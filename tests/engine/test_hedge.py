@@ -3,7 +3,14 @@
 import pytest
 
 from executor.domain.commands import AlertCode, Outcome, RaiseAlert, Reconcile, RefuseOrder
-from executor.domain.events import OrderAcked, OrderFilled, PositionReport, PositionUpdated, RearmRequested
+from executor.domain.events import (
+    CancelRequested,
+    OrderAcked,
+    OrderFilled,
+    PositionReport,
+    PositionUpdated,
+    RearmRequested,
+)
 from executor.domain.orders import Category, Side, TwapParams
 from executor.domain.timeline import NS_PER_S
 from tests.builders import D, fill, submitted
@@ -65,17 +72,19 @@ def test_side_and_reduce_only_must_fit_the_position(rig, side, opens):
 @SIDES
 def test_reduce_only_never_asks_for_more_than_there_is_to_reduce(side):
     rig = Rig()
-    rig.venue.opening = {("BTCUSDT", 0): -side.sign * D("0.3")}
+    rig.venue.opening = {("BTCUSDT", 0): -side.sign * D("0.4")}
     rig.open_market()
-    rig.send(submitted(side=side, reduce_only=True, params=RESTING, duration_s=60))
+    for key in ("first", "second"):
+        order = dict(order_qty=D("0.3"), params=RESTING, duration_s=60)
+        rig.send(submitted(idempotency_key=key, side=side, reduce_only=True, **order))
     run(rig, 5)
-    (entry,) = rig.venue.orders.values()
-    assert entry.order.qty == D("0.3")
-    assert entry.order.reduce_only
+    assert [entry.order.qty for entry in rig.venue.orders.values()] == [D("0.3"), D("0.1")]
+    assert all(entry.order.reduce_only for entry in rig.venue.orders.values())
 
 
 def stranger(name=""):
-    return OrderFilled(at_ns=0, fill=fill(client_order_id=name, venue_order_id="v9", last_qty=D("0.1")))
+    execution = fill(client_order_id=name, venue_order_id="v9", exec_id="s1", last_qty=D("0.1"))
+    return OrderFilled(at_ns=0, fill=execution)
 
 
 @pytest.mark.parametrize("name", ["", "by-hand", "x-9-9"])
@@ -101,8 +110,8 @@ def test_a_fill_without_our_id_is_booked_to_its_position_once_it_is_known_whose_
 
 
 @pytest.mark.parametrize("hedge", [True, False])
-def test_a_parent_of_the_other_mode_blocks_the_symbol_with_a_clear_text(hedge):
-    rig = Rig(position_idx=1 if hedge else 0)
+def test_an_account_in_another_mode_than_configured_blocks_the_symbol_with_a_clear_text(hedge):
+    rig = Rig(position_idx=1 if hedge else 0, hedge_mode=not hedge)
     rig.send(submitted(position_idx=0 if hedge else 1))
     rig.open_market()
     run(rig, 5)
@@ -111,6 +120,101 @@ def test_a_parent_of_the_other_mode_blocks_the_symbol_with_a_clear_text(hedge):
     assert "P1 assumes" in blocked
     assert rig.alerts().count("POSITION_MODE") == 1
     assert rig.venue.orders == {}
+
+
+@pytest.mark.parametrize("hedge_mode", [True, False])
+@pytest.mark.parametrize("is_read", [True, False])
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_a_position_index_of_the_other_mode_is_refused_when_it_is_submitted(hedge_mode, is_read, index):
+    rig = Rig(position_idx=1 if hedge_mode else 0)
+    if is_read:
+        rig.open_market()
+    rig.send(submitted(side=Side.SELL if index == 2 else Side.BUY, position_idx=index))
+    reply = rig.last_reply()
+    if hedge_mode is bool(index):
+        assert reply.outcome is Outcome.ACCEPTED
+        return
+    assert (reply.outcome, reply.code) == (Outcome.INVALID, "POSITION_IDX")
+    hint = "must be 1 for long, 2 for short" if hedge_mode else "has one position: leave it out"
+    assert hint in reply.text
+    assert rig.engine.state.parents == {}
+
+
+@pytest.mark.parametrize("hedge_mode", [True, False])
+def test_an_account_that_is_not_as_configured_is_refused_with_both_named(hedge_mode):
+    rig = Rig(position_idx=0 if hedge_mode else 1, hedge_mode=hedge_mode)
+    rig.open_market()
+    for index in (0, 1):
+        rig.send(submitted(position_idx=index))
+        assert rig.last_reply().code == "POSITION_IDX"
+        assert f"venue.position_mode is {'hedge' if hedge_mode else 'one_way'}" in rig.last_reply().text
+    assert rig.engine.state.markets["linear:BTCUSDT"].blocked == ""
+
+
+@pytest.mark.parametrize(
+    ("category", "symbol"),
+    [(Category.INVERSE, "BTCUSD"), (Category.LINEAR, "BTCPERP"), (Category.SPOT, "BTCUSDT")],
+)
+def test_hedge_mode_is_of_perpetuals_in_usdt_only(category, symbol):
+    rig = Rig(position_idx=1)
+    rig.send(submitted(category=category, symbol=symbol, position_idx=1))
+    assert rig.last_reply().outcome is Outcome.INVALID
+    rig.send(submitted(category=category, symbol=symbol, position_idx=0))
+    assert rig.last_reply().outcome is Outcome.ACCEPTED
+
+
+def test_a_journal_that_names_no_mode_relies_on_what_the_venue_showed():
+    rig = Rig()
+    rig.hedge_mode = None
+    rig.start()
+    rig.send(submitted(position_idx=1))
+    assert rig.last_reply().outcome is Outcome.ACCEPTED
+    rig.send(CancelRequested(at_ns=0, request_id="c", parent_id="P1"))
+    rig.open_market()
+    rig.send(submitted(position_idx=1, idempotency_key="k2"))
+    assert rig.last_reply().code == "POSITION_IDX"
+
+
+def test_an_account_that_went_back_to_one_position_books_a_strangers_fill_to_it():
+    """What was traded in hedge mode before says nothing of today."""
+    rig = Rig(position_idx=1)
+    rig.open_market()
+    rig.send(submitted(position_idx=1, duration_s=60, params=TwapParams(interval_s=60, passiveness=D(0))))
+    run(rig, 100, fill_all=True)
+    assert rig.parent().is_final
+    sold = dict(side=Side.SELL, reduce_only=True, idempotency_key="back")
+    rig.send(
+        submitted(position_idx=1, **sold, duration_s=60, params=TwapParams(interval_s=60, passiveness=D(0)))
+    )
+    run(rig, 100, fill_all=True)
+    assert rig.parent("P2").is_final
+    rig.venue.orders.clear()
+    rig.venue.opening = {("BTCUSDT", 0): D(0)}
+    rig.hedge_mode = False
+    rig.restart()
+    rig.streams_live()
+    run(rig, 2)
+    assert not rig.engine.state.markets["linear:BTCUSDT"].hedged
+    rig.send(stranger())
+    assert ledger(rig, 0).net_qty == D("0.1")
+    assert rig.engine.state.unplaced == []
+    assert "booked to neither" not in rig.engine.state.markets["linear:BTCUSDT"].blocked
+
+
+@pytest.mark.parametrize("hedge", [True, False])
+def test_what_the_venue_showed_outweighs_what_is_configured(hedge):
+    rig = Rig(position_idx=1 if hedge else 0, hedge_mode=not hedge)
+    rig.open_market()
+    rig.send(stranger())
+    assert bool(rig.engine.state.unplaced) is hedge
+    assert ("linear:BTCUSDT:0" in rig.engine.state.ledgers) is not hedge
+
+
+def test_before_the_first_reading_the_configured_mode_says_whether_a_position_is_named():
+    rig = Rig(position_idx=1)
+    rig.send(stranger())
+    assert rig.engine.state.ledgers == {}
+    assert len(rig.engine.state.unplaced) == 1
 
 
 def told(qty, index=0):

@@ -119,7 +119,7 @@ def test_open_value_counts_what_a_final_status_says_and_no_fill_has_shown():
 @pytest.mark.parametrize("position_idx", [1, 2])
 def test_reduce_only_and_position_index_reach_every_child_and_the_ledger(position_idx):
     side = Side.SELL if position_idx == 1 else Side.BUY
-    rig = Rig()
+    rig = Rig(position_idx=position_idx)
     rig.venue.opening["BTCUSDT", position_idx] = -side.sign * D(5)
     rig.open_market()
     name = f"linear:BTCUSDT:{position_idx}"

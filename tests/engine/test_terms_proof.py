@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from executor.domain.commands import QueryOrder, ReplaceOrder
-from executor.domain.events import OrderQueryFailed, ReplaceAcked, ReplaceRejected
+from executor.domain.events import OrderFilled, OrderQueryFailed, ReplaceAcked, ReplaceRejected
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Side, Terms, TwapParams
 from executor.domain.timeline import NS_PER_S
@@ -266,3 +266,33 @@ def test_a_reduce_only_order_that_grows_halts():
     assert rig.engine.state.latched
     assert "ORDER_CONFLICT" in rig.alerts()
     assert rig.child(1).terms == ours
+
+
+def test_a_cut_below_what_was_executed_is_nobodys_doing():
+    rig, entry = reducing()
+    ours = rig.child(1).terms
+    half = ours.qty / 2
+    rig.venue.fill(entry, half)
+    rig.settle()
+    entry.order = replace(entry.order, qty=half - D("0.001"))
+    rig.send(rig.venue.update_of(entry))
+    assert rig.engine.state.latched
+    assert "ORDER_CONFLICT" in rig.alerts()
+
+
+@pytest.mark.parametrize("within", [True, False])
+def test_a_fill_beyond_the_old_quantity_shows_a_refused_amendment_in_force(within):
+    """It is believed; where the parent has no room for it, everything stops."""
+    rig = Following(order_qty=D("0.1"), duration_s=600 if within else 60)
+    command, qty = ask_for_twice_as_much(rig, unanswered=False)
+    rig.send(ReplaceRejected(at_ns=0, client_order_id=NAME, code=10006, text="too many", gone=False))
+    assert rig.only.open_qty == rig.old.qty
+    rig.venue.amend(command)
+    rig.venue.fill(rig.entry, qty)
+    rig.venue.mail = [event for event in rig.venue.mail if isinstance(event, OrderFilled)]
+    (filled,) = rig.venue.mail
+    rig.send(filled)
+    assert rig.only.order.qty == rig.only.cum_qty == qty
+    assert rig.parent().cum_qty == qty
+    assert rig.engine.state.latched is not within
+    assert "OVER_FILL" not in rig.alerts() if within else "OVER_FILL" in rig.alerts()

@@ -107,10 +107,10 @@ class Watcher:
         asked = self.asked.pop(name, None)
         if asked is not None and child.terms == asked:
             self.note("amend applied")
-        elif asked is not None and child.is_final:
-            self.note("amend ended by the order's end")
         elif asked is not None and child.lapsed == asked:
             self.note("amend proved not applied")
+        elif asked is not None and child.is_final:
+            self.note("amend ended by the order's end")
         if child.pending is None or child.is_final:
             return
         self.asked[name] = child.pending
@@ -156,6 +156,8 @@ class Walk:
         self.watcher.seen[f"side {world.side.name}"] += 1
         if chance.random() < 0.95:
             world.rig.open_market()
+            if chance.random() < 0.3:
+                self.follow()
         for _ in range(chance.choice([1, 1, 2, 3])):
             self.submit()
         weights = [weight for weight, _ in self.deeds]
@@ -223,6 +225,28 @@ class Walk:
             spread_pct=chance.choice([0, 30]),
         )
         self.parents.append(name)
+
+    def follow(self) -> None:
+        """An order rests, the touch has moved away from it, and what became of its amendment is open."""
+        world, chance = self.world, self.chance
+        rest = dict(duration_s=90, interval_s=30, passiveness=Decimal(1), residual=ResidualRule.LEAVE)
+        self.parents.append(
+            world.submit(qty=Decimal("0.3"), **rest, catch_up=True, dust=Decimal(0), spread_pct=0)
+        )
+        for _ in range(5):
+            world.time_passes(1, 0)
+            world.all_honest()
+        world.time_passes(1, 5 * world.side.sign)
+        self.watcher.look()
+        world.carry_out(0, chance.choice(["answer", "ack lost", "lost", "lost", "late"]))
+        self.watcher.look()
+        if chance.random() < 0.15:
+            self.restart()
+        for _ in range(chance.choice([0, 9])):  # nine seconds are enough to prove it
+            world.time_passes(1, 0)
+            world.all_honest()
+            check_always(world.rig)
+            self.watcher.look()
 
     def amend(self) -> None:
         chance = self.chance

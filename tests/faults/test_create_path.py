@@ -396,7 +396,7 @@ async def test_22_a_bad_certificate_lets_nothing_out(tmp_path, monkeypatch, kind
             assert door.admitted == admitted, "no handshake was completed"
             assert len(await played.levers.wire()) == before, "and nothing came any other way"
             assert not played.state.private_live
-            assert any("certificate" in str(line).lower() for line in played.lines)
+            assert any("certificate" in str(line).lower() for line in played.lines), played.lines
             await door.swap(authority.context("good"))
             await buys_on(played, hungry, 30)
             await cancel(played, hungry)

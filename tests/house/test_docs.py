@@ -1,20 +1,24 @@
 """The generated reference pages are what the code says now, and the check sees when they are not."""
 
+import inspect
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+from config.schema import SECTIONS
 from executor.domain.order_state import CHILD_MOVES
 from executor.domain.parent_state import PARENT_MOVES
+from executor.engine import verbs as engine_verbs
 from executor.interfaces.exit_codes import ExitCode
+from executor.interfaces.remedies import ANSWER_REMEDY, END_REMEDY, REFUSAL_REMEDY
 from executor.runtime.metrics import METRICS
 from risk.refusals import RefusalCode
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
-PAGES = ("states.md", "metrics.md", "refusals.md", "exit-codes.md", "checks.md")
+PAGES = ("configuration.md", "states.md", "metrics.md", "refusals.md", "exit-codes.md", "checks.md")
 
 
 def generate(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -69,5 +73,29 @@ def test_every_metric_refusal_and_exit_code_has_one_row() -> None:
     assert [name for name in metrics if name.startswith("executor_")][: len(METRICS)] == [
         each.name for each in METRICS
     ]
-    assert first_cells("refusals.md", 0)[1:] == list(RefusalCode)
+    refusals = first_cells("refusals.md", 0)[1:]
+    assert refusals[: len(RefusalCode)] == list(RefusalCode)
+    assert {*END_REMEDY, *ANSWER_REMEDY} <= set(refusals)
     assert first_cells("exit-codes.md", 1)[1:] == [code.name for code in ExitCode]
+
+
+def test_every_setting_has_a_row_with_what_is_allowed_and_what_it_does() -> None:
+    text = (REFERENCE / "configuration.md").read_text()
+    for name, model in SECTIONS.items():
+        part = text.partition(f"## `[{name}]`\n")[2].partition("\n## ")[0]
+        rows = [row.strip("| ").split(" | ") for row in re.findall(r"^\| `.*$", part, re.MULTILINE)]
+        assert [row[0].strip("`") for row in rows] == list(model.model_fields)
+        assert all(len(row) == 5 and row[1] and row[2] and len(row[4]) > 10 for row in rows), name
+
+
+def test_every_reason_to_refuse_has_a_remedy() -> None:
+    assert list(REFUSAL_REMEDY) == list(RefusalCode)
+    assert all(len(text) > 10 for text in REFUSAL_REMEDY.values())
+    verbs = inspect.getsource(engine_verbs)
+    refused = set(
+        re.findall(
+            r"Outcome\.(?!ACCEPTED|REPEATED)[A-Z]+,\s*(?:event\.)?(?:parent_id,\s*)?\"([A-Z_]+)\"", verbs
+        )
+    )
+    assert {"OPPOSITE", "POSITION_IDX", "HALTED", "ENDED", "PARENT"} <= refused | set(ANSWER_REMEDY)
+    assert refused <= set(ANSWER_REMEDY), "a request that is refused says how to mend it"

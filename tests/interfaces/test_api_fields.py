@@ -198,12 +198,12 @@ async def test_h10_wrong_state_and_stale_version(door: Door):
     add_parent(door.control.state)
     door.control.replies.append(reply(Outcome.STATE, parent_id="tst-1", code="ENDED", text="it is COMPLETE"))
     status, answer = await door.post("/v1/parents/tst-1/cancel", {})
-    assert (status, answer["error"]["allowed"]) == (409, "it is COMPLETE")
+    assert (status, answer["error"]["got"]) == (409, "tst-1: it is COMPLETE")
     door.control.replies.append(
         reply(Outcome.VERSION, parent_id="tst-1", code="VERSION", text="at version 3")
     )
     status, answer = await door.post("/v1/parents/tst-1/amend", {"qty": "5", "version": 2})
-    assert (status, answer["error"]["allowed"]) == (412, "at version 3")
+    assert (status, answer["error"]["got"]) == (412, "tst-1: at version 3")
 
 
 async def test_h11_a_locked_daemon_says_how_to_unlock(door: Door):

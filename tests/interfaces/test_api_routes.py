@@ -144,7 +144,7 @@ async def test_every_outcome_has_its_status(door: Door, outcome: Outcome, status
     assert got == status
     if status != 200:
         assert answer["error"]["code"] == "WHY"
-        assert answer["error"]["allowed"] == "because"
+        assert answer["error"]["got"] == "tst-1: because"
         assert set(answer["error"]) == {"code", "where", "got", "allowed", "next"}
 
 

@@ -174,11 +174,19 @@ def test_status_tells_what_is_not_explained(run, daemon: Daemon):
     _, out, _ = run("status")
     assert "blocked: linear:BTCUSDT: POSITION_DIFFERS: by 0.5" in out
     assert "not ready: the stream of our own orders and fills is not live (PRIVATE_STREAM_DOWN)" in out
-    assert "--new" not in out
+    assert "executor rearm --operator NAME --reason TEXT" in out
+    told = json.loads(run("status", "--json")[1])["blocked"]
+    assert told == [
+        {
+            "symbol": "linear:BTCUSDT",
+            "why": "POSITION_DIFFERS: by 0.5",
+            "cleared_by": "executor rearm --operator NAME --reason TEXT",
+        }
+    ]
     daemon.control.info = DaemonInfo(
         version=version(), instance="s", venue="bybit-sandbox", profile="x", pid=1
     )
-    assert "executor run --new" in run("status")[1]
+    assert "--new" not in run("status")[1]
 
 
 def test_what_stopped_a_parent_is_told(run, daemon: Daemon):
@@ -208,7 +216,7 @@ def test_refusals_name_commands_and_not_paths(run, daemon: Daemon, path: str):
     assert "`executor rearm --operator NAME --reason TEXT`" in err
     _, _, err = run("status", "tst-9")
     assert err.startswith("PARENT at PARENT")
-    assert "`executor status`" in err
+    assert "`executor list`" in err
 
 
 def test_halt_that_cannot_prove_empty_lists_the_orders(run, daemon: Daemon):

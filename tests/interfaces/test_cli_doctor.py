@@ -11,12 +11,13 @@ import pytest
 
 from executor.interfaces import cli
 from executor.interfaces.control_file import ControlFile, write_control_file
-from executor.interfaces.doctor import CHECKS, why_silent
+from executor.interfaces.doctor import CHECKS
 from executor.interfaces.exit_codes import ExitCode
+from executor.interfaces.pulse import why_silent
 from executor.runtime.premises import CHECKS as PREMISES
 from executor.venues.bybit.examination import CHECKS as VENUE_CHECKS
 from executor.watch.halt_file import new_halt, write_halt
-from executor.watch.heartbeat import SENTINEL_NAME, Heartbeat, HeartbeatFile, Life, this_boot
+from executor.watch.heartbeat import DAEMON_NAME, SENTINEL_NAME, Heartbeat, HeartbeatFile, Life, this_boot
 from sandbox.bybit_server import Credentials, FlowSettings, SandboxOptions
 from tests.sandbox.venue_support import venue_in_thread
 
@@ -92,7 +93,9 @@ def test_for_people_it_is_one_line_each_and_a_sum(doctor, data_dir):
     lines = out.splitlines()
     assert code == ExitCode.OK
     assert all(line.startswith(("ok  ", "warn", "FAIL")) for line in lines[:-1])
-    assert [line for line in lines if line.startswith("warn  sentinel") and "executor sentinel" in line]
+    assert [
+        line for line in lines if line.startswith("ok    sentinel") and "`executor run` starts one" in line
+    ]
     assert lines[-1].endswith("0 failed")
 
 
@@ -175,6 +178,24 @@ def test_a_latched_stop_a_dead_daemon_and_a_weak_token_are_told(doctor, data_dir
     assert (found["latch"]["code"], found["control token"]["code"]) == ("HALTED", "API_TOKEN_WEAK")
     assert "looks wrong" in found["latch"]["found"]
     assert found["daemon"]["code"] == "DAEMON_DIED"
+
+
+@pytest.mark.parametrize(("age_s", "code"), [(1, "OK"), (20, "DAEMON_HUNG")])
+def test_a_daemon_whose_process_is_there_and_whose_heart_does_not_beat_is_hung(doctor, data_dir, age_s, code):
+    write_control_file(
+        data_dir, ControlFile(url="http://127.0.0.1:1", pid=os.getpid(), version="0", token_file="t")
+    )
+    stamp_ns = time.monotonic_ns() - age_s * 1_000_000_000
+    file = HeartbeatFile(data_dir / DAEMON_NAME, boot_id=this_boot(), mono_ns=lambda: stamp_ns)
+    file.write(Life.RUNNING)
+    file.close()
+    exit_code, out = doctor("--json")
+    found = findings(out)["daemon"]
+    assert (found["code"], exit_code) == (code, ExitCode.OK if code == "OK" else ExitCode.UNHEALTHY)
+    assert ("`executor kill`" in found["next"]) is (code != "OK")
+    assert findings(out)["sentinel"]["code"] == "SENTINEL_SILENT", (
+        "beside a daemon a missing sentinel is told"
+    )
 
 
 def test_without_a_key_this_machine_is_looked_at_all_the_same(data_dir, capsys):

@@ -1,5 +1,6 @@
 """`executor kill` asks first, says what it needs, and tells what may remain when the venue cannot be reached."""
 
+import asyncio
 import io
 import json
 
@@ -7,7 +8,10 @@ import pytest
 
 from executor.interfaces.cli import main
 from executor.interfaces.exit_codes import ExitCode
-from executor.watch.halt_file import read_halt
+from executor.watch.halt_file import name_orders, new_halt, read_halt, write_halt
+from sandbox.bybit_server import FlowSettings, SandboxOptions
+from tests.sandbox.venue_support import venue_in_thread
+from tests.sentinel.hand import place
 
 
 @pytest.fixture
@@ -63,3 +67,26 @@ def test_a_command_to_a_daemon_that_is_not_there_says_how_the_stop_is_cleared(ho
     capsys.readouterr()
     assert main(["rearm", "--operator", "ann", "--reason", "fine"]) == ExitCode.UNREACHABLE
     assert "it starts halted" in capsys.readouterr().err
+
+
+@pytest.fixture
+def venue(monkeypatch):
+    with venue_in_thread(SandboxOptions(flow=FlowSettings(frozen=True), address_requests_max=0)) as server:
+        monkeypatch.setenv("EXECUTOR_VENUE__REST_URL", server.rest_url)
+        monkeypatch.setenv("EXECUTOR_TIMINGS__RECV_WINDOW_MS", "1000")
+        yield server
+
+
+def test_it_names_what_it_cancelled_and_keeps_who_stopped_first(home, venue, capsys):
+    home.mkdir(mode=0o700)
+    first = new_halt("2026-11-20T12:00:00Z", "sentinel", "the daemon was silent")
+    write_halt(home, first)
+    name_orders(home, first.halt_id, ["linear ETHUSDT buy 1 x-1-1"])
+    asyncio.run(place(venue.rest_url, ["linear USDT"]))
+    assert main(["kill", "--yes", "--operator", "ann", "--reason", "looks wrong"]) == ExitCode.OK
+    out = capsys.readouterr().out
+    assert "nothing is open; 1 order was cancelled\n" in out
+    assert "  cancelled: linear BTCUSDT buy 0.001 " in out
+    halt = read_halt(home)
+    assert (halt.operator, halt.reason, len(halt.orders)) == ("ann", "looks wrong", 1)
+    assert (halt.first.operator, halt.first.orders) == ("sentinel", ("linear ETHUSDT buy 1 x-1-1",))

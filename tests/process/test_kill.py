@@ -158,7 +158,15 @@ def test_term_drains_and_the_parent_goes_on_after_the_next_start(exchange, tmp_p
     wait_until(lambda: Decimal(parent_of(daemon, parent_id)["filled"]) > 0, "a fill")
     assert daemon.stop() == 0, daemon.log_tail()
     assert not [row for row in exchange.truth()["orders"] if row["status"] in {"New", "PartiallyFilled"}]
+    said = daemon.log_tail()
+    assert f"1 parent left open: {parent_id} buy {QTY} BTCUSDT" in said
+    assert "resuming" not in said
     daemon.start()
+    wait_until(
+        lambda: f"resuming 1 parent: {parent_id} buy {QTY} BTCUSDT" in daemon.log_tail(),
+        "the word",
+        deadline_s=20,
+    )
     wait_until(lambda: parent_of(daemon, parent_id)["final"], "the end", deadline_s=180)
     assert daemon.stop() == 0
     check_truth(exchange, tmp_path / "journal.db", [parent_id])

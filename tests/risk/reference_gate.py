@@ -64,6 +64,7 @@ def _facts(order, view, limits, more=None):
     yield not (view.latched or view.draining or view.blocked)
     yield view.reconciled and view.private_live and view.public_live and view.trade_live
     yield view.now_ns >= view.restricted_until_ns
+    yield order.reduce_only is True or view.positions_compared
     yield view.sentinel_alive or not view.sentinel_required
     bound = {}
     for name in type(limits).__dataclass_fields__.keys() - _NOT_OF_THE_GATE:

@@ -166,6 +166,7 @@ REFUSED = [
     (at(children_last_hour=900), {Code.REPEAT_HOUR}),
     (at(parent_ordered_qty=D("19.901")), {Code.AMPLIFICATION}),
     (at(parent_ordered_qty=NAN), {Code.AMPLIFICATION}),
+    (at(positions_compared=False), {Code.POSITION_UNCONFIRMED}),
     (at(position_qty=None), {Code.POSITION_UNKNOWN}),
     (at(position_qty=NAN), {Code.POSITION_UNKNOWN}),
     (at(position_qty=D("99.901")), {Code.POSITION_NOTIONAL}),

@@ -309,7 +309,11 @@ async def test_what_was_found_is_written_only_into_the_latch_it_was_found_for(be
         bench.look(watcher)
         await asyncio.wait_for(watcher._sweep, 30)
         assert watcher._swept_id == old.halt_id
-        assert read_halt(bench.home) == (newer if then == "a newer stop" else None)
+        left = read_halt(bench.home)
+        if then == "a newer stop":
+            assert (left.halt_id, left.orders, left.first.halt_id) == (newer.halt_id, (), old.halt_id)
+        else:
+            assert left is None
 
 
 async def test_a_directory_that_takes_no_latch_does_not_save_the_orders(bench, monkeypatch):

@@ -116,6 +116,23 @@ async def test_the_venues_own_cancelling_is_armed_apart_and_may_be_refused(answe
         assert (len(told.lines), told.unreadable) == (0 if answers else 2, [])
 
 
+async def test_arming_that_is_never_acknowledged_costs_only_itself(monkeypatch):
+    monkeypatch.setattr(stream_room, "_ACK_S_MAX", 0.1)
+
+    def answer(asked):
+        return None if "dcp" in str(asked.get("args")) else polite(asked)
+
+    async with feeding(answer, dcp=True) as (there, told, _):
+        await there.until(lambda there: "dcp.spot" in there.topics)
+        async with asyncio.timeout(10):
+            while len(told.lines) < 2:
+                told._logged.clear()
+                await told._logged.wait()
+        await there.say(push("wallet", WALLET))
+        await told.inbox.until(lambda inbox: inbox.of(WalletUpdated))
+        assert (there.connects, told.live, told.unreadable) == (1, [True], [])
+
+
 @pytest.mark.parametrize("qty", ["-1", "NaN", "9" * 40, "1e3", "", None, 5, "0." + "1" * 30])
 async def test_44_a_quantity_that_is_none_is_told_and_hides_nothing(qty):
     async with feeding() as (there, told, _):

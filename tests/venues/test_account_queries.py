@@ -79,9 +79,10 @@ async def test_a_venue_that_does_not_answer_costs_a_bounded_time():
         await hold.wait()
         return web.Response()
 
-    async with scripted_desk(lambda *_: never, timeout_s=1) as (_, desk), asyncio.timeout(20):
+    async with scripted_desk(lambda *_: never, timeout_s=1) as (script, desk), asyncio.timeout(20):
         facts = await desk.account.facts(limit_s=0.2)
         assert [facts.key, facts.settings, facts.position_indices] == ["no answer in time"] * 3
+        assert len(script.asked) == 1, "nothing more is asked when the time is up"
         hold.set()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from collections import Counter
 from contextlib import suppress
 
 import pytest
@@ -41,7 +42,7 @@ async def test_79_a_refused_key_is_told_with_its_code(code):
         assert len(script.asked) == 1, "asked again"
 
 
-@pytest.mark.parametrize("code", [10001, 10006, 10002, 10016, 110001])
+@pytest.mark.parametrize("code", [10001, 10002, 10016, 110001])
 async def test_other_codes_are_not_about_the_key_and_are_not_asked_again(code):
     codes = []
     heard, manners = told(codes)
@@ -143,27 +144,98 @@ async def test_an_order_is_looked_for_while_a_long_read_of_everything_hangs():
 
 
 async def test_a_client_is_never_used_by_two_threads_at_once():
-    inside, most, lock = [0], [0], threading.Lock()
+    inside, most, lock = Counter(), Counter(), threading.Lock()
     entered, both = threading.Event(), threading.Event()
 
-    def question(_client):
+    def question(client):
         with lock:
-            inside[0] += 1
-            most[0] = max(most[0], inside[0])
+            inside[client.client] += 1
+            most[client.client] = max(most[client.client], inside[client.client])
         entered.set()
         both.wait(0.05)
         with lock:
-            inside[0] -= 1
+            inside[client.client] -= 1
         return {"retCode": 0, "result": {"list": []}}
 
     async with scripted_desk(lambda *_: listed()) as (_, desk):
         first = asyncio.create_task(desk.asker.result(question))
         await asyncio.to_thread(entered.wait, 5)
-        first.cancel()  # the task ends, the thread goes on
+        first.cancel()  # the task ends, the thread goes on, with a client that nobody else gets
         await asyncio.gather(
             first, desk.asker.result(question), desk.asker.result(question), return_exceptions=True
         )
-        assert most == [1]
+        assert (len(most), set(most.values())) == (2, {1})
+
+
+@pytest.mark.parametrize("end", ["time is up", "nobody waits", "closed"])
+async def test_a_question_that_is_given_up_lets_go_of_its_connection_and_its_thread(end):
+    came, gone = asyncio.Event(), asyncio.Event()
+
+    async def trickle(request):
+        response = web.StreamResponse()
+        await response.prepare(request)
+        came.set()
+        try:
+            while True:
+                await response.write(b" ")
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(gone.wait(), 0.02)
+        finally:
+            gone.set()
+
+    timeout_s = 0.2 if end == "time is up" else 20.0
+    async with scripted_desk(lambda *_: trickle, timeout_s=timeout_s) as (_, desk), asyncio.timeout(10):
+        thread = desk.asker._thread
+        asking = asyncio.create_task(desk.asker.result(HTTP.get_account_info))
+        await came.wait()
+        if end == "nobody waits":
+            asking.cancel()
+        elif end == "closed":
+            desk.asker.close()
+        with pytest.raises(asyncio.CancelledError if end == "nobody waits" else TransportError):
+            await asking
+        await gone.wait()
+        await asyncio.to_thread(thread.shutdown)
+        assert (desk.asker._thread is thread) is (end == "closed")
+        if end == "closed":
+            with pytest.raises(TransportError, match="nothing is asked any more"):
+                await desk.asker.result(HTTP.get_account_info)
+
+
+async def test_a_question_waits_for_no_thread_of_others():
+    """All threads that the loop keeps for such things are taken, as by a host whose name is not found."""
+    free = threading.Event()
+    async with scripted_desk(lambda *_: listed()) as (_, desk):
+        taken = [asyncio.create_task(asyncio.to_thread(free.wait, 20)) for _ in range(64)]
+        await asyncio.sleep(0)  # all of them have begun
+        try:
+            async with asyncio.timeout(10):
+                assert await desk.asker.rows(HTTP.get_open_orders, category="linear", symbol="BTCUSDT") == []
+        finally:
+            free.set()
+            await asyncio.gather(*taken)
+
+
+@pytest.mark.parametrize(
+    ("headers", "reset_ms"),
+    [
+        ({"X-Bapi-Limit-Reset-Timestamp": "1700000000123"}, 1_700_000_000_123),
+        ({"X-Bapi-Limit-Reset-Timestamp": "soon"}, None),
+        ({}, None),
+    ],
+)
+async def test_73_a_rate_limit_is_told_with_the_instant_that_the_venue_named(headers, reset_ms):
+    heard, codes = [], []
+    body = {"retCode": 10006, "retMsg": "Too many visits!", "result": {}}
+    manners = Manners(on_rate_limit=heard.append, on_code=lambda code, _text: codes.append(code))
+
+    def answer(*_):
+        return web.json_response(body, headers=headers)
+
+    async with scripted_desk(answer, manners=manners) as (script, desk):
+        with pytest.raises(QueryRefused):
+            await desk.asker.result(HTTP.get_account_info)
+        assert (heard, codes, len(script.asked)) == ([reset_ms], [], 1)
 
 
 async def test_nothing_is_asked_while_the_address_is_barred_or_out_of_room():

@@ -16,14 +16,14 @@ from tests.builders import D
 from tests.venues.scripted_socket import Inbox
 
 
-@pytest.mark.parametrize("lived_s", [0.0, 2.0, 29.0, 31.0])
+@pytest.mark.parametrize("joined_s", [0.0, 2.0, 29.0, 31.0])
 @pytest.mark.parametrize("seed", range(5))
-def test_50_a_connection_that_flaps_for_an_hour_never_comes_near_the_venues_limit(lived_s, seed):
+def test_50_a_connection_that_flaps_for_an_hour_never_comes_near_the_venues_limit(joined_s, seed):
     """Six connections at once must stay far below 500 attempts in any 5 minutes."""
     backoff, now_s, attempts = Backoff(Random(seed)), 0.0, []
     while now_s < 3_600:
         attempts.append(now_s)
-        now_s += lived_s + backoff.next_s(lived_s, turned_away=False)
+        now_s += joined_s + backoff.next_s(joined_s, turned_away=False)
     busiest = max(sum(start <= at < start + 300 for at in attempts) for start in attempts)
     assert busiest * 6 <= 350
 
@@ -40,7 +40,7 @@ def test_waits_grow_and_a_steady_connection_pardons_them():
 def test_79_who_is_turned_away_comes_back_after_a_minute_at_the_earliest():
     backoff = Backoff(Random(1), steps_s=(0.01,))
     assert all(
-        60 <= backoff.next_s(lived_s, turned_away=True) <= 90 for lived_s in (0.0, 100.0) for _ in range(20)
+        60 <= backoff.next_s(joined_s, turned_away=True) <= 90 for joined_s in (0.0, 100.0) for _ in range(20)
     )
 
 

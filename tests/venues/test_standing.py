@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from executor.domain.errors import TransportError
 from executor.domain.orders import Category
@@ -70,6 +72,39 @@ def test_10006_without_a_readable_reset_holds_for_a_second(standing, clock):
     assert standing.order_wait_s(Act.CREATE, LINEAR, http=True) == 0
 
 
+@pytest.mark.parametrize(
+    ("reset_ms", "held_ms"), [(T0_MS + 700, 700), (None, 1_000), (T0_MS + 10**9, 60_000), (T0_MS - 5, 0)]
+)
+async def test_73_questions_are_held_back_until_the_instant_that_the_venue_named(
+    standing, clock, reset_ms, held_ms
+):
+    standing.on_query_limit(reset_ms)
+    assert standing.order_wait_s(Act.CANCEL, LINEAR, http=True) == 0
+    assert standing.order_wait_s(Act.CREATE, LINEAR, http=True) == 0
+    assert standing.why_not_open() == ""
+    if held_ms:
+        clock.at_ns += held_ms * NS_PER_MS - 1
+        assert standing._limiter.take_query(clock.at_ns) == 1
+        standing.on_query_limit(T0_MS + 1)  # an answer that was on its way shortens nothing
+        assert standing._limiter.take_query(clock.at_ns) == 1
+        clock.at_ns += 1
+    async with asyncio.timeout(1):
+        await standing.admit_query()
+
+
+async def test_73_a_question_waits_for_a_reset_that_is_near_and_fails_before_one_that_is_far(standing, clock):
+    standing.on_query_limit(T0_MS + 10_001)
+    with pytest.raises(TransportError, match="no room"):
+        await standing.admit_query()
+    clock.at_ns += 9_950 * NS_PER_MS
+    waiting = asyncio.create_task(standing.admit_query())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    clock.at_ns += 51 * NS_PER_MS
+    async with asyncio.timeout(1):
+        await waiting
+
+
 @pytest.mark.parametrize(("code", "quiet"), [(10429, True), (429, True), (20003, True), (10016, False)])
 async def test_an_overloaded_venue_is_not_asked_either_a_restarting_one_is(standing, clock, code, quiet):
     standing.on_code(code, "busy")
@@ -128,6 +163,49 @@ async def test_no_pause_ends_before_a_longer_one_under_way(standing, clock, afte
     await standing.admit_query()
 
 
+async def test_an_overload_inside_a_long_pause_keeps_us_from_asking_until_its_end(standing, clock):
+    for _ in range(5):  # 2, 4, 8, 16 and 32 s
+        standing.on_code(10016, "restarting")
+        clock.at_ns = max(clock.at_ns, standing._busy_until_ns)
+    clock.at_ns -= 20 * NS_PER_S
+    standing.on_http_status(429, "busy")
+    clock.at_ns += 20 * NS_PER_S - 1
+    with pytest.raises(TransportError, match="overloaded"):
+        await standing.admit_query()
+    clock.at_ns += 1
+    await standing.admit_query()
+
+
+HEARD = (
+    lambda standing: standing.on_code(10016, "restarting"),
+    lambda standing: standing.on_code(10429, "busy"),
+    lambda standing: standing.on_http_status(429, "busy"),
+    lambda standing: standing.on_http_status(403, ""),
+    lambda standing: standing.on_clock_jump(800),
+    lambda standing: standing.on_query_limit(T0_MS + 3_000),
+    lambda standing: standing.on_query_limit(None),
+    lambda standing: standing.on_code(0, ""),
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 40_000), st.sampled_from(range(len(HEARD)))), max_size=30))
+def test_nothing_that_we_hear_ever_shortens_a_pause(heard):
+    clock = StoppedClock()
+    standing = Standing(Limiter(), clock, ServerTime(clock), lambda *_, **__: None)
+    before = (0, 0, 0, 0)
+    for wait_ms, number in heard:
+        clock.at_ns += wait_ms * NS_PER_MS
+        HEARD[number](standing)
+        after = (
+            standing._banned_until_ns,
+            standing._busy_until_ns,
+            standing._quiet_until_ns,
+            standing._limiter._queries_paused_until_ns,
+        )
+        assert all(late >= early for late, early in zip(after, before, strict=True))
+        before = after
+
+
 @pytest.mark.parametrize("how", ["403", "10018", "418 with the text"])
 async def test_a_ban_lasts_more_than_ten_minutes_and_not_for_ever(standing, clock, how):
     if how == "403":
@@ -147,7 +225,8 @@ async def test_a_ban_lasts_more_than_ten_minutes_and_not_for_ever(standing, cloc
     assert said(standing) == ["VenueRestricted"]
 
 
-async def test_a_refused_key_is_told_once_and_asked_about_seldom(standing, clock):
+@pytest.mark.parametrize("proved", ["a cancel", "a question"])
+async def test_a_refused_key_is_told_once_and_asked_about_seldom(standing, clock, proved):
     for _ in range(20):
         standing.on_code(10003, "API key is invalid.")
         with pytest.raises(TransportError, match="refused our key"):
@@ -155,7 +234,11 @@ async def test_a_refused_key_is_told_once_and_asked_about_seldom(standing, clock
         clock.at_ns += int(AUTH_PAUSE_S * NS_PER_S)
         await standing.admit_query()
     assert said(standing) == ["HaltRequested"]
-    standing.on_answer(Act.CANCEL, LINEAR, answer(0))
+    if proved == "a cancel":
+        standing.on_answer(Act.CANCEL, LINEAR, answer(0))
+    else:
+        standing.on_code(0, "")
+    await standing.admit_query()
     standing.on_code(33004, "Your api key has expired.")
     assert said(standing) == ["HaltRequested"] * 2
 

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -22,7 +23,11 @@ from executor.venues.bybit.signer import Signer
 from sandbox.bybit_server import Credentials, FlowSettings, SandboxOptions, running_server
 from tests.venues.queries_bench import Exchange
 
-KEYS = (Credentials(), Credentials(key="other-key", secret="other-secret-0123456789abcdef", uid=2))
+KEYS = (
+    Credentials(),
+    Credentials(key="other-key", secret="other-secret-0123456789abcdef", uid=2),
+    Credentials(key="second-key", secret="second-secret-0123456789abcdef"),
+)
 BOUND = {"ips": ["203.0.113.7"]}
 
 
@@ -195,6 +200,27 @@ async def test_an_account_that_was_read_is_locked_until_the_end(tmp_path):
         await stack.aclose()
         lock_account(stack, access_of(settings), settings, start.log)
         assert start.lines == []
+
+
+async def test_another_key_of_an_account_finds_it_locked_and_another_account_does_not(tmp_path):
+    async with start_at(tmp_path) as start, AsyncExitStack() as stack:
+        await start.check()
+        settings = start.settings(None)
+        lock_account(stack, access_of(settings), settings, start.log)
+        for number, key in enumerate(KEYS[1:]):
+            home = tmp_path / str(number)
+            home.mkdir()
+            place = settings.executor.model_copy(update={"data_dir": home})
+            theirs = replace(start.settings(key), executor=place)
+            visitor = Visitor(access_of(theirs), Clock())
+            start.visitors.append(visitor)
+            await check_account(visitor, theirs, Clock(), start.log)
+            assert read_account(home) == str(key.uid)
+            if key.uid == KEYS[0].uid:
+                with pytest.raises(AlreadyRunning, match="with this key or another"):
+                    lock_account(stack, access_of(theirs), theirs, start.log)
+            else:
+                lock_account(stack, access_of(theirs), theirs, start.log)
 
 
 async def test_an_account_that_could_not_be_read_is_said_not_to_be_locked(tmp_path):

@@ -1,5 +1,7 @@
 """The venue as a whole when it is barred, refused, or sends its orders over a socket: what the engine gets to hear."""
 
+import asyncio
+
 import pytest
 
 from executor.domain.commands import Subscribe
@@ -12,6 +14,7 @@ from executor.domain.events import (
     OrderNotSent,
     OrderQueryFailed,
     OrderRejected,
+    OrderUpdated,
     Stream,
     StreamChanged,
     VenueRestricted,
@@ -79,6 +82,20 @@ async def test_72_a_ban_is_told_and_the_cancels_take_a_socket_that_was_not_there
             for e in heard.events
             if isinstance(e, StreamChanged) and e.stream is Stream.TRADE and not e.live
         ]
+
+
+async def test_73_a_question_too_many_holds_the_next_ones_back_and_no_cancel():
+    async with bench() as desk:
+        order = desk.order()
+        await desk.place(order)
+        await desk.fault("retCode", path="/v5/execution/list", when="before_apply", retCode=10006)
+        (failed,) = await desk.query(order)
+        assert isinstance(failed, OrderQueryFailed)
+        asking = asyncio.create_task(desk.query(order))
+        assert isinstance(await desk.cancel(order), CancelAcked)
+        assert len(await desk.wire("/v5/execution/list")) == 1
+        assert not asking.done()
+        assert isinstance((await asking)[-1], OrderUpdated)
 
 
 async def test_79_a_key_that_queries_find_refused_halts_once_and_is_not_asked_about_again_and_again():

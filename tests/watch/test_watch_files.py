@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from executor.watch import halt_file
 from executor.watch.durable import read_small, replace_file
-from executor.watch.halt_file import new_halt, read_halt, remove_halt, write_halt
+from executor.watch.halt_file import name_orders, new_halt, read_halt, remove_halt, write_halt
 from executor.watch.heartbeat import (
     FILE_BYTES,
     HeartbeatFile,
@@ -97,7 +98,7 @@ def test_the_latch_file_comes_back_as_it_was_written_and_goes_by_its_id(tmp_path
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"{", b"[]", b"{}", b"\xff", b'{"halt_id": 1}', b"x" * 70_000, b"[" * 5_000]
+    "raw", [b"", b"{", b"[]", b"{}", b"\xff", b'{"halt_id": 1}', b"x" * 1_100_000, b"[" * 5_000]
 )
 def test_a_latch_file_that_says_nothing_is_a_stop_all_the_same(tmp_path, raw):
     halt_file.halt_path(tmp_path).write_bytes(raw)
@@ -133,6 +134,7 @@ def test_a_stop_pulled_while_the_latch_is_removed_is_never_lost(tmp_path, monkey
     old, kill = new_halt("t", "ann", "looks wrong"), new_halt("t", "kill", "no!")
     write_halt(tmp_path, old)
     true_read = halt_file._read
+    monkeypatch.setattr(halt_file, "LOCK_S_MAX", 0.0)  # those who pull could not wait for the lock
     reads = []
 
     def read_and_pull(path):
@@ -153,10 +155,13 @@ def test_the_newest_of_two_stops_pulled_during_a_removal_stays(tmp_path, monkeyp
     old, *kills = (new_halt("t", "kill", str(number)) for number in range(3))
     write_halt(tmp_path, old)
     true_read, left = halt_file._read, iter(kills)
+    monkeypatch.setattr(halt_file, "LOCK_S_MAX", 0.0)  # those who pull could not wait for the lock
 
     def read_and_pull(path):
         found = true_read(path)
-        write_halt(tmp_path, next(left))
+        pull = next(left, None)
+        if pull is not None:
+            halt_file._write(tmp_path, pull)
         return found
 
     with monkeypatch.context() as patch:
@@ -164,6 +169,50 @@ def test_the_newest_of_two_stops_pulled_during_a_removal_stays(tmp_path, monkeyp
         assert not remove_halt(tmp_path, old.halt_id)
     assert read_halt(tmp_path) == kills[1]
     assert [path.name for path in tmp_path.iterdir()] == [halt_file.NAME]
+
+
+def test_a_stop_that_is_pulled_again_keeps_who_was_first_and_which_orders_each_found(tmp_path):
+    first, second = new_halt("t1", "sentinel", "silent"), new_halt("t2", "ann", "looks wrong")
+    write_halt(tmp_path, first)
+    assert name_orders(tmp_path, first.halt_id, ["a"])
+    write_halt(tmp_path, second)
+    # Whoever cancelled for the first pull may finish after the second one.
+    assert name_orders(tmp_path, first.halt_id, ["a", "b"])
+    assert name_orders(tmp_path, second.halt_id, ["c"])
+    assert name_orders(tmp_path, second.halt_id, ["d"])
+    halt = read_halt(tmp_path)
+    assert (halt.halt_id, halt.orders) == (second.halt_id, ("c", "d"))
+    assert (halt.first.operator, halt.first.orders) == ("sentinel", ("a", "b"))
+    assert halt.told == "silent; then ann: looks wrong"
+    assert not name_orders(tmp_path, "another", ["x"])
+    assert not remove_halt(tmp_path, first.halt_id)
+    assert read_halt(tmp_path).earlier == (), "what a person has cleared is no longer told"
+    assert remove_halt(tmp_path, second.halt_id)
+    assert not name_orders(tmp_path, second.halt_id, ["c"])
+    assert read_halt(tmp_path) is None
+
+
+def test_of_many_pulls_the_first_and_the_newest_stay_and_the_file_can_be_read(tmp_path):
+    pulls = [new_halt("t", "ann", f"{number} " + "é" * halt_file.TEXT_CHARS_MAX) for number in range(15)]
+    for pull in pulls:
+        write_halt(tmp_path, pull)
+        name_orders(
+            tmp_path, pull.halt_id, [f"{order} " + "é" * 200 for order in range(halt_file.ORDERS_MAX)]
+        )
+    halt = read_halt(tmp_path)
+    assert halt.told.startswith("0 é")
+    assert "; then 8 more, the last by ann: 14 é" in halt.told
+    kept = [each.halt_id for each in (*halt.earlier, halt)]
+    assert kept == [pulls[0].halt_id, *(pull.halt_id for pull in pulls[15 - halt_file.EARLIER_MAX :])]
+
+
+def test_names_of_two_processes_at_once_are_all_kept(tmp_path):
+    halt = new_halt("t", "ann", "looks wrong")
+    write_halt(tmp_path, halt)
+    with ThreadPoolExecutor(8) as pool:
+        done = pool.map(lambda number: name_orders(tmp_path, halt.halt_id, [f"order {number}"]), range(24))
+        assert all(done)
+    assert set(read_halt(tmp_path).orders) == {f"order {number}" for number in range(24)}
 
 
 def test_a_latch_that_cannot_be_removed_is_where_it_was(tmp_path):

@@ -241,7 +241,8 @@ def _unreadable(check: str, code: str, why: str, wanted: Wanted) -> Finding:
         code=code,
         found=f"could not be read: {why}",
         allowed="an answer of the venue",
-        next_step="check the key, the network and the venue's status page, then try again",
+        next_step="check the key (one of the main net opens neither testnet nor demo), the network and the venue's"
+        " status page, then try again",
     )
 
 

@@ -28,7 +28,14 @@ from executor.venues.bybit.codec_frames import AccountFrame, Frame, Ignored
 from executor.venues.bybit.return_codes import CreateOutcome, judge_create
 from executor.venues.bybit.server_time import ServerTime
 from executor.venues.bybit.signer import Signer
-from executor.venues.bybit.stream import PING_EVERY_S, SILENCE_S_MAX, RequestRefused, Stream, TurnedAway
+from executor.venues.bybit.stream import (
+    PING_EVERY_S,
+    SILENCE_S_MAX,
+    RequestRefused,
+    Stream,
+    TurnedAway,
+    Unacknowledged,
+)
 
 TOPICS: Final = ("order", "execution", "position", "wallet")
 _ARMING: Final = ("dcp.future", "dcp.spot")
@@ -103,7 +110,7 @@ class AccountFeed:
         for topic in self._arming:
             try:
                 await stream.request("subscribe", [topic])
-            except RequestRefused as error:
+            except (RequestRefused, Unacknowledged) as error:
                 self._log("topic refused", level="warning", topic=topic, error=str(error))
 
     def _on_lost(self, detail: str) -> None:

@@ -4,7 +4,8 @@ For the start, for the hourly look, and for `executor doctor`. Nothing here send
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, TypeVar
 
 from pybit.unified_trading import HTTP
@@ -32,6 +33,7 @@ from executor.venues.bybit.ask import Asker, QueryRefused
 T = TypeVar("T")
 
 FACTS_S_MAX: Final = 60.0
+_TOO_LATE: Final = "no answer in time"
 _MODE_NUMBERS: Final = {ONE_WAY: 0, HEDGE: 3}
 _MODE_ALREADY_SET: Final = 110_025
 _SYMBOL: Final = {Category.LINEAR: "BTCUSDT", Category.INVERSE: "BTCUSD"}
@@ -60,10 +62,11 @@ class AccountQueries:
         """
         end_s = asyncio.get_running_loop().time() + limit_s
         indices: frozenset[int] | str | None = None
-        key = await _until(end_s, self.key())
-        settings = await _until(end_s, self.settings())
+        key = await _until(end_s, self.key)
+        settings = await _until(end_s, self.settings)
         if category is not Category.SPOT:
-            mode = await _until(end_s, self.position_mode(category, symbol or _SYMBOL[category]))
+            ask_mode = partial(self.position_mode, category, symbol or _SYMBOL[category])
+            mode = await _until(end_s, ask_mode)
             indices = mode if isinstance(mode, str) else mode[0]
         return AccountFacts(key=key, settings=settings, position_indices=indices)
 
@@ -113,12 +116,14 @@ class AccountQueries:
                 raise
 
 
-async def _until(end_s: float, answer: Awaitable[T]) -> T | str:
-    """Wait for an answer until an instant of the loop's clock; gives the sentence that says why there is none."""
+async def _until(end_s: float, ask: Callable[[], Awaitable[T]]) -> T | str:
+    """Ask, and wait until an instant of the loop's clock; gives the sentence that says why there is no answer."""
+    if asyncio.get_running_loop().time() >= end_s:
+        return _TOO_LATE
     try:
         async with asyncio.timeout_at(end_s):
-            return await answer
+            return await ask()
     except TimeoutError:
-        return "no answer in time"
+        return _TOO_LATE
     except (TransportError, RemoteProtocolError) as error:
         return str(error)

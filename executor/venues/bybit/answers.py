@@ -153,6 +153,11 @@ def cancelled(command: CancelOrder, answer: Answer, asked_ns: int) -> Event:
     return CancelOutcomeUnknown(at_ns=0, client_order_id=name, detail=_detail(answer))
 
 
+def reset_ms_of(limits: Mapping[str, object]) -> int | None:
+    """From when on more may be asked, by the venue's clock, milliseconds; None if it is not said readably."""
+    return _whole(limits.get("X-Bapi-Limit-Reset-Timestamp"))
+
+
 def printable(text: object) -> str:
     """Shorten a text of the venue to what can be written down."""
     return str(text)[:_TEXT_CHARS_MAX].encode(errors="backslashreplace").decode()
@@ -166,7 +171,7 @@ def _read_allowance(limits: Mapping[str, object]) -> Allowance | None:
     """Read the three numbers of an allowance; None when one is missing or is no number."""
     limit = _whole(limits.get("X-Bapi-Limit"))
     remaining = _whole(limits.get("X-Bapi-Limit-Status"))
-    reset_ms = _whole(limits.get("X-Bapi-Limit-Reset-Timestamp"))
+    reset_ms = reset_ms_of(limits)
     if limit is None or remaining is None or reset_ms is None:
         return None
     return Allowance(limit=limit, remaining=remaining, reset_ms=reset_ms)

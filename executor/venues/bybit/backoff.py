@@ -29,18 +29,19 @@ class Backoff:
         self._steps_s = steps_s
         self._failures = 0
 
-    def next_s(self, lived_s: float, *, turned_away: bool) -> float:
+    def next_s(self, joined_s: float, *, turned_away: bool) -> float:
         """Time until the next attempt, seconds.
 
         Parameters
         ----------
-        lived_s
-            How long the last connection lasted, attempt included, seconds. A steady one pardons all earlier failures.
+        joined_s
+            How long the last connection lasted from when it was joined, seconds; 0 if it never was. A steady one
+            pardons all earlier failures; one that only took long to fail does not.
         turned_away
             The venue said that it does not want us: come back slowly, and never sooner than after a minute.
         """
         if turned_away:
             return TURNED_AWAY_S * self._random.uniform(1.0, 1.5)
-        self._failures = 0 if lived_s > _STEADY_S else self._failures + 1
+        self._failures = 0 if joined_s > _STEADY_S else self._failures + 1
         step = min(self._failures, len(self._steps_s) - 1)
         return self._steps_s[step] * self._random.uniform(0.5, 1.5)

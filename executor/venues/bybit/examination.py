@@ -35,6 +35,7 @@ CHECKS: Final = {
     "dead man's switch": "the venue's own cancel-on-disconnect, as `venue.dcp_window_s` says",
 }
 """The checks of this module, in the order in which they are told."""
+_OWN_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _SHOWN_COINS: Final = 6
 _TIME_SAMPLES: Final = 3
 
@@ -216,6 +217,12 @@ class Examination:
         except ExecutorError as error:
             return self._failed(check, code, error, next_step, verdict)
 
+    def _whom_to_ask(self) -> str:
+        """What to look at when the venue does not answer: a local exchange is started, another one is looked up."""
+        if self._access.hosts <= _OWN_HOSTS:
+            return "start the local exchange with `executor sandbox`, or correct venue.rest_url and its port"
+        return "check the network, the address and the venue's status page"
+
     def _failed(
         self,
         check: str,
@@ -230,5 +237,5 @@ class Examination:
             code=code,
             found=(str(error) or type(error).__name__)[:200],
             allowed=f"an answer within {self._access.request_timeout_s:g} s",
-            next_step=next_step or "check the network, the address and the venue's status page",
+            next_step=next_step or self._whom_to_ask(),
         )

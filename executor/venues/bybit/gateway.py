@@ -41,8 +41,10 @@ from risk.turnstile import Turnstile
 
 _TIME_EVERY_S = 60.0
 _RULES_EVERY_S = 600.0
+_RULES_LOOK_S = 30.0
 _RULES_AGAIN_S = 10.0
 _DOUBTS_MAX = 1_000
+_UNREAD = (TransportError, RemoteProtocolError, Overflow)
 _RETRY_S = 2.0
 _RETRY_S_MAX = 30.0
 
@@ -78,6 +80,7 @@ class BybitVenue:
             admit=self._standing.admit_query,
             on_ban=self._standing.on_ban,
             on_auth_refused=self._standing.on_auth_refused,
+            on_rate_limit=self._standing.on_query_limit,
             on_code=self._standing.on_code,
         )
         self._account = Asker(access, self._signer, self._time, manners)
@@ -231,21 +234,35 @@ class BybitVenue:
         told, wait_s = "", _RETRY_S
         while True:
             try:
-                rules = await self._queries.instrument(category, symbol)
-                if rules is None:
-                    detail = await self._why_unlisted(category, symbol)
-                    post(InstrumentMissing(at_ns=0, category=category, symbol=symbol, detail=detail))
-                    return False
-                self._quote_coins[category, symbol] = rules.quote_coin
-                post(InstrumentLoaded(at_ns=0, instrument=rules))
-            except (TransportError, RemoteProtocolError, Overflow) as error:
+                return await self._read_rules(post, category, symbol)
+            except _UNREAD as error:
                 if str(error) != told:
                     told = str(error)
-                    self._log("instrument rules not readable", level="warning", symbol=symbol, error=told)
+                    self._tell_unread(symbol, told)
                 await asyncio.sleep(wait_s)
                 wait_s = min(wait_s * 2, _RETRY_S_MAX)
-            else:
-                return True
+
+    async def _read_rules(self, post: Post, category: Category, symbol: str) -> bool:
+        rules = await self._queries.instrument(category, symbol)
+        if rules is None:
+            detail = await self._why_unlisted(category, symbol)
+            post(InstrumentMissing(at_ns=0, category=category, symbol=symbol, detail=detail))
+            return False
+        self._quote_coins[category, symbol] = rules.quote_coin
+        post(InstrumentLoaded(at_ns=0, instrument=rules))
+        return True
+
+    async def _read_rules_again(self, post: Post, category: Category, symbol: str) -> bool:
+        """Try once to read rules that were read before: one symbol that cannot be read must not hold up the others."""
+        try:
+            await self._read_rules(post, category, symbol)
+        except _UNREAD as error:
+            self._tell_unread(symbol, str(error))
+            return False
+        return True
+
+    def _tell_unread(self, symbol: str, detail: str) -> None:
+        self._log("instrument rules not readable", level="warning", symbol=symbol, error=detail)
 
     async def _why_unlisted(self, category: Category, symbol: str) -> str:
         """Say in words that a symbol is not among those that trade."""
@@ -256,10 +273,15 @@ class BybitVenue:
         return f"Bybit has no {category} symbol {symbol}{hint}"
 
     async def _keep_rules(self, post: Post) -> None:
+        """Read all rules again from time to time; what could not be read is tried again soon."""
+        due_ns: dict[tuple[Category, str], int] = {}
         while True:
-            await asyncio.sleep(_RULES_EVERY_S)
-            for category, symbol in sorted(self._known):
-                await self._load_rules(post, category, symbol)
+            await asyncio.sleep(_RULES_LOOK_S)
+            for key in sorted(self._known):
+                now_ns = self._clock.now_ns()
+                next_ns = now_ns + int(_RULES_EVERY_S * NS_PER_S)
+                if now_ns >= due_ns.setdefault(key, next_ns) and await self._read_rules_again(post, *key):
+                    due_ns[key] = next_ns
 
     def _doubt_rules(self, category: Category, symbol: str) -> None:
         if not self._doubted.full():
@@ -271,8 +293,8 @@ class BybitVenue:
         while True:
             key = await self._doubted.get()
             since_ns = self._clock.now_ns() - read_ns.get(key, 0)
-            if since_ns >= int(_RULES_AGAIN_S * NS_PER_S):
-                await self._load_rules(post, *key)
+            is_due = since_ns >= int(_RULES_AGAIN_S * NS_PER_S)
+            if is_due and await self._read_rules_again(post, *key):
                 read_ns[key] = self._clock.now_ns()
 
     def _new_trade_socket(self) -> SocketEntry:

@@ -69,6 +69,7 @@ class Limiter:
     def __init__(self) -> None:
         self._buckets: dict[tuple[Act, bool], _Bucket] = {}
         self._address_ns: deque[int] = deque()
+        self._queries_paused_until_ns = 0
 
     def order_wait_ns(self, act: Act, category: Category, now_ns: int, *, http: bool) -> int:
         """Take room for an order request and return 0, or how long there is none, nanoseconds.
@@ -89,7 +90,7 @@ class Limiter:
 
     def take_query(self, now_ns: int) -> int:
         """Take room for one query and return 0, or how long there is none, nanoseconds."""
-        wait_ns = self._address_wait_ns(Lane.QUERY, now_ns)
+        wait_ns = max(self._address_wait_ns(Lane.QUERY, now_ns), self._queries_paused_until_ns - now_ns, 0)
         if wait_ns == 0:
             self._address_ns.append(now_ns)
         return wait_ns
@@ -106,6 +107,11 @@ class Limiter:
         """Send no request of this kind before an instant, which is at most a minute away."""
         bucket = self._bucket(act, category)
         bucket.paused_until_ns = max(bucket.paused_until_ns, min(until_ns, now_ns + PAUSE_NS_MAX))
+
+    def pause_queries(self, until_ns: int, now_ns: int) -> None:
+        """Let no query leave before an instant, which is at most a minute away; orders and cancels go on."""
+        until_ns = min(until_ns, now_ns + PAUSE_NS_MAX)
+        self._queries_paused_until_ns = max(self._queries_paused_until_ns, until_ns)
 
     def _bucket(self, act: Act, category: Category) -> _Bucket:
         # Whether linear and inverse contracts share one allowance is not written anywhere; here they do.

@@ -10,7 +10,7 @@ fresh for two of them.
 
 A gap ends the connection, and the next one begins with fresh snapshots. An empty side is no gap: the book is
 lost until the side is filled again. Book and trades are required; ticker, price limit and liquidations are
-asked for one by one, and a refusal costs that topic alone.
+asked for one by one, and a refusal, or no answer, costs that topic alone.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ from executor.venues.bybit.codec_public import (
     TickerFrame,
 )
 from executor.venues.bybit.reference_feed import ReferenceFeed
-from executor.venues.bybit.stream import PING_EVERY_S, SILENCE_S_MAX, RequestRefused, Stream
+from executor.venues.bybit.stream import PING_EVERY_S, SILENCE_S_MAX, RequestRefused, Stream, Unacknowledged
 
 BOOK_DEPTHS = frozenset({1, 50, 200, 1000})
 _QUIET_NS = NS_PER_S
@@ -181,7 +181,7 @@ class MarketFeed:
         for topic in topics:
             try:
                 await stream.request("subscribe", [topic])
-            except RequestRefused as error:
+            except (RequestRefused, Unacknowledged) as error:
                 if topic not in self.tally.refused_topics:
                     self.tally.refused_topics.add(topic)
                     self._log("topic refused", level="warning", topic=topic, error=str(error))

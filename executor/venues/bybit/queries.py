@@ -4,6 +4,7 @@ Times of the engine are ours, times of the venue's records are the venue's: what
 venue's clock here, at the edge.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Final
@@ -79,6 +80,9 @@ class Queries:
         self._time = time
         self._prefix = prefix
         self._coins: dict[tuple[Category, str], tuple[str, str]] = {}
+        self._turn = asyncio.Lock()
+        self._in_line: set[str] = set()
+        self._reads: dict[Category, asyncio.Task[list[Event]]] = {}
 
     def close(self) -> None:
         """Give all connections back."""
@@ -122,8 +126,25 @@ class Queries:
     async def order(self, command: QueryOrder) -> list[Event]:
         """Look for one order everywhere: open, recently closed, history, executions.
 
+        Orders are looked for one after the other. A question about one that waits for its turn already is answered
+        together with that one, so that a slow venue does not make the line grow; it gives no events of its own.
+
         The last event is the answer: the order, its absence, or that neither could be read.
         """
+        name = command.client_order_id
+        if name in self._in_line:
+            return []
+        self._in_line.add(name)
+        try:
+            await self._turn.acquire()
+        finally:
+            self._in_line.discard(name)
+        try:
+            return await self._look_for(command)
+        finally:
+            self._turn.release()
+
+    async def _look_for(self, command: QueryOrder) -> list[Event]:
         asked_ns = self._clock.now_ns()
         name, category = command.client_order_id, command.category
         scope = {"category": category.value, "symbol": command.symbol}
@@ -156,8 +177,31 @@ class Queries:
         return events
 
     async def everything(self, command: Reconcile) -> list[Event]:
-        """Read every open order, the executions since the cursor, and the positions (spot: balances) of a category."""
+        """Read every open order, the executions since the cursor, and the positions (spot: balances) of a category.
+
+        Who asks again while a read of the same category is under way has no use for that one any more, because the
+        stream was lost meanwhile. It is given up and has failed, and the new one does not wait behind it.
+        """
+        before = self._reads.get(command.category)
+        if before is not None:
+            before.cancel()
         asked_ns = self._clock.now_ns()
+        read = self._reads[command.category] = asyncio.create_task(self._read_all(command, asked_ns))
+        try:
+            await asyncio.wait([read])
+        finally:
+            read.cancel()
+            if self._reads.get(command.category) is read:
+                del self._reads[command.category]
+        if read.cancelled():
+            return [
+                ReconcileFailed(
+                    at_ns=0, category=command.category, asked_ns=asked_ns, detail="a newer read was begun"
+                )
+            ]
+        return read.result()
+
+    async def _read_all(self, command: Reconcile, asked_ns: int) -> list[Event]:
         category = command.category
         events: list[Event] = []
         shown: list[str] = []

@@ -139,17 +139,24 @@ class Standing:
         if answer.allowance is not None:
             self._limiter.learn(act, category, answer.allowance, now_ns)
         if answer.code == RATE_LIMITED:
-            until_ns = now_ns + int(_UNREAD_LIMIT_S * NS_PER_S)
-            if answer.allowance is not None:
-                until_ns = self._time.our_ns(answer.allowance.reset_ms)
-            self._limiter.pause(act, category, until_ns, now_ns)
-        if answer.code == 0:
-            self._key_refused = ""
+            reset_ms = None if answer.allowance is None else answer.allowance.reset_ms
+            self._limiter.pause(act, category, self._reset_ns(reset_ms, now_ns), now_ns)
         self.on_code(answer.code, answer.text)
 
+    def on_query_limit(self, reset_ms: int | None) -> None:
+        """The account asks too often: hold all questions back until the instant that the venue named."""
+        now_ns = self._clock.now_ns()
+        self._limiter.pause_queries(self._reset_ns(reset_ms, now_ns), now_ns)
+
+    def _reset_ns(self, reset_ms: int | None, now_ns: int) -> int:
+        """What our clock shows when the venue takes more; a second from now if it did not say so readably."""
+        return now_ns + int(_UNREAD_LIMIT_S * NS_PER_S) if reset_ms is None else self._time.our_ns(reset_ms)
+
     def on_code(self, code: int, text: str) -> None:
-        """Take in a return code of any answer."""
-        if code in AUTH_REFUSED:
+        """Take in a return code of any answer to a signed request; 0 says that our key is good."""
+        if code == 0:
+            self._key_refused = ""
+        elif code in AUTH_REFUSED:
             self.on_auth_refused(code, text)
         elif code in BANNED:
             self.on_ban(f"{code}: {text}")
@@ -183,13 +190,13 @@ class Standing:
         now_ns = self._clock.now_ns()
         if now_ns < self._busy_until_ns:
             if overloaded:  # whatever the pause under way is for, it did not keep us from asking
-                self._be_quiet(max(self._busy_until_ns, now_ns + int(_BUSY_S_MIN * NS_PER_S)))
+                self._quiet_until_ns = max(self._busy_until_ns, now_ns + int(_BUSY_S_MIN * NS_PER_S))
             return
         again = now_ns < self._busy_until_ns + int(_BUSY_S_MAX * NS_PER_S)
         self._busy_s = min(self._busy_s * 2, _BUSY_S_MAX) if again and self._busy_s else _BUSY_S_MIN
         self._busy_until_ns = now_ns + int(self._busy_s * NS_PER_S)
         if overloaded:
-            self._be_quiet(self._busy_until_ns)
+            self._quiet_until_ns = self._busy_until_ns
         self._restricted(self._busy_until_ns, f"the venue asks for a pause: {printable(text)}")
 
     def on_auth_refused(self, code: int, text: str) -> None:
@@ -216,9 +223,6 @@ class Standing:
         self._busy_until_ns = max(self._busy_until_ns, until_ns)
         self._restricted(self._busy_until_ns, f"the venue's clock and ours moved apart by {jump_ms} ms")
         self.on_clock_doubt()
-
-    def _be_quiet(self, until_ns: int) -> None:
-        self._quiet_until_ns = max(self._quiet_until_ns, until_ns)
 
     def _restricted(self, until_ns: int, detail: str) -> None:
         self._log("venue restricted", level="warning", until=iso_utc(until_ns), detail=detail)

@@ -1,6 +1,8 @@
 """One WebSocket connection that is kept up: connect, join, read, ping, and start over with back-off.
 
-It is live only while something was heard within the last ten seconds, the time to notice and to close included.
+It is live only while something was heard within the last ten seconds, the time to notice and to close included. A time
+in which this process itself stood still is no silence of the venue's: after it the venue gets one ping's time to be
+heard. Everything that waits for the other end has an end: connecting, an acknowledgement, a ping, closing.
 Frames are handed on decoded, in the order they came. A frame that cannot be read is told and skipped; one that is too
 large, no text, or no UTF-8 ends the connection, and so does an inbox that has no room: what comes after a reconnect is
 complete again, what comes after a gap is not.
@@ -9,6 +11,8 @@ complete again, what comes after a gap is not.
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from math import inf
 from random import Random
 from typing import Final
 
@@ -28,6 +32,7 @@ Data = Frame
 PING_EVERY_S: Final = 3.0
 SILENCE_S_MAX: Final = 8.0
 _LOOKS_PER_PING = 3
+_CONNECT_S_MAX = 10.0
 _CLOSE_S_MAX = 0.5
 _ACK_S_MAX = 10.0
 _ROOM_S = 0.05
@@ -44,6 +49,10 @@ class RequestRefused(RemoteProtocolError):  # noqa: N818 - reads as what happene
         super().__init__(f"{op} refused: {'' if code is None else f'{code}: '}{text[:100]!r}")
         self.code = code
         self.text = text
+
+
+class Unacknowledged(Disconnected):
+    """No answer to a request came in time, over a connection that may be sound otherwise."""
 
 
 class TurnedAway(RemoteProtocolError):  # noqa: N818 - reads as what happened
@@ -106,6 +115,7 @@ class Stream:
         self._acks: dict[str, asyncio.Future[ControlReply]] = {}
         self._requests = 0
         self._heard_s = 0.0
+        self._joined_s = inf
         self.connects = 0
         self.bad_frames = 0
 
@@ -113,7 +123,7 @@ class Stream:
         """Connect for ever; ends only by cancellation, which a time-out inside must not hide."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         while task is None or not task.cancelling():  # closing a socket can swallow a cancellation
-            began_s, turned_away = loop.time(), False
+            self._joined_s, turned_away = inf, False
             try:
                 await self._connect_once()
             except _ENDINGS as error:
@@ -121,7 +131,8 @@ class Stream:
                 detail = f"{type(error).__name__}: {error}"[:200]
                 self._log("stream lost", level="warning", url=self._url, error=detail)
                 await self._tell_lost(detail)
-            await asyncio.sleep(self._backoff.next_s(loop.time() - began_s, turned_away=turned_away))
+            joined_s = max(loop.time() - self._joined_s, 0.0)
+            await asyncio.sleep(self._backoff.next_s(joined_s, turned_away=turned_away))
 
     async def request(self, op: str, args: list[str | int] | list[str]) -> ControlReply:
         """Send an operation and wait for its acknowledgement.
@@ -130,8 +141,10 @@ class Stream:
         ------
         RequestRefused
             If the venue says no.
-        Disconnected, TimeoutError
-            If there is no connection, or no answer.
+        Unacknowledged
+            If there is no answer in time.
+        Disconnected
+            If there is no connection.
         """
         if self._socket is None:
             raise Disconnected("no connection")
@@ -144,7 +157,7 @@ class Stream:
                 await self._socket.send_str(json.dumps({"req_id": name, "op": op, "args": args}))
                 answer = await future
         except TimeoutError as error:
-            raise Disconnected(f"{op} was not acknowledged in {_ACK_S_MAX:.0f} s") from error
+            raise Unacknowledged(f"{op} was not acknowledged in {_ACK_S_MAX:.0f} s") from error
         finally:
             self._acks.pop(name, None)
         if not answer.ok:
@@ -171,7 +184,7 @@ class Stream:
     async def drop(self) -> None:
         """End the connection; `run` makes a new one."""
         if self._socket is not None:
-            await self._socket.close()
+            await _close(self._socket)
 
     async def _tell_lost(self, detail: str) -> None:
         """Say that the connection is lost; waits for room, because nobody would say it again."""
@@ -184,28 +197,38 @@ class Stream:
                 return
 
     async def _connect_once(self) -> None:
-        # A peer that has gone silent will not answer the closing either: do not wait long for it.
         timeout = aiohttp.ClientWSTimeout(ws_close=_CLOSE_S_MAX)
-        async with self._http.ws_connect(
-            self._url, max_msg_size=_FRAME_BYTES_MAX, autoping=True, timeout=timeout
-        ) as socket:
+        try:
+            async with asyncio.timeout(_CONNECT_S_MAX):
+                socket = await self._http.ws_connect(
+                    self._url, max_msg_size=_FRAME_BYTES_MAX, autoping=True, timeout=timeout
+                )
+        except TimeoutError as error:
+            raise Disconnected(f"no connection within {_CONNECT_S_MAX:.0f} s") from error
+        try:
             self._socket = socket
             self.connects += 1
             self._heard_s = asyncio.get_running_loop().time()
-            try:
-                async with asyncio.TaskGroup() as group:
-                    reader = group.create_task(self._read(socket))
-                    pinger = group.create_task(self._ping(socket))
-                    await self._join(self)
-                    await reader
-                    pinger.cancel()
-            except* _ENDINGS as group_error:
-                raise _first(group_error) from group_error
-            finally:
-                self._socket = None
-                for future in self._acks.values():
-                    future.cancel()
-                self._acks.clear()
+            await self._live_on(socket)
+        finally:
+            self._socket = None
+            for future in self._acks.values():
+                future.cancel()
+            self._acks.clear()
+            await _close(socket)
+
+    async def _live_on(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """Join, and read until the connection ends."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                reader = group.create_task(self._read(socket))
+                pinger = group.create_task(self._ping(socket))
+                await self._join(self)
+                self._joined_s = asyncio.get_running_loop().time()
+                await reader
+                pinger.cancel()
+        except* _ENDINGS as group_error:
+            raise _first(group_error) from group_error
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         loop = asyncio.get_running_loop()
@@ -221,12 +244,30 @@ class Stream:
 
     async def _ping(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         loop = asyncio.get_running_loop()
+        look_s = self._ping_every_s / _LOOKS_PER_PING
         while True:
-            await socket.send_str('{"op":"ping"}')
+            async with asyncio.timeout(self._silence_s_max):  # the peer may take nothing more
+                await socket.send_str('{"op":"ping"}')
             for _ in range(_LOOKS_PER_PING):
-                await asyncio.sleep(self._ping_every_s / _LOOKS_PER_PING)
-                if loop.time() - self._heard_s > self._silence_s_max:
+                slept_s = loop.time()
+                await asyncio.sleep(look_s)
+                now_s = loop.time()
+                stood_still_s = now_s - slept_s - look_s
+                if stood_still_s > look_s:
+                    self._forgive(stood_still_s, now_s)
+                if now_s - self._heard_s > self._silence_s_max:
                     raise Disconnected(f"silent for {self._silence_s_max} s")
+                if stood_still_s > look_s:
+                    break
+
+    def _forgive(self, stood_still_s: float, now_s: float) -> None:
+        """Take a stop of this process out of the silence, as far as the venue needs to answer one ping.
+
+        This process did not read then, and asked for nothing. The time in which it ran counts, so a machine that
+        stops it again and again puts the end off, but not for ever.
+        """
+        enough_s = now_s - self._silence_s_max + self._ping_every_s
+        self._heard_s = max(self._heard_s, min(self._heard_s + stood_still_s, enough_s))
 
     def _take(self, text: str) -> None:
         try:
@@ -255,6 +296,13 @@ class Stream:
         future = self._acks.get(name)
         if future is not None and not future.done():
             future.set_result(reply)
+
+
+async def _close(socket: aiohttp.ClientWebSocketResponse) -> None:
+    """Close politely, but do not wait long for a peer that does not answer, or that goes on and on talking."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(2 * _CLOSE_S_MAX):
+            await socket.close()
 
 
 def _closed(code: int | None) -> RemoteProtocolError | Disconnected:

@@ -4,6 +4,7 @@ aiohttp repeats a request by itself only for idempotent methods on a connection 
 requests are POST. Redirects, proxies of the environment and cookies are off for every session made here.
 """
 
+import os
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Final
@@ -21,6 +22,21 @@ _IDLE_S_MAX: Final = 60.0
 
 class HostForbidden(aiohttp.ClientError):
     """An address leads to a host that this environment must not reach."""
+
+
+class NotReached(aiohttp.ClientConnectorError):
+    """No connection came about; says so without the inner life of the library."""
+
+    def __str__(self) -> str:
+        return f"no connection to {self.host}:{self.port} ({reason_of(self.os_error)})"
+
+
+def reason_of(error: OSError) -> str:
+    """Why a connection was not made, in the words of the operating system."""
+    # The loop puts the address into the text; a number below zero is one of the name service.
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or type(error).__name__
 
 
 class GuardedRequest(aiohttp.ClientRequest):
@@ -65,10 +81,17 @@ class WalledConnector(aiohttp.TCPConnector):
         ------
         HostForbidden
             If the host is none of the given ones, or a proxy is in between.
+        NotReached
+            If nothing can be reached there.
         """
         if req.url.host not in self._hosts or req.proxy is not None:
             raise HostForbidden(f"{req.url.host!r} is not a host of this environment")
-        return await super().connect(req, traces, timeout)
+        try:
+            return await super().connect(req, traces, timeout)
+        except (aiohttp.ClientSSLError, NotReached):
+            raise
+        except aiohttp.ClientConnectorError as error:
+            raise NotReached(*error.args) from error
 
 
 def new_session(hosts: frozenset[str], timeout_s: float | None = None) -> aiohttp.ClientSession:

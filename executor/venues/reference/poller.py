@@ -165,6 +165,13 @@ class _Stop:
             self._loop = asyncio.get_running_loop()
             self._task = asyncio.create_task(self._all(polls))
         await asyncio.wait({self._task})
+        # ccxt leaves requests behind that others of the same call have failed beside; they would open connections anew.
+        strays = asyncio.all_tasks() - {asyncio.current_task()}
+        for stray in strays:
+            stray.cancel()
+        await asyncio.gather(*strays, return_exceptions=True)
+        for poll in polls:
+            await poll.close()
         if not self._task.cancelled():
             self._task.result()
 
@@ -195,6 +202,7 @@ class _Poll:
         self._references = references
         self._source = source
         self._make = make
+        self._exchange: Exchange | None = None
         self._tell = tell
         self._say = say
         self._failures: dict[Key, int] = {}
@@ -202,15 +210,15 @@ class _Poll:
 
     async def run(self) -> None:
         """Ask until cancelled."""
-        exchange = self._made()
-        if exchange is None:
-            return
-        try:
-            while True:
-                await self._round(exchange)
-                await asyncio.sleep(self._references.poll_s)
-        finally:
-            await exchange.close()
+        exchange = self._exchange = self._made()
+        while exchange is not None:
+            await self._round(exchange)
+            await asyncio.sleep(self._references.poll_s)
+
+    async def close(self) -> None:
+        """Close all connections, when nothing is asked any more."""
+        if self._exchange is not None:
+            await self._exchange.close()
 
     def _made(self) -> Exchange | None:
         try:
