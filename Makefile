@@ -5,6 +5,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# A suite of many processes compiles everything again and again where this is set.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint faults bench campaign docs lock clean
 
@@ -16,7 +19,7 @@ run: $(VENV)/.run ## work a sample order on a local exchange and print its cost 
 
 test: $(VENV)/.dev ## run the whole test suite: first what computes, then what mostly waits (processes, faults)
 	$(BIN)/pytest -n 2 -m "not process"
-	$(BIN)/pytest -n 6 --dist worksteal -m process
+	$(BIN)/pytest -n 8 --dist worksteal -m process
 
 check: lint ## lint, and the house rules
 	$(BIN)/pytest tests/house -n 2

@@ -162,11 +162,11 @@ def bomb():
 
 
 FLOODS = {
-    "five megabytes": dict(frame_raw='{"topic":"order","data":["' + "x" * 5_000_000 + '"]}'),
-    "a hundred thousand rows": dict(frame_raw=rows_of(100_000)),
-    "invalid UTF-8": dict(frame_hex="7b22746f706963223a22c3282262"),
-    "binary": dict(frame_hex="1f8b0800" + "00" * 64, binary=True),
-    "a compressed bomb": dict(wire_hex=bomb().hex()),
+    "five megabytes": lambda: dict(frame_raw='{"topic":"order","data":["' + "x" * 5_000_000 + '"]}'),
+    "a hundred thousand rows": lambda: dict(frame_raw=rows_of(100_000)),
+    "invalid UTF-8": lambda: dict(frame_hex="7b22746f706963223a22c3282262"),
+    "binary": lambda: dict(frame_hex="1f8b0800" + "00" * 64, binary=True),
+    "a compressed bomb": lambda: dict(wire_hex=bomb().hex()),
 }
 """What ends the connection."""
 
@@ -178,7 +178,7 @@ async def test_51_frames_that_end_the_connection(tmp_path, flood):
         _, child = await played.submit_resting()
         before = (await played.levers.connects())["private"]
         await played.levers.do("ignore_cancels", count=1_000)  # so that something is left to be filled
-        await played.levers.fault("inject", on="private", **flood)
+        await played.levers.fault("inject", on="private", **flood())
         await played.until(lambda: not played.state.private_live, 5.0)
         await played.levers.do("fill", orderLinkId=child.order.client_order_id, qty="0.001")
         await played.levers.do("ignore_cancels", count=0)

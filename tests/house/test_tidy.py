@@ -1,11 +1,13 @@
 """The house is tidy, and each rule of tidiness sees the fault it is there for."""
 
+from functools import cache
+
 import pytest
 
 from tests.house import tidy
 from tests.house.tidy import Module, Rule, parse
 
-HOUSE = tidy.the_house()
+house = cache(tidy.the_house)
 PURE = "executor/engine/sample.py"
 SHELL = "executor/runtime/sample.py"
 UNDONE = "".join(("TO", "DO"))  # in two pieces, because the rule reads this file too
@@ -132,7 +134,7 @@ def name_of(value: object) -> str:
 
 @pytest.mark.parametrize("rule", tidy.RULES, ids=name_of)
 def test_the_house_is_tidy(rule: Rule) -> None:
-    findings = [line for module in HOUSE for line in found(rule, module)]
+    findings = [line for module in house() for line in found(rule, module)]
     assert not findings, "\n".join(findings)
 
 
@@ -151,7 +153,7 @@ def test_every_rule_has_a_bad_sample() -> None:
 
 
 def test_every_public_name_of_the_pure_rooms_is_used() -> None:
-    unused = list(tidy.unused_public_names(HOUSE))
+    unused = list(tidy.unused_public_names(house()))
     assert not unused, "\n".join(unused)
 
 
@@ -185,7 +187,7 @@ def test_every_written_exception_is_still_needed(
     for name, reason in list(exceptions.items()):
         with monkeypatch.context() as patch:
             patch.delitem(exceptions, name)
-            assert [line for module in HOUSE for line in found(rule, module) if name in line], name
+            assert [line for module in house() for line in found(rule, module) if name in line], name
         assert reason
 
 
@@ -193,4 +195,4 @@ def test_every_name_excused_from_use_is_still_unused(monkeypatch: pytest.MonkeyP
     excused = dict(tidy.UNREFERENCED)
     for name in excused:
         monkeypatch.delitem(tidy.UNREFERENCED, name)
-    assert set(excused) <= set(tidy.unused_public_names(HOUSE))
+    assert set(excused) <= set(tidy.unused_public_names(house()))
