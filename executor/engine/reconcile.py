@@ -98,7 +98,8 @@ def on_reconcile_failed(desk: Desk, event: ReconcileFailed) -> list[ParentState]
 
 
 def on_unreadable(desk: Desk, event: AccountUnreadable) -> list[ParentState]:
-    """Something about the account is not known: open nothing until a complete read."""
+    """Something about the account is not known: open nothing until a complete read that began after it was told."""
+    desk.state.reconciling.pop(event.category.value, None)
     return _close_category(desk, event.category, f"unreadable: {event.detail}")
 
 

@@ -1,15 +1,14 @@
 """The venue as the sentinel knows it: read every open order, cancel everything. Nothing else.
 
-It shares with the daemon's own venue the signer and the estimate of the venue's clock, and no other code.
+It shares with the daemon's own venue the signer, the estimate of the venue's clock and the wall around the HTTP client.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Self
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 from yarl import URL
@@ -18,6 +17,7 @@ from executor.domain.timeline import NS_PER_MS
 from executor.runtime.clock import Clock
 from executor.venues.bybit.server_time import ServerTime
 from executor.venues.bybit.signer import Signer
+from executor.venues.bybit.transport import NotReached, new_session
 
 TIME_PATH: Final = "/v5/market/time"
 OPEN_PATH: Final = "/v5/order/realtime"
@@ -146,12 +146,9 @@ class SweepVenue:
         self._barred = False
 
     async def __aenter__(self) -> Self:
-        """Open the HTTP client: no redirects, no proxies, no retries."""
-        self._http = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=self._timeout_s),
-            trust_env=False,
-            connector=aiohttp.TCPConnector(limit=8),
-        )
+        """Open the HTTP client: this host alone, no redirects, no proxies, no retries."""
+        host = urlsplit(self._url).hostname
+        self._http = new_session(frozenset({host} if host else ()), self._timeout_s)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -316,8 +313,10 @@ class SweepVenue:
                     if len(raw) > ANSWER_BYTES_MAX:
                         raise VenueTrouble(Trouble.UNREACHED, "an answer without end")
                 status = response.status
+        except NotReached as error:
+            raise VenueTrouble(Trouble.UNREACHED, str(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise VenueTrouble(Trouble.UNREACHED, _cause(error)) from error
+            raise VenueTrouble(Trouble.UNREACHED, f"{type(error).__name__}: {error}"[:200]) from error
         if status == BARRED:
             self._barred = True
         return _result(status, raw, fine)
@@ -380,16 +379,6 @@ def _open_order(category: str, row: object, *, ended: bool = False) -> OpenOrder
             )
         case _:
             raise VenueTrouble(Trouble.UNREACHED, f"an open order that cannot be read: {str(row)[:120]}")
-
-
-def _cause(error: Exception) -> str:
-    """Why a request was not answered, without the inner life of the library."""
-    # A bad certificate is such an error too, but has another form, and says best itself what is wrong with it.
-    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
-        number = error.os_error.errno or 0
-        reason = os.strerror(number) if number > 0 else error.os_error.strerror
-        return f"no connection to {error.host}:{error.port} ({reason})"
-    return f"{type(error).__name__}: {error}"[:200]
 
 
 def _plain(raw: bytes) -> str:

@@ -202,6 +202,22 @@ def test_what_could_not_be_read_of_the_account_closes_until_the_next_complete_re
     assert rig.parent().status in {ParentStatus.ACTIVE, ParentStatus.EXECUTING}
 
 
+def test_a_read_begun_before_it_does_not_make_good_what_could_not_be_read(rig):
+    rig.shown()
+    old = read_under_way(rig)
+    answer = rig.venue.answer_reconcile(old, now_ns=rig.now_ns)
+    rig.send(AccountUnreadable(at_ns=0, category=Category.LINEAR, detail="a row"))
+    for event in answer:
+        rig.send(event)
+    assert not rig.engine.state.reconciled[LINEAR]
+    rig.tick(2)
+    (new,) = taken(rig, Reconcile)
+    assert not rig.engine.state.reconciled[LINEAR]
+    rig.pending.append(new)
+    rig.settle()
+    assert rig.engine.state.reconciled[LINEAR]
+
+
 def test_an_execution_that_fills_no_order_blocks_its_symbol_until_rearmed():
     rig = Rig()
     rig.open_market()
