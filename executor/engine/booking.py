@@ -15,16 +15,14 @@ from executor.engine.accounts import book_ledger, fee_in_quote
 from executor.engine.desk import Desk
 from executor.engine.halt import halt
 from executor.engine.markets import mid_before
-from executor.engine.positions import keeps_apart
+from executor.engine.positions import keeps_apart, position_unknown
 from executor.engine.report import running_shortfall_bps
 from executor.engine.revival import revive
 from executor.engine.state import (
     ChildState,
     EngineState,
-    Ledger,
     OrphanFill,
     ParentState,
-    ledger_key,
     market_key,
 )
 from executor.engine.terms import prove_by_fill
@@ -174,14 +172,16 @@ def _book_stranger(desk: Desk, fill: Fill) -> None:
     """
     state = desk.state
     apart = _is_hedged(state, fill)
-    is_read = state.ledgers.get(ledger_key(fill.category, fill.symbol, 0), Ledger()).opening_qty is not None
-    if apart:
-        state.unplaced.append(fill.key)
-    else:
+    matters = _could_be_ours(state, fill) or not position_unknown(
+        state, market_key(fill.category, fill.symbol)
+    )
+    if not apart:
         book_ledger(state, fill, 0)
+    elif matters:
+        state.unplaced.append(fill.key)
     if not fill.client_order_id:
         state.unattributed[fill.key] = fill
-    if not (apart or is_read or _could_be_ours(state, fill)):
+    if not matters:
         return
     state.orphans.append(
         OrphanFill(

@@ -19,9 +19,11 @@ POSITION_PATIENCE_S = 5
 _LOOK_AGAIN_S = 1
 
 
-def compare_positions(desk: Desk, category: Category, reports: tuple[PositionReport, ...]) -> bool:
-    """Compare a complete read; True if all agree."""
-    all_agree = True
+def compare_positions(
+    desk: Desk, category: Category, asked: list[str], reports: tuple[PositionReport, ...]
+) -> bool:
+    """Compare a complete read of the symbols asked for; True if all agree."""
+    all_agree = _all_listed(desk, category, asked, {report.symbol for report in reports})
     for symbol in dict.fromkeys(report.symbol for report in reports):
         market = desk.state.markets.get(market_key(category, symbol))
         if market is None:
@@ -33,6 +35,17 @@ def compare_positions(desk: Desk, category: Category, reports: tuple[PositionRep
         market.compared = market.compared or agree
         all_agree = all_agree and agree
     return all_agree
+
+
+def _all_listed(desk: Desk, category: Category, asked: list[str], listed: set[str]) -> bool:
+    """Whether a read shows a row, be it of no position, for every symbol asked for; what lacks one is told once."""
+    for symbol in asked:
+        market = desk.state.markets[market_key(category, symbol)]
+        if symbol not in listed and not market.unlisted:
+            detail = f"{category}: the venue shows no position of {symbol}, not even an empty one, so none is compared"
+            desk.alert(Severity.WARNING, AlertCode.RECONCILE_FAILED, "", detail)
+        market.unlisted = symbol not in listed
+    return listed.issuperset(asked)
 
 
 def on_position(desk: Desk, event: PositionUpdated) -> None:
@@ -82,15 +95,13 @@ def configured_apart(state: EngineState, category: Category, symbol: str) -> boo
     return state.hedge_mode
 
 
-def follow_spot(state: EngineState) -> None:
-    """Spot has no positions: what we hold is what was traded since the symbol was first followed."""
-    for name, market in state.markets.items():
-        category, _, symbol = name.partition(":")
-        if category == Category.SPOT:
-            market.compared = True
-            ledger = state.ledgers.setdefault(ledger_key(category, symbol, 0), Ledger())
-            if ledger.opening_qty is None:
-                ledger.opening_qty = -ledger.net_qty
+def follow_spot(state: EngineState, symbols: list[str]) -> None:
+    """Spot has no positions: what we hold is what was traded since a complete read first had the symbol."""
+    for symbol in symbols:
+        state.markets[market_key(Category.SPOT, symbol)].compared = True
+        ledger = state.ledgers.setdefault(ledger_key(Category.SPOT, symbol, 0), Ledger())
+        if ledger.opening_qty is None:
+            ledger.opening_qty = -ledger.net_qty
 
 
 def forget_positions(state: EngineState) -> list[str]:

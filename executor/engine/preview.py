@@ -74,7 +74,7 @@ def beyond_position(
         return f"{what}: a reduce-only {word} has nothing to reduce"
     if reducible < wanted:
         return f"{what}: a reduce-only {word} of {plain(qty)} is more than that"
-    return f"{what}: less than the venue accepts in one order, so nothing can be sent to reduce it"
+    return f"{what}: less than is sent in one order, so nothing will be sent to reduce it"
 
 
 def too_fast(state: EngineState, order: ParentOrder, market: MarketState) -> str:

@@ -19,7 +19,7 @@ from executor.engine.positions import (
     follow_spot,
     position_unknown,
 )
-from executor.engine.state import EngineState, ParentState, live_children
+from executor.engine.state import EngineState, ParentState, live_children, market_key
 
 EXECUTION_OVERLAP_MS = 60_000
 _RETRY_S = 2
@@ -38,10 +38,12 @@ def request_reconcile(desk: Desk, category: Category) -> None:
     state = desk.state
     if category.value in state.reconciling:
         return
-    symbols = sorted(
-        name.partition(":")[2]
-        for name, market in state.markets.items()
-        if name.startswith(f"{category}:") and market.instrument is not None
+    symbols = tuple(
+        sorted(
+            name.partition(":")[2]
+            for name, market in state.markets.items()
+            if name.startswith(f"{category}:") and market.instrument is not None
+        )
     )
     if not symbols or not state.private_live:
         return
@@ -49,7 +51,8 @@ def request_reconcile(desk: Desk, category: Category) -> None:
     # opening position, which is read later.
     since_ms = state.exec_cursor_ms.setdefault(category.value, state.started_ns // NS_PER_MS)
     state.reconciling[category.value] = desk.now_ns
-    desk.out.append(Reconcile(category=category, symbols=tuple(symbols), since_ms=since_ms))
+    state.read_symbols[category.value] = symbols
+    desk.out.append(Reconcile(category=category, symbols=symbols, since_ms=since_ms))
 
 
 def on_reconciled(desk: Desk, event: Reconciled) -> list[ParentState]:
@@ -73,10 +76,17 @@ def on_reconciled(desk: Desk, event: Reconciled) -> list[ParentState]:
             "",
             f"{event.foreign_open_orders} open {event.category} orders are not ours",
         )
-    agree = compare_positions(desk, event.category, event.positions)
     state.reconciled[event.category.value] = True
+    asked = [
+        symbol
+        for symbol in state.read_symbols[event.category.value]
+        if market_key(event.category, symbol) in state.markets
+    ]
     if event.category is Category.SPOT:
-        follow_spot(state)
+        agree = True
+        follow_spot(state, asked)
+    else:
+        agree = compare_positions(desk, event.category, asked, event.positions)
     wait_s = state.timings.reconcile_s
     if not agree:
         wait_s = POSITION_PATIENCE_S

@@ -282,6 +282,8 @@ class MarketState:
     compared
         Whether a complete read agreed with our positions here since we began to listen: since the start, or the
         return of the private stream.
+    unlisted
+        Whether the last complete read showed no position here, not even an empty one, though it was asked for.
     blocked
         Why nothing may be opened here; empty when nothing is unexplained.
     """
@@ -298,6 +300,7 @@ class MarketState:
     disagreement_told: bool = False
     hedged: bool = False
     compared: bool = False
+    unlisted: bool = False
     blocked: str = ""
 
 
@@ -367,6 +370,8 @@ class EngineState:
     ----------
     reconciling
         For each category with a complete read under way, when it was asked for.
+    read_symbols
+        For each category, the symbols of which the last complete read was asked.
     revived_parents
         Parents that had ended and of which a child turned out not to be finished.
     unattributed
@@ -406,6 +411,7 @@ class EngineState:
     wallet: dict[str, CoinBalance] = field(default_factory=dict)
     reconciled: dict[str, bool] = field(default_factory=dict)
     reconciling: dict[str, int] = field(default_factory=dict)
+    read_symbols: dict[str, tuple[str, ...]] = field(default_factory=dict)
     exec_cursor_ms: dict[str, int] = field(default_factory=dict)
     next_parent_no: int = 1
     parents: dict[str, ParentState] = field(default_factory=dict)

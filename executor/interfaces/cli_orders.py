@@ -193,6 +193,7 @@ def submit(
     confirm_live(client, f"{symbol} {qty}", yes_live)
     answer = _submit(client, body, key)
     parent_id = str(answer["parent_id"])
+    say(f"accepted as {parent_id} (idempotency key {key})")
     if not wait:
         view = None if no_wait else first_verdict(client, parent_id)
         if view is not None and never_began(view):
@@ -202,9 +203,7 @@ def submit(
             as_json=as_json,
             told_limit=limit_price is not None,
         )
-        say(f"idempotency key {key}")
         return
-    say(f"accepted as {parent_id} (idempotency key {key})")
     _wait(client, parent_id, as_json=as_json)
 
 

@@ -24,7 +24,7 @@ LISTED_MAX: Final = 20
 PARENTS_LISTED_MAX: Final = 20
 BLIND: Final = frozenset({"UNRECONCILED", "PRIVATE_STREAM_DOWN"})
 """Doubts in which the venue's orders are not known."""
-UNREAD: Final = "the venue could not be read"
+UNREAD: Final = "the venue could not be read just now"
 
 Reason = Annotated[str | None, typer.Option("--reason", help="Why; one line.")]
 Operator = Annotated[str | None, typer.Option("--operator", help="Who; your user name if not given.")]
@@ -123,12 +123,12 @@ def halt(
     """Stop everything and wait for the proof.
 
     Opens nothing more, cancels every open order, and waits until the venue has proved that nothing is open.
-    Exit code 0 if it is proved, 3 if orders may remain (docs/reference/exit-codes.md).
+    Exit code 0 if every child order is proved finished, 3 if some may remain (docs/reference/exit-codes.md).
     """
     body = _stop_body(reason or "halt from the command line", operator)
     client = connect(profile, config, url, token_file)
-    before = client.post("/v1/halt", body)["were_open"]
-    assert isinstance(before, list), "the daemon lists what was open"
+    listed = client.post("/v1/halt", body).get("were_open")
+    before = listed if isinstance(listed, list) else None
     try:
         state = _wait_for_proof(client, timeout)
     except CommandFailed as error:
@@ -150,10 +150,17 @@ def halt(
         )
     if as_json:
         emit_json(
-            {"halted": True, "were_open": len(before), "unproved_children": [], "venue_read": not unread}
+            {
+                "halted": True,
+                "were_open": None if before is None else len(before),
+                "unproved_children": [],
+                "venue_read": not unread,
+            }
         )
     elif unread:
-        show(f"halted; nothing is open as far as the journal knows; {unread}")
+        show(f"halted; every child order that ever left is proved finished; {unread}")
+    elif before is None:
+        show("halted; every child order is proved finished")
     elif before:
         show(f"halted; all {len(before)} open child orders are proved finished")
     else:

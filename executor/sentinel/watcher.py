@@ -94,6 +94,7 @@ class Watcher:
         self._boot_id = this_boot()
         self._file = HeartbeatFile(data_dir / SENTINEL_NAME, boot_id=self._boot_id, mono_ns=mono_ns)
         self._began_ns = self._awake_ns = self._looked_ns = mono_ns()
+        self._stood_still = False
         self._beaten_ns = 0
         self._beat: Heartbeat | None = None
         self._is_there = False
@@ -173,15 +174,17 @@ class Watcher:
     def _notice_own_stop(self, now_ns: int) -> None:
         """A stop of this process is no silence of the daemon's, which may have been stopped too.
 
-        The silence is made to begin later by as much, and not anew: a machine that stops this process again and again
+        Only one between ordinary looks is excused, and not wholly: a machine that stops this process again and again
         must not keep it from ever noticing a fall.
         """
         gap_ns = now_ns - self._looked_ns
-        if gap_ns <= OWN_STOP_S * _NS_PER_S:
+        stood_still_before, self._stood_still = self._stood_still, gap_ns > OWN_STOP_S * _NS_PER_S
+        if stood_still_before or not self._stood_still:
             return
+        excused_ns = gap_ns - int(LOOK_EVERY_S * _NS_PER_S)
         beat = self._beat
         heard_ns = beat.mono_ns if beat is not None and beat.boot_id == self._boot_id else 0
-        self._awake_ns = min(max(self._awake_ns, heard_ns), self._looked_ns) + gap_ns
+        self._awake_ns = min(max(self._awake_ns, heard_ns), self._looked_ns) + excused_ns
         self._log(
             f"the sentinel itself stood still for {gap_ns / _NS_PER_S:.1f} s, which is no silence of the daemon's",
             level="warning",

@@ -225,3 +225,25 @@ def test_a_replay_waits_for_the_comparison_in_the_same_words():
     for kind, (body, commands) in zip(rig.kinds, rig.journal, strict=True):
         assert record.encode_commands(again.on_event(record.decode_event(kind, body))) == commands
     assert record.encode_state(again.state) == record.encode_state(rig.engine.state)
+
+
+def test_a_position_that_the_venue_does_not_show_is_told_and_opens_nothing(monkeypatch):
+    rig = at_work()
+    away(rig, "restart")
+    whole = rig.venue.answer_reconcile
+
+    def without_positions(command, *, now_ns):
+        return [
+            replace(event, positions=()) if isinstance(event, Reconciled) else event
+            for event in whole(command, now_ns=now_ns)
+        ]
+
+    monkeypatch.setattr(rig.venue, "answer_reconcile", without_positions)
+    back(rig)
+    before, told = len(rig.commands(PlaceOrder)), rig.alerts().count("RECONCILE_FAILED")
+    run(rig, 120)
+    assert len(rig.commands(PlaceOrder)) == before
+    assert rig.alerts().count("RECONCILE_FAILED") == told + 1
+    monkeypatch.undo()
+    run(rig, 60)
+    assert len(rig.commands(PlaceOrder)) > before

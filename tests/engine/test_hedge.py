@@ -210,11 +210,15 @@ def test_what_the_venue_showed_outweighs_what_is_configured(hedge):
     assert ("linear:BTCUSDT:0" in rig.engine.state.ledgers) is not hedge
 
 
-def test_before_the_first_reading_the_configured_mode_says_whether_a_position_is_named():
+def test_a_stranger_from_before_the_first_reading_is_part_of_what_we_began_with():
     rig = Rig(position_idx=1)
+    rig.venue.opening["BTCUSDT", 1] = D("0.1")
     rig.send(stranger())
     assert rig.engine.state.ledgers == {}
-    assert len(rig.engine.state.unplaced) == 1
+    rig.open_market()
+    assert rig.engine.state.markets["linear:BTCUSDT"].blocked == ""
+    assert ledger(rig, 1).position_qty == D("0.1")
+    assert rig.engine.state.unplaced == []
 
 
 def told(qty, index=0):

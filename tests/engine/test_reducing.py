@@ -61,7 +61,7 @@ def test_a_known_position_is_looked_at_when_the_order_is_submitted(side, held, w
 @SIDES
 def test_what_is_too_small_for_an_order_can_not_be_reduced(side):
     reply = reduce(holding(D("-0.00005") * side.sign), side, "0.00005")
-    assert "less than the venue accepts" in reply.text
+    assert "less than is sent in one order" in reply.text
 
 
 @SIDES

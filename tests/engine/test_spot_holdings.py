@@ -1,8 +1,10 @@
 """What we hold of spot: our own trades since the symbol was followed, whatever others trade by hand."""
 
+from dataclasses import replace
+
 import pytest
 
-from executor.domain.commands import PlaceOrder, RefuseOrder
+from executor.domain.commands import PlaceOrder, Reconcile, RefuseOrder
 from executor.domain.events import InstrumentLoaded, OrderFilled, RearmRequested
 from executor.domain.orders import Category, Side, TwapParams
 from executor.engine.moment import gate_view
@@ -132,3 +134,22 @@ def test_the_model_of_the_venue_reports_no_spot_position():
     view = gate_view(rig.engine.state, rig.parent())
     assert view.position_qty == 0
     assert view.hedged is False
+
+
+def test_a_symbol_that_comes_during_a_read_waits_for_one_of_its_own():
+    rig = rig_of_spot()
+    follow(rig)
+    rules = replace(rig.rules, symbol="ETHUSDT")
+    rig.send(submitted(category=Category.SPOT, symbol="ETHUSDT"))
+    rig.settle()  # a read of the other symbol alone
+    market = rig.engine.state.markets["spot:ETHUSDT"]
+    assert not market.compared
+    assert "spot:ETHUSDT:0" not in rig.engine.state.ledgers
+    rig.send(InstrumentLoaded(at_ns=0, instrument=rules))
+    (read,) = [command for command in rig.pending if isinstance(command, Reconcile)]
+    assert read.symbols == ("BTCUSDT", "ETHUSDT")
+    rig.send(replace(by_hand(Side.BUY), fill=replace(by_hand(Side.BUY).fill, symbol="ETHUSDT")))
+    rig.settle()
+    assert market.compared
+    assert market.blocked == "", "what was traded by hand before is part of what we began with"
+    assert rig.engine.state.ledgers["spot:ETHUSDT:0"].position_qty == 0

@@ -131,7 +131,9 @@ def test_halt_without_the_venue_does_not_say_that_nothing_was_open(run, daemon: 
     if not why:
         daemon.control.state.reconciled.clear()
     code, out, _ = run("halt")
-    words = "halted; nothing is open as far as the journal knows; the venue could not be read\n"
+    words = (
+        "halted; every child order that ever left is proved finished; the venue could not be read just now\n"
+    )
     assert (code, out) == (ExitCode.OK, words)
     assert json.loads(run("halt", "--json")[1])["venue_read"] is False
     add_parent(daemon.control.state)
@@ -274,6 +276,34 @@ def test_ctrl_c_while_watching_says_that_the_order_goes_on(
     assert code == ExitCode.INTERRUPTED
     assert "WAS accepted" in err
     assert "executor cancel tst-1" in err
+
+
+def test_ctrl_c_while_looking_what_becomes_of_it_leaves_name_and_key(
+    run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+):
+    add_parent(daemon.control.state, status=ParentStatus.INITIALIZED)
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupt)
+    code, _, err = run(*ORDER, "--idempotency-key", "key-7")
+    assert code == ExitCode.INTERRUPTED
+    assert err.startswith("accepted as tst-1 (idempotency key key-7)\n")
+
+
+def test_halt_of_a_daemon_that_does_not_list_what_was_open(
+    run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+):
+    post = Client.post
+
+    def shortened(self, *words):
+        answer = post(self, *words)
+        del answer["were_open"]
+        return answer
+
+    monkeypatch.setattr(Client, "post", shortened)
+    assert run("halt") == (ExitCode.OK, "halted; every child order is proved finished\n", "")
 
 
 @pytest.mark.parametrize("was_accepted", [True, False])

@@ -64,7 +64,9 @@ def test_an_order_that_fails_at_once_ends_with_its_reason(run, daemon: Daemon, r
     parent = add_parent(daemon.control.state, status=ParentStatus.FAILED, cum_qty="0")
     fail(parent, reason, detail)
     code, out, err = run(*ORDER)
-    assert (code, out, err.split(" ")[0]) == (ExitCode.REFUSED, "", reason.value)
+    accepted, _, problem = err.partition("\n")
+    assert (code, out, problem.split(" ")[0]) == (ExitCode.REFUSED, "", reason.value)
+    assert accepted.startswith("accepted as tst-1 (idempotency key ")
     assert f"parent tst-1: got FAILED, nothing was sent: {detail}" in err
     assert helps in err
     code, out, _ = run(*ORDER, "--json")

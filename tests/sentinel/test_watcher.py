@@ -207,6 +207,18 @@ async def test_a_machine_that_is_slow_all_the_time_does_not_hide_a_fall(bench, g
             assert bench.now_ns - fell_ns <= latest_s * S
 
 
+@pytest.mark.parametrize("gap_s", [1.05, 2.0, 4.0, 7.9, 60.0])
+async def test_a_machine_that_stops_it_between_all_looks_does_not_hide_a_fall(bench, gap_s):
+    """The first stop is excused, those that follow it at once are not."""
+    async with looking(bench.new()) as watcher:
+        bench.daemon.write(Life.RUNNING)
+        bench.look(watcher)
+        fell_ns = bench.now_ns
+        while read_halt(bench.home) is None:
+            bench.stand_still(watcher, gap_s)
+            assert bench.now_ns - fell_ns <= (8.0 + 2 * gap_s) * S
+
+
 async def test_a_beat_of_the_other_boot_is_not_put_off_by_a_stop_for_ever(bench):
     other = HeartbeatFile(bench.home / DAEMON_NAME, boot_id="another boot", mono_ns=lambda: 10**18)
     other.write(Life.RUNNING)
