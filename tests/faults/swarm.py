@@ -106,6 +106,20 @@ class Told:
     outcomes: tuple[str, ...]
 
 
+def way_of(seed: int) -> str:
+    """How the orders of a seed are sent."""
+    return "websocket" if seed % 2 else "rest"
+
+
+def weather_of(seed: int, chance: Random) -> tuple[tuple[Fault, ...], tuple[str, ...]]:
+    """What goes wrong in the run of a seed: answers and messages, and connections; in every tenth run nothing."""
+    if chance.random() < 0.1:
+        return (), ()
+    known = [kind for kind in KINDS if kind.way in ("", way_of(seed))]
+    kinds = tuple(chance.sample(known, chance.randint(1, 4)))
+    return kinds, tuple(chance.sample(BREAKS, chance.choice([0, 0, 1, 2])))
+
+
 async def play(tmp_path, seed: int) -> Told:
     """Work up to three parents through the weather of a seed, heal, and hold everything against the exchange's truth.
 
@@ -117,12 +131,8 @@ async def play(tmp_path, seed: int) -> Told:
     chance = Random(seed)
     home = tmp_path / f"seed{seed}"
     home.mkdir()
-    way = "websocket" if seed % 2 else "rest"
-    fair = chance.random() < 0.1
-    kinds = (
-        () if fair else tuple(chance.sample([k for k in KINDS if k.way in ("", way)], chance.randint(1, 4)))
-    )
-    breaks = () if fair else tuple(chance.sample(BREAKS, chance.choice([0, 0, 1, 2])))
+    way = way_of(seed)
+    kinds, breaks = weather_of(seed, chance)
     traded = dict(chance.choice(INSTRUMENTS))
     step, hedged = D(traded.pop("step")), traded.pop("hedged", False)
     side = chance.choice([Side.BUY, Side.SELL])
