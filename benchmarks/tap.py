@@ -1,8 +1,8 @@
 """A listener on the line between a client and the local exchange: it stamps what passes, and changes nothing else.
 
 It forwards TCP byte for byte, but for one thing: it strikes out the offer of WebSocket compression, so that all clients
-get their messages in the same form. `arm` makes it wait for the next market data message to the client and the next
-order request after it; `take` tells the nanoseconds between the two.
+get their messages in the same form. `arm TEXT` makes it wait for the next market data message with that text to the
+client and the next order request after it; `take` tells the nanoseconds between the two.
 """
 
 import asyncio
@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from time import perf_counter_ns
 
 _COMPRESSION = re.compile(rb"\r\nSec-WebSocket-Extensions:[^\r]*", re.IGNORECASE)
-_PUSH_BYTES_MIN = 120
 _ORDER_FRAME_BYTES_MIN = 200
 _TAKE_S_MAX = 3.0
 
@@ -24,18 +23,19 @@ class Stamps:
     """The two instants of one round, nanoseconds of this process's clock; 0 while they are awaited."""
 
     armed: bool = False
+    text: bytes = b""
     push_ns: int = 0
     order_ns: int = 0
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def arm(self) -> None:
-        """Forget the last round."""
-        self.armed, self.push_ns, self.order_ns = True, 0, 0
+    def arm(self, text: bytes) -> None:
+        """Forget the last round, and wait for market data with a text in it."""
+        self.armed, self.text, self.push_ns, self.order_ns = True, text, 0, 0
         self.done.clear()
 
-    def on_push(self) -> None:
-        """Market data has just been handed to the client; the first of a round counts."""
-        if self.armed and not self.push_ns:
+    def on_push(self, data: bytes) -> None:
+        """Market data is about to be handed to the client; the first of a round with the text counts."""
+        if self.armed and not self.push_ns and self.text in data:
             self.push_ns = perf_counter_ns()
 
     def on_order(self) -> None:
@@ -70,9 +70,11 @@ async def tap(port: int, control_port: int, target_port: int) -> None:
 
         async def home() -> None:
             while data := await onward.read(1 << 16):
+                if path.startswith(b"/v5/public"):
+                    stamps.on_push(
+                        data
+                    )  # before it is written: the client may run at once, and this process later
                 writer.write(data)
-                if path.startswith(b"/v5/public") and len(data) >= _PUSH_BYTES_MIN:
-                    stamps.on_push()
             writer.close()
 
         with contextlib.suppress(OSError):
@@ -81,8 +83,8 @@ async def tap(port: int, control_port: int, target_port: int) -> None:
     async def control(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while word := (await reader.readline()).strip():
             answer: object = "ok"
-            if word == b"arm":
-                stamps.arm()
+            if word.startswith(b"arm "):
+                stamps.arm(word.removeprefix(b"arm "))
             else:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stamps.done.wait(), _TAKE_S_MAX)

@@ -33,6 +33,7 @@ CLIENTS = (
     "ccxt.pro REST",
     "ccxt.pro socket",
 )
+OFFER_PX = "59999.5"
 _PAUSE_S = 0.15
 _START_S_MAX = 30.0
 
@@ -67,7 +68,7 @@ class Exchange:
 
     def offer(self) -> None:
         """Show one lot at the limit."""
-        self._quote("Sell", "59999.5", "0.001")
+        self._quote("Sell", OFFER_PX, "0.001")
 
     def refresh(self) -> None:
         """Let others trade a little at the usual offer, so that there is volume and every client sees that price."""
@@ -136,7 +137,7 @@ def one_pass(name: str, exchange: Exchange, port: int, control: socket.socket, r
         for number in range(rounds + 5):
             exchange.refresh()
             time.sleep(_PAUSE_S)
-            ask("arm")
+            ask(f"arm {OFFER_PX}")
             exchange.offer()
             span = ask("take")
             time.sleep(_PAUSE_S)
@@ -154,7 +155,7 @@ def one_pass(name: str, exchange: Exchange, port: int, control: socket.socket, r
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=60, help="rounds per pass (default 60)")
+    parser.add_argument("--rounds", type=int, default=20, help="rounds per pass (default 20)")
     parser.add_argument("--passes", type=int, default=5, help="passes per client (default 5)")
     parser.add_argument("--client", action="append", choices=CLIENTS, help="only these; may be repeated")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
