@@ -202,6 +202,7 @@ def _measure(events: int, *, journalled: bool) -> dict[str, str | int | float]:
         )
         queue = deque(_opening())
         gc.collect()
+        gc.freeze()  # as the daemon does
         began = perf_counter_ns()
         for _ in range(events):
             event = queue.popleft() if queue else market.next_event()

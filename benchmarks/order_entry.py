@@ -65,13 +65,14 @@ def measure(rounds: int) -> dict[str, dict[str, float]]:
     bodies = [create_body(order) for order in orders]
     signer = Signer("k" * 18, "s" * 36, 5_000)
     framer = Framer("18a3bd7c5f1e0a00", 5_000)
+    act = Act.CREATE
 
     def http(number: int) -> object:
         body = create_body(orders[number % ORDERS])
         return body, signer.headers(START_MS + number, body)
 
     def socket(number: int) -> object:
-        return framer.frame(Act.CREATE, number, START_MS + number, create_body(orders[number % ORDERS]))
+        return framer.frame(act, number, START_MS + number, create_body(orders[number % ORDERS]))
 
     def check(number: int) -> object:
         check_create_bytes(bodies[number % ORDERS], approvals[number % ORDERS])
@@ -87,10 +88,10 @@ def measure(rounds: int) -> dict[str, dict[str, float]]:
         "body_us": lambda number: create_body(orders[number % ORDERS]),
         "sign_us": lambda number: signer.sign(bodies[number % ORDERS]),
     }
-    for act in acts.values():
-        call_us(act)
+    for warm in acts.values():
+        call_us(warm)
     loop_us = min(call_us(nothing) for _ in range(rounds))
-    spans = {name: [call_us(act) - loop_us for _ in range(rounds)] for name, act in acts.items()}
+    spans = {name: [call_us(each) - loop_us for _ in range(rounds)] for name, each in acts.items()}
     return {
         name: {"median": statistics.median(us), "best": min(us), "worst": max(us)}
         for name, us in spans.items()

@@ -40,7 +40,7 @@ class Estimates:
     volume_per_s: float = 0.0
 
 
-def observe(old: Estimates, at_ns: int, mid_px: float, traded_qty: float) -> Estimates:
+def observe(old: Estimates, at_ns: int, mid_px: Decimal | float, traded_qty: Decimal | float) -> Estimates:
     """Take in one snapshot; between samples (one second) nothing changes.
 
     The weight of a sample is 1 - 2^(-dt/300 s), but never less than its share of all time observed, so that
@@ -53,25 +53,24 @@ def observe(old: Estimates, at_ns: int, mid_px: float, traded_qty: float) -> Est
     traded_qty
         Running total of the traded quantity, base units, never falling.
     """
-    if not old.sample_ns:
-        return Estimates(
-            sample_ns=at_ns, sample_mid_px=mid_px, sample_traded_qty=traded_qty, mean_mid_px=mid_px
-        )
     elapsed_ns = at_ns - old.sample_ns
-    if elapsed_ns < _SAMPLE_NS:
+    if old.sample_ns and elapsed_ns < _SAMPLE_NS:
         return old
+    mid, traded = float(mid_px), float(traded_qty)
+    if not old.sample_ns:
+        return Estimates(sample_ns=at_ns, sample_mid_px=mid, sample_traded_qty=traded, mean_mid_px=mid)
     elapsed_s = elapsed_ns / NS_PER_S
     observed_ns = old.observed_ns + elapsed_ns
     weight = max(1.0 - exp(-_LN2 * elapsed_s / _HALF_LIFE_S), elapsed_ns / observed_ns)
-    log_return = log(mid_px / old.sample_mid_px)
+    log_return = log(mid / old.sample_mid_px)
     return Estimates(
         observed_ns=observed_ns,
         sample_ns=at_ns,
-        sample_mid_px=mid_px,
-        sample_traded_qty=traded_qty,
+        sample_mid_px=mid,
+        sample_traded_qty=traded,
         variance_per_s=_toward(old.variance_per_s, log_return * log_return / elapsed_s, weight),
-        mean_mid_px=_toward(old.mean_mid_px, mid_px, weight),
-        volume_per_s=_toward(old.volume_per_s, (traded_qty - old.sample_traded_qty) / elapsed_s, weight),
+        mean_mid_px=_toward(old.mean_mid_px, mid, weight),
+        volume_per_s=_toward(old.volume_per_s, (traded - old.sample_traded_qty) / elapsed_s, weight),
     )
 
 

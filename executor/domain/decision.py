@@ -8,11 +8,14 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 
 from executor.domain.instrument import Instrument
 from executor.domain.market import MarketSnapshot
 from executor.domain.orders import ParentOrder
 from executor.domain.units import ONE, ZERO, Price, Quantity
+
+_START_NS = attrgetter("start_ns")
 
 
 class Style(StrEnum):
@@ -74,7 +77,7 @@ class Schedule:
 
     def slice_at(self, at_ns: int) -> int:
         """Index of the slice in force; -1 before the first."""
-        return bisect_right(self.slices, at_ns, key=lambda piece: piece.start_ns) - 1
+        return bisect_right(self.slices, at_ns, key=_START_NS) - 1
 
     def pro_rata_qty(self, at_ns: int) -> Quantity:
         """Filled quantity of a perfectly even execution at this instant, for progress and deviation."""

@@ -62,18 +62,17 @@ def on_book(desk: Desk, event: BookUpdated) -> list[ParentState]:
     traded_qty, traded_notional = _new_trades(market, snapshot)
     market.snapshot = snapshot
     market.book_ns = desk.now_ns
-    market.recent_mids.append((snapshot.ts_exchange_ns, snapshot.mid_px))
+    mid_px = snapshot.mid_px
+    market.recent_mids.append((snapshot.ts_exchange_ns, mid_px))
     if len(market.recent_mids) > MIDS_KEPT_MAX:
         del market.recent_mids[0]
-    market.estimates = observe(
-        market.estimates, desk.now_ns, float(snapshot.mid_px), float(market.traded_qty)
-    )
+    market.estimates = observe(market.estimates, desk.now_ns, mid_px, market.traded_qty)
     tell_disagreement(desk, market)
     parents = parents_of(desk.state, snapshot.category, snapshot.symbol)
     for parent in parents:
         if parent.started_ns:
             _add_trades(parent.benchmarks, snapshot.category, traded_qty, traded_notional)
-            _advance(parent.benchmarks, snapshot.mid_px, desk.now_ns)
+            _advance(parent.benchmarks, mid_px, desk.now_ns)
     return parents
 
 

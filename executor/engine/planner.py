@@ -89,6 +89,8 @@ def _is_as_wanted(desk: Desk, parent: ParentState, view: View, child: ChildState
     """Whether a successor, cut to what the size limits allow once this child is gone, would be no improvement."""
     if child.style is not decision.style or child.order.px != decision.px:
         return False
+    if view.instrument.is_dust(decision.qty - child.open_qty, child.order.px):
+        return True  # the limits could only cut it further
     look = gate_view_without(desk.state, parent, child)
     cap = size_cap(look, desk.state.limits, parent.order.side, child.order.px)
     return view.instrument.is_dust(min(decision.qty, cap) - child.open_qty, child.order.px)

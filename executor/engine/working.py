@@ -64,7 +64,8 @@ def work(desk: Desk, parent: ParentState) -> None:
 
 def _scheduled(view: View) -> Decision:
     decision = STRATEGIES[view.order.strategy].decide(view)
-    return replace(decision, wake_ns=min(decision.wake_ns, view.order.deadline_ns))
+    deadline_ns = view.order.deadline_ns
+    return decision if decision.wake_ns <= deadline_ns else replace(decision, wake_ns=deadline_ns)
 
 
 def _residual(view: View) -> Decision:

@@ -46,6 +46,7 @@ _FLUSH_S = 1.0
 _LAG_EVERY_S = 0.5
 _DRAIN_STEP_S = 0.05
 _TURN_S = 0.02
+_LEAVING = (PlaceOrder, ReplaceOrder, CancelOrder)
 TICK_S = 0.5
 
 
@@ -160,8 +161,12 @@ class LiveRuntime:
         self._journal.checkpoint(self.engine.state)
         return clean
 
-    def work(self, event: Event, *, more: bool = False) -> None:
-        """Take one event through engine and journal, then carry its commands out.
+    def work(self, event: Event) -> None:
+        """Take one event through engine and journal, carry its commands out, and tell of them."""
+        self._note(*self._act(event, more=False))
+
+    def _act(self, event: Event, *, more: bool) -> tuple[Event, tuple[Command, ...]]:
+        """Take one event through engine and journal, then carry its commands out; returns it stamped, and them.
 
         Parameters
         ----------
@@ -179,11 +184,17 @@ class LiveRuntime:
         self._owed = self._owed or needs_commit(stamped, commands)
         if self._owed and (commands or not more):
             self._commit_owed()
-        self.telemetry.observe(stamped, commands)
-        if isinstance(stamped, StreamChanged) and stamped.live:
-            self.telemetry.on_reconnect(stamped.stream)
         for command in commands:
             self._carry_out(command)
+        return stamped, commands
+
+    def _note(self, event: Event, commands: tuple[Command, ...]) -> None:
+        """Count and log what happened and what was done about it, before the next event is worked."""
+        self.telemetry.observe(event, commands)
+        if isinstance(event, StreamChanged) and event.live:
+            self.telemetry.on_reconnect(event.stream)
+        for command in commands:
+            self._tell(command)
 
     def _commit_owed(self) -> None:
         self._owed = False
@@ -195,26 +206,8 @@ class LiveRuntime:
         match command:
             case PlaceOrder():
                 self._spawn(self._one(self._venue.place(command.approved)))
-                order = command.approved.order
-                self._log(
-                    "order sent",
-                    parent=order.parent_id,
-                    id=order.client_order_id,
-                    side=order.side.name,
-                    qty=order.qty,
-                    px=order.px,
-                    time_in_force=order.time_in_force.value,
-                )
             case ReplaceOrder():
                 self._spawn(self._one(self._venue.replace(command.approved)))
-                terms = command.approved.order
-                self._log(
-                    "order amended",
-                    parent=terms.parent_id,
-                    id=terms.client_order_id,
-                    qty=terms.qty,
-                    px=terms.px,
-                )
             case CancelOrder():
                 self._spawn(self._one(self._venue.cancel(command)))
             case QueryOrder():
@@ -232,10 +225,30 @@ class LiveRuntime:
             case StoreReport():
                 self._store_report(command.parent_id)
             case RefuseOrder() | PublishMove() | RaiseAlert():
-                self._tell(command)
+                pass  # said to people, by `_tell`
 
-    def _tell(self, command: RefuseOrder | PublishMove | RaiseAlert) -> None:
+    def _tell(self, command: Command) -> None:
         match command:
+            case PlaceOrder():
+                order = command.approved.order
+                self._log(
+                    "order sent",
+                    parent=order.parent_id,
+                    id=order.client_order_id,
+                    side=order.side.name,
+                    qty=order.qty,
+                    px=order.px,
+                    time_in_force=order.time_in_force.value,
+                )
+            case ReplaceOrder():
+                terms = command.approved.order
+                self._log(
+                    "order amended",
+                    parent=terms.parent_id,
+                    id=terms.client_order_id,
+                    qty=terms.qty,
+                    px=terms.px,
+                )
             case RefuseOrder():
                 self._log(
                     "order refused",
@@ -260,6 +273,8 @@ class LiveRuntime:
                     parent=command.parent_id,
                     detail=command.detail,
                 )
+            case _:
+                pass
 
     def _store_report(self, parent_id: str) -> None:
         state = self.engine.state
@@ -290,7 +305,7 @@ class LiveRuntime:
             while True:
                 more = not self._inbox.empty() and perf_counter() < end
                 if event is not None:
-                    self.work(event, more=more)
+                    await self._work_and_let_leave(event, more=more)
                 elif self._owed and not more:
                     self._commit_owed()
                 self._beat()
@@ -299,6 +314,15 @@ class LiveRuntime:
                     break
                 event = self._inbox.get_nowait()
             await asyncio.sleep(0)
+
+    async def _work_and_let_leave(self, event: Event, *, more: bool) -> None:
+        """Work one event; what it sends leaves before it is counted and logged, because that takes its time too."""
+        stamped, commands = self._act(event, more=more)
+        try:
+            if any(isinstance(command, _LEAVING) for command in commands):
+                await asyncio.sleep(0)
+        finally:
+            self._note(stamped, commands)
 
     def _beat(self) -> None:
         """Give the sign of life from where events are worked: a loop that hangs gives none."""

@@ -139,6 +139,38 @@ async def test_an_amend_leaves_only_after_its_row_is_durable_and_is_told(desk, m
     assert lines == [("order amended", told)]
 
 
+async def test_what_leaves_has_left_when_it_is_told_and_is_told_before_the_next_event(desk, monkeypatch):
+    runtime, venue = desk
+    story, came_to_the_second = [], asyncio.Event()
+
+    async def place(_):
+        story.append("left")
+        await asyncio.Event().wait()
+
+    true_act = runtime._act
+
+    def act(event, *, more):
+        story.append(type(event).__name__)
+        if event is CANCEL:
+            came_to_the_second.set()
+        return true_act(event, more=more)
+
+    monkeypatch.setattr(venue, "place", place)
+    monkeypatch.setattr(runtime, "_act", act)
+    runtime._log = lambda message, **_: story.append(message)
+    runtime.post(submitted())
+    runtime.post(CANCEL)
+    writer = asyncio.create_task(runtime._write())
+    await came_to_the_second.wait()
+    writer.cancel()
+    first = story.index("CancelRequested")
+    assert [each for each in story[:first] if each in {"ParentSubmitted", "left", "order sent"}] == [
+        "ParentSubmitted",
+        "left",
+        "order sent",
+    ]
+
+
 async def test_cancels_and_questions_leave_after_their_row_too(desk):
     runtime, venue = desk
     runtime.work(submitted())

@@ -52,19 +52,19 @@ class Bench:
             vigil=self.watch,
             **over,
         )
-        true_work, true_commit = self.runtime.work, journal.commit
+        true_act, true_commit = self.runtime._act, journal.commit
 
-        def work(event, **more):
+        def act(event, **more):
             self.now_s += STEP_S
             self.worked.append(event)
-            true_work(event, **more)
+            return true_act(event, **more)
 
         def commit():
             self.commits.append(len(self.worked))
             true_commit()
 
         monkeypatch.setattr(live_module, "perf_counter", lambda: self.now_s)
-        monkeypatch.setattr(self.runtime, "work", work)
+        monkeypatch.setattr(self.runtime, "_act", act)
         monkeypatch.setattr(journal, "commit", commit)
 
     async def until_empty(self):
