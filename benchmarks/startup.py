@@ -19,7 +19,7 @@ def main() -> None:
             subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own interpreter
             spans.append(perf_counter() - began)
         sys.stdout.write(f"{name:<24} median {median(spans) * 1e3:6.0f} ms of {_RUNS}\n")
-    loaded = heavy_modules("executor.app")
+    loaded = heavy_modules("executor.app.start")
     sys.stdout.write(f"heavy modules on the daemon's start path: {', '.join(loaded) or 'none'}\n")
 
 

@@ -6,14 +6,14 @@
 Run from the root of the project, where ``tests`` is.
 """
 
-import argparse
 import sys
 from collections import Counter
 from pathlib import Path
 from typing import Final
 
+from pages import run, table
+
 ROOT: Final = Path(__file__).resolve().parents[1]
-PAGE: Final = ROOT / "docs" / "conformance.md"
 sys.path.insert(0, str(ROOT))
 
 from tests.conformance.calls import Call, Client, Kind, versions  # noqa: E402 - the tests are not installed
@@ -35,7 +35,7 @@ def page() -> str:
         f"list: {len(calls)} of them. Each row is one test (`pytest tests/conformance`); a row asserts what the",
         "library makes of the answer in its own code, and that it means what was done.",
         "",
-        *_table(("client", "version", "happy", "refused", "rows"), _counts(calls, installed)),
+        table(("client", "version", "happy", "refused", "rows"), _counts(calls, installed)),
     ]
     number = 0
     for rows in subjects():
@@ -43,23 +43,8 @@ def page() -> str:
         for call in rows.calls:
             number += 1
             numbered.append(_row(number, call, installed))
-        lines += ["", f"## {rows.subject}", "", *_table(HEADS, numbered)]
+        lines += ["", f"## {rows.subject}", "", table(HEADS, numbered)]
     return "\n".join(lines) + "\n"
-
-
-def main(arguments: list[str]) -> int:
-    """Run the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Write the list of conformance rows.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the page differs")
-    parser.add_argument("--page", type=Path, default=PAGE, help="where the page is (default: %(default)s)")
-    chosen = parser.parse_args(arguments)
-    if not chosen.check:
-        chosen.page.write_text(page(), encoding="utf-8")
-        return 0
-    if chosen.page.is_file() and chosen.page.read_text(encoding="utf-8") == page():
-        return 0
-    sys.stderr.write(f"{chosen.page} differs from the list: run python docs/conformance.py\n")
-    return 1
 
 
 def _counts(calls: list[Call], installed: dict[str, str]) -> list[tuple[str, ...]]:
@@ -90,10 +75,6 @@ def _row(number: int, call: Call, installed: dict[str, str]) -> tuple[str, ...]:
     )
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    lines = [heads, tuple("---" for _ in heads), *rows]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
-
-
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    what = "Write the list of conformance rows."
+    raise SystemExit(run(Path(__file__), what, {"conformance.md": page}, ROOT / "docs", sys.argv[1:]))

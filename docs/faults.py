@@ -6,7 +6,6 @@
 Run from the root of the project, where ``tests`` is.
 """
 
-import argparse
 import ast
 import re
 import sys
@@ -14,8 +13,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
+from pages import run, table
+
 ROOT: Final = Path(__file__).resolve().parents[1]
-PAGE: Final = ROOT / "docs" / "faults.md"
 PLAYS: Final = ROOT / "tests" / "faults"
 NUMBER: Final = re.compile(r"test_(\d\d)_(\w+)")
 sys.path.insert(0, str(ROOT))
@@ -59,30 +59,15 @@ def page() -> str:
         "`make test` plays one variant of each test, `make faults` all of them (each way to send, before and after the",
         "order was taken, every damaged body), `make campaign` 2 000 seeded lives with several faults at once.",
         "",
-        "| " + " | ".join(HEADS) + " |",
-        "| " + " | ".join("---" for _ in HEADS) + " |",
     ]
+    rows = []
     for number, what in FAULTS.items():
         shown = "; ".join(title for title, _ in played.get(number, [])) or f"waived: {WAIVED[number]}"
         files = ", ".join(f"`{name}`" for name in sorted({name for _, name in played.get(number, [])}))
-        lines.append(f"| {number} | {what} | {shown} | {files} |")
-    return "\n".join(lines) + "\n"
-
-
-def main(arguments: list[str]) -> int:
-    """Run the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Write the list of faults that are played.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the page differs")
-    parser.add_argument("--page", type=Path, default=PAGE, help="where the page is (default: %(default)s)")
-    chosen = parser.parse_args(arguments)
-    if not chosen.check:
-        chosen.page.write_text(page(), encoding="utf-8")
-        return 0
-    if chosen.page.is_file() and chosen.page.read_text(encoding="utf-8") == page():
-        return 0
-    sys.stderr.write(f"{chosen.page} differs from the tests: run python docs/faults.py\n")
-    return 1
+        rows.append((str(number), what, shown, files))
+    return "\n".join([*lines, table(HEADS, rows)]) + "\n"
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    what = "Write the list of faults that are played."
+    raise SystemExit(run(Path(__file__), what, {"faults.md": page}, ROOT / "docs", sys.argv[1:]))

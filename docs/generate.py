@@ -6,16 +6,17 @@
 The project must be installed, or its root on PYTHONPATH.
 """
 
-import argparse
 import ast
 import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeVar
+
+from pages import Pages, run, table
 
 from config.fields import Kind
 from config.reader import PROFILE_DIR, PROFILES
@@ -95,9 +96,9 @@ def metrics_page() -> str:
         f"A parent has series while it lives and for {PARENT_SHOWN_AFTER_END_NS // NS_PER_MIN} minutes after, at most "
         f"{PARENT_SERIES_MAX} of them. Symbols and parents come from the engine's state; every other label takes its "
         "values from a short fixed list.",
-        _table(("name", "kind", "unit", "labels", "meaning"), rows),
+        table(("name", "kind", "unit", "labels", "meaning"), rows),
         "## Buckets of the histograms, seconds",
-        _table(("name", "upper bounds"), buckets),
+        table(("name", "upper bounds"), buckets),
     )
 
 
@@ -109,18 +110,18 @@ def refusals_page() -> str:
         "The gate looks at every child order before it leaves and collects all reasons that hold. A refused order "
         "is recorded and never sent. Limits named here are listed by `executor config show` and explained in "
         "[configuration.md](configuration.md).",
-        _table(
+        table(
             ("code", "when", "what helps"),
             ((f"`{code}`", text, REFUSAL_REMEDY[code]) for code, text in REFUSAL_TEXT.items()),
         ),
         "## A parent order that fails before its first child",
         "`executor submit` waits up to 2 s for this verdict and ends with 1; `executor list` shows it later.",
-        _table(
+        table(
             ("reason", "what would have been right", "what helps"),
             ((f"`{reason}`", *texts) for reason, texts in END_REMEDY.items()),
         ),
         "## Requests that the engine refuses",
-        _table(
+        table(
             ("code", "what would have been right", "what helps"),
             ((f"`{code}`", *texts) for code, texts in ANSWER_REMEDY.items()),
         ),
@@ -142,7 +143,7 @@ def configuration_page() -> str:
             )
             for key, field in model.model_fields.items()
         )
-        sections += [f"## `[{name}]`", _table(("key", "allowed", "default", "unit", "what it does"), rows)]
+        sections += [f"## `[{name}]`", table(("key", "allowed", "default", "unit", "what it does"), rows)]
     pairs = ((mode.value, f"`{key}`", f"`{secret}`") for mode, (key, secret) in ENV_NAMES.items())
     profiles = (
         (f"`{section}.{key}`", *(_written(layers[profile], section, key) for profile in PROFILES))
@@ -166,10 +167,10 @@ def configuration_page() -> str:
         "## API keys",
         "Never in a settings file: from these variables, or from the file that `venue.api_key_file` names. Only the "
         "names of the mode in force are read. The sandbox needs none.",
-        _table(("mode", "key", "secret"), pairs),
+        table(("mode", "key", "secret"), pairs),
         "## What the profiles say",
         "A dash stands for the default above.",
-        _table(("key", *(f"`{name}`" for name in PROFILES)), profiles),
+        table(("key", *(f"`{name}`" for name in PROFILES)), profiles),
     )
 
 
@@ -180,7 +181,7 @@ def exit_codes_page() -> str:
         "Exit codes",
         "executor/interfaces/exit_codes.py",
         "How a command of `executor` ends.",
-        _table(
+        table(
             ("code", "name", "meaning"),
             ((str(int(code)), f"`{code.name}`", texts[code.name]) for code in ExitCode),
         ),
@@ -194,7 +195,7 @@ def checks_page() -> str:
         ("## The venue", VENUE_CHECKS),
     )
     tables = (
-        (head, _table(("check", "all is well when"), ((f"`{name}`", text) for name, text in checks.items())))
+        (head, table(("check", "all is well when"), ((f"`{name}`", text) for name, text in checks.items())))
         for head, checks in parts
     )
     return _page(
@@ -206,7 +207,7 @@ def checks_page() -> str:
     )
 
 
-PAGES: Final[Mapping[str, Callable[[], str]]] = {
+PAGES: Final[Pages] = {
     "configuration.md": configuration_page,
     "states.md": states_page,
     "metrics.md": metrics_page,
@@ -214,39 +215,6 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "exit-codes.md": exit_codes_page,
     "checks.md": checks_page,
 }
-
-
-def differing(folder: Path) -> list[str]:
-    """Name the pages whose file in `folder` is missing or is not what the code says now."""
-    return [
-        name
-        for name, make in PAGES.items()
-        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != make()
-    ]
-
-
-def write(folder: Path) -> None:
-    """Write every page into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, make in PAGES.items():
-        (folder / name).write_text(make(), encoding="utf-8")
-
-
-def main(arguments: list[str]) -> int:
-    """Run the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Write the reference pages that are drawn from the code.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page differs")
-    parser.add_argument(
-        "--folder", type=Path, default=FOLDER, help="where the pages are (default: %(default)s)"
-    )
-    chosen = parser.parse_args(arguments)
-    if not chosen.check:
-        write(chosen.folder)
-        return 0
-    names = differing(chosen.folder)
-    for name in names:
-        sys.stderr.write(f"{chosen.folder / name} differs from the code: run python docs/generate.py\n")
-    return 1 if names else 0
 
 
 def _page(title: str, source: str, *blocks: str) -> str:
@@ -268,12 +236,7 @@ def _moves_table(moves: Mapping[Status, Mapping[Status, str]]) -> str:
         for target, reason in targets.items()
     ]
     rows += [(f"`{source}`", "", "nothing follows") for source, targets in moves.items() if not targets]
-    return _table(("from", "to", "when"), rows)
-
-
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [heads, tuple("---" for _ in heads), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return table(("from", "to", "when"), rows)
 
 
 def _texts_of_members(kind: type) -> dict[str, str]:
@@ -339,4 +302,5 @@ def _written(layer: Mapping[str, Mapping[str, Written]], section: str, key: str)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    what = "Write the reference pages that are drawn from the code."
+    raise SystemExit(run(Path(__file__), what, PAGES, FOLDER, sys.argv[1:]))

@@ -46,7 +46,7 @@ def run(
     settings.require()
     make_private_dir(settings.executor.data_dir)
     _say_if_nobody_answers(settings.venue.rest_url)
-    from executor.app import run_daemon  # noqa: PLC0415 - brings the whole daemon with it
+    from executor.app.start import run_daemon  # noqa: PLC0415 - brings the whole daemon with it
 
     words = ["--profile", profile, *(["--config", str(config)] if config is not None else [])]
     raise typer.Exit(
@@ -93,7 +93,7 @@ def audit(
             "the database of a daemon",
             "look into the data directory (`executor config show`)",
         )
-    from executor.app import run_audit  # noqa: PLC0415 - brings the whole daemon with it
+    from executor.app.journal import run_audit  # noqa: PLC0415 - brings the engine with it
 
     with progress_on_terminal("replaying") as progress:
         result = run_audit(database, progress)

@@ -59,7 +59,7 @@ def doctor(
             "executor doctor --help",
         )
     settings = load_settings(profile, config, os.environ, yes_live)
-    from executor.app import run_doctor  # noqa: PLC0415 - brings the whole daemon with it
+    from executor.app.doctor import run_doctor  # noqa: PLC0415 - brings the whole daemon with it
 
     findings: list[Finding] = []
 

@@ -27,7 +27,7 @@ def past_run(profile: str, config: Path | None, url: str | None, error: CommandF
     """
     if url is not None or error.problems[0].code != "DAEMON_NOT_RUNNING":
         raise error
-    from executor.app import JOURNAL_NAME  # noqa: PLC0415 - brings the whole daemon with it
+    from executor.app.journal import JOURNAL_NAME  # noqa: PLC0415 - brings the engine with it
     from executor.runtime.reading import read_past_run  # noqa: PLC0415
 
     path = locate_data_dir(profile, config, os.environ)[0] / JOURNAL_NAME

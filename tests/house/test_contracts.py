@@ -20,7 +20,8 @@ LINTER = Path(sys.executable).with_name("lint-imports")
 
 SKELETON = {
     "executor/__init__.py": "",
-    "executor/app.py": "import executor.venues.bybit.gateway\nimport executor.interfaces.cli\n",
+    "executor/app/__init__.py": "",
+    "executor/app/start.py": "import executor.venues.bybit.gateway\nimport executor.interfaces.cli\n",
     "executor/sentinel/__init__.py": "",
     "executor/sentinel/sweep.py": "import executor.venues.bybit.signer\nimport executor.watch.heartbeat\n",
     "executor/watch/__init__.py": "",
@@ -68,7 +69,7 @@ VIOLATIONS = [
     pytest.param(
         "layers", "executor/venues/bybit/gateway.py", "executor.runtime.live", id="venue uses its neighbour"
     ),
-    pytest.param("layers", "executor/runtime/live.py", "executor.app", id="runtime uses the roof"),
+    pytest.param("layers", "executor/runtime/live.py", "executor.app.start", id="runtime uses the roof"),
     pytest.param(
         "layers", "executor/runtime/live.py", "executor.watch.heartbeat", id="runtime uses the watch"
     ),
@@ -114,7 +115,9 @@ VIOLATIONS = [
     pytest.param(
         "sandbox-alone", "sandbox/server.py", "config.schema", id="sandbox shares our configuration"
     ),
-    pytest.param("sandbox-unused", "executor/app.py", "sandbox.server", id="the daemon starts the sandbox"),
+    pytest.param(
+        "sandbox-unused", "executor/app/start.py", "sandbox.server", id="the daemon starts the sandbox"
+    ),
 ]
 
 

@@ -94,7 +94,7 @@ GOOD: list[tuple[Rule, str, str]] = [
         SHELL,
         "q = asyncio.Queue(maxsize=inbox_max)\nr: asyncio.Queue[int] = Queue(100)",
     ),
-    (tidy.environment_check, "executor/app.py", "if mode == 'live':\n    pass"),
+    (tidy.environment_check, "executor/app/premises.py", "if mode == 'live':\n    pass"),
     (tidy.environment_check, "executor/venues/bybit/hosts.py", "if mode is Mode.LIVE:\n    pass"),
     (tidy.environment_check, SHELL, "if stream.live and name == 'BTCUSDT':\n    pass"),
     (
@@ -107,7 +107,7 @@ GOOD: list[tuple[Rule, str, str]] = [
     (tidy.asynchronous_core, "executor/domain/ports.py", "async def f(): ..."),
     (tidy.asynchronous_core, SHELL, "async def f(): ..."),
     (tidy.speaking_core, "executor/interfaces/cli.py", "print('x')"),
-    (tidy.float_on_order_path, "executor/engine/markets.py", "x = float(mid)"),
+    (tidy.float_on_order_path, "risk/circuit.py", "x = float(mid)"),
     (tidy.float_on_order_path, SHELL, "x = float(value)"),
     (tidy.broad_except, SHELL, "try:\n    f()\nexcept (ValueError, OSError):\n    pass"),
     (tidy.wall_clock, "executor/runtime/clock.py", "now = time.time_ns()"),

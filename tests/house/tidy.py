@@ -20,7 +20,7 @@ PORTS: Final = "executor/domain/ports.py"
 CLOCK: Final = "executor/runtime/clock.py"
 
 STATISTICS: Final = {
-    "executor/engine/markets.py": "running statistics; they come back through risk.circuit.to_decimal",
+    "risk/circuit.py": "running statistics; they come back through its own to_decimal",
 }
 CATCHES_ALL: Final = {
     "executor/runtime/live.py": "the outermost task of the daemon: stops, cancels and raises again",
@@ -77,7 +77,7 @@ _IO_CALLS: Final = frozenset(
     }
 )
 _ENVIRONMENTS: Final = frozenset({"live", "mainnet", "testnet", "demo", "paper", "sandbox", "backtest"})
-_KNOWS_ENVIRONMENTS: Final = ("executor/app.py", "executor/venues/", "config/", "sandbox/", "tests/", "docs/")
+_KNOWS_ENVIRONMENTS: Final = ("executor/app/", "executor/venues/", "config/", "sandbox/", "tests/", "docs/")
 _UNITS: Final = ("_s", "_ms", "_ns", "_pct", "_bps", "_ticks", "_qty", "_px", "_notional", "_count", "_ratio")
 _NUMBERS: Final = frozenset({"int", "float", "Decimal", "Quantity", "Price", "Money", "Bps"})
 _UNFINISHED: Final = re.compile(r"\b(?:T[O]DO|F[I]XME|X[X]X|H[A]CK)\b")

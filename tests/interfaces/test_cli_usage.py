@@ -249,9 +249,10 @@ def test_config_show_and_check(run):
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
-    module = types.ModuleType("executor.app")
+    module = types.ModuleType("app")
     module.calls = []
-    monkeypatch.setitem(sys.modules, "executor.app", module)
+    for name in ("executor.app.start", "executor.app.journal"):
+        monkeypatch.setitem(sys.modules, name, module)
     return module
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from executor.app import standing_doubts
+from executor.app.daemon import standing_doubts
 from executor.engine.state import EngineState, MarketState
 
 

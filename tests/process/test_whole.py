@@ -26,6 +26,6 @@ def test_demo_completes_and_prints_its_report_and_its_journal_audits(tmp_path):
     assert result.commands > 10
 
 
-@pytest.mark.parametrize("module", ["executor.interfaces.cli", "executor.app"])
+@pytest.mark.parametrize("module", ["executor.interfaces.cli", "executor.app.start"])
 def test_start_path_loads_nothing_heavy(module):
     assert heavy_modules(module) == []

@@ -10,7 +10,8 @@ from config.hosts import Mode
 from config.load import load_settings
 from config.problems import ConfigProblems
 from config.schema import PositionMode
-from executor.app import access_of, check_account, lock_account, refuse_file_system
+from executor.app.access import access_of
+from executor.app.premises import check_account, lock_account, refuse_file_system
 from executor.domain.errors import AlreadyRunning, JournalError
 from executor.domain.events import HaltRequested
 from executor.domain.finding import Verdict, fine
@@ -175,7 +176,7 @@ def test_a_network_file_system_refuses_with_real_money_and_is_a_warning_elsewher
     )
     lines = []
     found = [fine("file system", "ext4")]
-    monkeypatch.setattr("executor.app.look_at_file_system", lambda _path, *, strict: found[strict])
+    monkeypatch.setattr("executor.app.premises.look_at_file_system", lambda _path, *, strict: found[strict])
     refuse_file_system(settings, lambda message, **_: lines.append(message))
     assert lines == []
     from executor.runtime.premises import judge_file_system

@@ -1,0 +1,206 @@
+"""The start of the daemon: every part is made, put together and handed to the loop."""
+
+import asyncio
+import gc
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+import uvloop
+
+from config.schema import PositionMode
+from config.settings import Settings
+from executor.app.access import access_of
+from executor.app.daemon import Daemon
+from executor.app.ending import until_stopped
+from executor.app.journal import open_journal, put_journal_aside, recover
+from executor.app.premises import check_account, check_clock, lock_account, refuse_file_system
+from executor.domain.errors import ConfigError
+from executor.domain.events import EngineStarted
+from executor.domain.ports import Log
+from executor.domain.timeline import NS_PER_MS, iso_utc
+from executor.domain.units import install_decimal_context
+from executor.engine.engine import Engine
+from executor.interfaces.api import build_app, serve
+from executor.interfaces.control import DaemonInfo
+from executor.interfaces.control_file import ControlFile, control_url, remove_control_file, write_control_file
+from executor.interfaces.token import FILE_NAME as TOKEN_NAME
+from executor.interfaces.token import ensure_token
+from executor.interfaces.version import version
+from executor.runtime.clock import Clock
+from executor.runtime.live import LiveRuntime
+from executor.runtime.lock import ProcessLock, key_lock_path
+from executor.runtime.log import LineLog
+from executor.runtime.open_parents import say_resuming
+from executor.sentinel.spawn import keeping_sentinel
+from executor.venues.accompanied import AccompaniedVenue, Companion
+from executor.venues.bybit.access import Access
+from executor.venues.bybit.dcp import arm_dcp
+from executor.venues.bybit.gateway import BybitVenue
+from executor.venues.bybit.server_time import ServerTime
+from executor.venues.bybit.signer import Signer
+from executor.venues.bybit.transport import new_session
+from executor.venues.reference.poller import References, factories
+from executor.watch.vigil import Vigil
+from risk.turnstile import Turnstile
+
+
+def run_daemon(
+    settings: Settings, profile: str, *, init: bool, new: bool, sentinel_words: Sequence[str] | None
+) -> int:
+    """Run the daemon until it is asked to end; returns the exit code.
+
+    Parameters
+    ----------
+    init
+        Whether a missing journal may be created; on the sandbox it always may.
+    new
+        Whether an existing journal is put aside first; on the sandbox only, whose exchange forgets everything
+        when it is started anew.
+    sentinel_words
+        Words after `executor sentinel` that lead to the same account and data directory; None starts no sentinel.
+
+    Raises
+    ------
+    ConfigError, JournalError, AlreadyRunning
+        If it cannot start; nothing was sent.
+    """
+    if not __debug__:
+        raise ConfigError(
+            "the executor does not run under `python -O`: its assertions are part of its safety"
+        )
+    install_decimal_context()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings, profile, init=init, new=new, sentinel_words=sentinel_words))
+
+
+async def _run(
+    settings: Settings, profile: str, *, init: bool, new: bool, sentinel_words: Sequence[str] | None
+) -> int:
+    clock = Clock()
+    log = LineLog(clock.now_ns, settings.log.level.value, as_json=settings.log.format.value == "json")
+    access = access_of(settings)
+    references = factories(settings.references.exchanges)
+    refuse_file_system(settings, log)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(ProcessLock(settings.executor.data_dir / "executor.lock"))
+        stack.enter_context(ProcessLock(key_lock_path(access.rest_url, access.api_key)))
+        vigil = Vigil(
+            settings.executor.data_dir,
+            silence_s_max=float(settings.sentinel.silence_s_max),
+            now_text=lambda: iso_utc(clock.now_ns()),
+            log=log,
+        )
+        begin_watch(vigil)
+        stack.callback(vigil.abandon)
+        if new:
+            put_journal_aside(settings, log)
+        journal = stack.enter_context(open_journal(settings, clock, init=init))
+        state = recover(journal, clock)
+        turnstile = Turnstile(vigil.why_closed)
+        venue = await stack.enter_async_context(
+            BybitVenue(
+                access=access,
+                instance=journal.instance,
+                recv_window_ms=settings.timings.recv_window_ms,
+                clock=clock,
+                turnstile=turnstile,
+                log=log,
+                seed=secrets.randbits(32),
+            )
+        )
+        await check_clock(venue, settings, log)
+        companions: list[Companion] = [await check_account(venue, settings, clock, log)]
+        lock_account(stack, access, settings, log)
+        if references:
+            companions.append(References(references, float(settings.references.poll_s), log))
+        if settings.venue.dcp_window_s:
+            await set_dcp(venue, access, settings, clock, log)
+        if sentinel_words is not None and settings.sentinel.enabled:
+            await stack.enter_async_context(
+                keeping_sentinel(settings.executor.data_dir, sentinel_words, os.environ, log)
+            )
+        runtime = LiveRuntime(
+            engine=Engine(state),
+            journal=journal,
+            venue=AccompaniedVenue(venue, companions),
+            clock=clock,
+            turnstile=turnstile,
+            log=log,
+            vigil=vigil,
+        )
+        info = DaemonInfo(
+            version=version(),
+            instance=journal.instance,
+            venue=f"bybit-{settings.executor.mode.value}",
+            profile=profile,
+            pid=os.getpid(),
+        )
+        runtime.post(started(settings, info))
+        url = await _serve(stack, settings, Daemon(runtime, clock, info))
+        log(
+            "executor started",
+            venue=info.venue,
+            instance=info.instance,
+            control=url,
+            metrics=f"{url}/metrics",
+        )
+        say_resuming(state, log)
+        gc.freeze()
+        return await until_stopped(runtime, journal, clock, settings, vigil, log)
+
+
+def begin_watch(vigil: Vigil) -> None:
+    """Say that a daemon is starting, before anything that takes time.
+
+    Raises
+    ------
+    ConfigError
+        If the data directory takes no heartbeat: the sentinel would fire.
+    """
+    try:
+        vigil.start()
+    except OSError as error:
+        raise ConfigError(f"the heartbeat cannot be written: {error}") from error
+
+
+async def set_dcp(venue: BybitVenue, access: Access, settings: Settings, clock: Clock, log: Log) -> None:
+    """Ask the venue to cancel by itself when our connection is lost, if it does so for this account."""
+    time, now_ns, error_ms = ServerTime(clock), clock.now_ns(), await venue.clock_error_ms()
+    if error_ms is not None:
+        time.learn(now_ns, now_ns, now_ns // NS_PER_MS + error_ms)
+    signer = Signer(access.api_key, access.api_secret, settings.timings.recv_window_ms)
+    async with new_session(access.hosts, access.request_timeout_s) as http:
+        await arm_dcp(http, access.rest_url, signer, time, settings.venue.dcp_window_s, log)
+
+
+def started(settings: Settings, info: DaemonInfo) -> EngineStarted:
+    """The first event of an incarnation; it is in the inbox before anybody can ask for anything."""
+    return EngineStarted(
+        at_ns=0,
+        version=info.version,
+        instance=info.instance,
+        venue=info.venue,
+        limits=settings.limits,
+        timings=settings.timings,
+        sentinel_required=settings.sentinel.enabled,
+        seed=secrets.randbits(53),
+        hedge_mode=settings.venue.position_mode is PositionMode.HEDGE,
+    )
+
+
+async def _serve(stack: AsyncExitStack, settings: Settings, daemon: Daemon) -> str:
+    """Open the control interface and leave its address where the command line finds it."""
+    data_dir = settings.executor.data_dir
+    token_file = settings.control.token_file or data_dir / TOKEN_NAME
+    app = build_app(daemon, ensure_token(token_file))
+    port = await stack.enter_async_context(serve(app, settings.control.host, settings.control.port))
+    url = control_url(settings.control.host, port)
+    info = daemon.info
+    write_control_file(
+        data_dir,
+        ControlFile(url=url, pid=info.pid, version=info.version, token_file=str(token_file.absolute())),
+    )
+    stack.callback(remove_control_file, data_dir, info.pid)
+    return url
