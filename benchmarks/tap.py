@@ -1,7 +1,7 @@
 """A listener on the line between a client and the local exchange: it stamps what passes, and changes nothing else.
 
 It forwards TCP byte for byte, but for one thing: it strikes out the offer of WebSocket compression, so that all clients
-get their messages in the same form. `arm TEXT` makes it wait for the next market data message with that text to the
+get their messages in the same form. `arm TEXT` makes it wait for the next message of a book with that text to the
 client and the next order request after it; `take` tells the nanoseconds between the two.
 """
 
@@ -13,6 +13,8 @@ import sys
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 
+_BOOK = b'"orderbook.'
+"""Whoever listens to tickers as well may hear of the price there first; all clients decide on the book."""
 _COMPRESSION = re.compile(rb"\r\nSec-WebSocket-Extensions:[^\r]*", re.IGNORECASE)
 _ORDER_FRAME_BYTES_MIN = 200
 _TAKE_S_MAX = 3.0
@@ -35,7 +37,7 @@ class Stamps:
 
     def on_push(self, data: bytes) -> None:
         """Market data is about to be handed to the client; the first of a round with the text counts."""
-        if self.armed and not self.push_ns and self.text in data:
+        if self.armed and not self.push_ns and _BOOK in data and self.text in data:
             self.push_ns = perf_counter_ns()
 
     def on_order(self) -> None:
