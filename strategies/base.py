@@ -6,7 +6,9 @@ from executor.domain.decision import Decision, Schedule, View
 from executor.domain.instrument import Instrument
 from executor.domain.orders import ParentOrder
 from executor.domain.units import Price, Quantity
+from strategies.arrival_price import ArrivalPrice
 from strategies.twap import Twap
+from strategies.vwap import Vwap
 
 
 class Strategy(Protocol):
@@ -28,4 +30,4 @@ class Strategy(Protocol):
         """Say what should be working now."""
 
 
-STRATEGIES: Final[dict[str, Strategy]] = {"twap": Twap()}
+STRATEGIES: Final[dict[str, Strategy]] = {"twap": Twap(), "vwap": Vwap(), "arrival-price": ArrivalPrice()}

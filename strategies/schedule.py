@@ -1,5 +1,6 @@
 """Cutting a quantity into slices: exact in steps, never below the venue's minimum, seeded where random."""
 
+from collections.abc import Callable
 from itertools import accumulate, pairwise
 from math import fsum
 from random import Random
@@ -8,8 +9,11 @@ from executor.domain.decision import Schedule, Slice
 from executor.domain.instrument import Instrument
 from executor.domain.units import Price, Quantity
 
+Shape = Callable[[float], float]
+"""Share of the quantity that should be done (0-1, never falling) after a share of the time (0-1)."""
 
-def even_schedule(
+
+def make_schedule(
     *,
     instrument: Instrument,
     reference_px: Price,
@@ -21,8 +25,9 @@ def even_schedule(
     randomize_size_pct: int,
     randomize_timing_pct: int,
     seed: str,
+    shape: Shape | None = None,
 ) -> Schedule:
-    """Spread a quantity evenly over an interval.
+    """Spread a quantity over an interval: evenly, or by a shape.
 
     Parameters
     ----------
@@ -35,7 +40,9 @@ def even_schedule(
     slices
         Pieces asked for; fewer are made when a piece would be below the venue's minimum.
     randomize_size_pct, randomize_timing_pct
-        Largest deviation from the even size and start, per cent, 0-50.
+        Largest deviation from the usual size and start, per cent, 0-50.
+    shape
+        None spreads evenly.
 
     Returns
     -------
@@ -49,7 +56,11 @@ def even_schedule(
         return Schedule(base_qty=base_qty, slices=(), asked=slices)
     count = max(1, min(slices, total_steps // least_steps))
     random = Random(seed)  # noqa: S311 - spreading orders in time is no cryptography
-    steps = _split(total_steps, count, least_steps, randomize_size_pct, random)
+    ideals = [total_steps / count] * count
+    if shape is not None:
+        upto = [shape(number / count) for number in range(count + 1)]
+        ideals = [total_steps * (after - before) for before, after in pairwise(upto)]
+    steps = _split(total_steps, ideals, least_steps, randomize_size_pct, random)
     starts = _starts(start_ns, end_ns, count, randomize_timing_pct, random)
     pieces = []
     target = base_qty
@@ -60,15 +71,15 @@ def even_schedule(
     return Schedule(base_qty=base_qty, slices=tuple(pieces), asked=slices)
 
 
-def _split(total: int, count: int, least: int, spread_pct: int, random: Random) -> list[int]:
+def _split(total: int, ideals: list[float], least: int, spread_pct: int, random: Random) -> list[int]:
     """Give every piece its least share, then the rest by (random) weight; largest remainders never needed.
 
     Cumulative flooring keeps the sum exact and every prefix within one step of its ideal.
     """
-    even = total / count
+    count = len(ideals)
     weights = [
-        max(even * (1 + spread_pct / 100 * deviation) - least, 0.0)
-        for deviation in _deviations(count, random)
+        max(ideal * (1 + spread_pct / 100 * deviation) - least, 0.0)
+        for ideal, deviation in zip(ideals, _deviations(count, random), strict=True)
     ]
     reached = list(accumulate(weights))
     if reached[-1] <= 0.0:

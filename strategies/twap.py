@@ -8,11 +8,18 @@ from executor.domain.orders import ParentOrder
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ONE, ZERO, Price, Quantity
 from strategies.placement import cross, rest, rest_until_ns, wait
-from strategies.schedule import even_schedule
+from strategies.schedule import Shape, make_schedule
 
 
 class Twap:
-    """The schedule family with constant speed. `wanted_qty` below decides the size of what a slice sends."""
+    """Slices of one size. `wanted_qty` below decides the size of what a slice sends.
+
+    Other schedules are the same but for the shape in which the slices add up to the whole.
+    """
+
+    def shape(self, order: ParentOrder, start_ns: int, end_ns: int) -> Shape | None:
+        """Share of the quantity that should be done after each share of the interval; None is evenly."""
+        return None
 
     def plan(
         self,
@@ -26,7 +33,7 @@ class Twap:
     ) -> Schedule:
         """Cut what is left of the order into slices of about `interval_s` over the interval."""
         params = order.params
-        return even_schedule(
+        return make_schedule(
             instrument=instrument,
             reference_px=reference_px,
             start_ns=start_ns,
@@ -37,6 +44,7 @@ class Twap:
             randomize_size_pct=params.randomize_size_pct,
             randomize_timing_pct=params.randomize_timing_pct,
             seed=f"{order.seed}:{start_ns}",
+            shape=self.shape(order, start_ns, end_ns),
         )
 
     def decide(self, view: View) -> Decision:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from executor.domain.decision import Schedule
 from executor.domain.timeline import NS_PER_S
-from strategies.schedule import even_schedule
+from strategies.schedule import make_schedule
 from tests.builders import T0, D, instrument
 
 
@@ -25,7 +25,7 @@ def cut(**over):
         randomize_timing_pct=0,
         seed="1",
     )
-    return even_schedule(**{**usual, **over})
+    return make_schedule(**{**usual, **over})
 
 
 @st.composite
