@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from config.adviser import AdviserSection, TapeMode
 from config.hosts import Mode
 from config.problems import Problem
 from config.schema import (
@@ -103,6 +104,80 @@ def venue_contradictions(
             origins,
         )
     ]
+
+
+def adviser_contradictions(
+    adviser: AdviserSection | None, limits: LimitsSection | None, origins: dict[str, str]
+) -> list[Problem]:
+    """Find what a model cannot be asked with, or without; None stands for a section with other problems."""
+    if adviser is None:
+        return []
+    problems = [
+        _conflict(
+            (f"adviser.{low}", f"adviser.{high}"), values, f"adviser.{low} not above adviser.{high}", origins
+        )
+        for low, high in _ADVISER_ORDER
+        for values in [(Decimal(getattr(adviser, low)), Decimal(getattr(adviser, high)))]
+        if values[0] > values[1]
+    ]
+    if limits is not None and adviser.deadline_s > limits.advice_timeout_s_max:
+        problems.append(
+            _conflict(
+                ("adviser.deadline_s", "limits.advice_timeout_s_max"),
+                (adviser.deadline_s, limits.advice_timeout_s_max),
+                "adviser.deadline_s not above limits.advice_timeout_s_max",
+                origins,
+            )
+        )
+    both = sorted(set(adviser.capabilities_on) & set(adviser.capabilities_off))
+    if both:
+        problems.append(
+            _conflict(
+                ("adviser.capabilities_on", "adviser.capabilities_off"),
+                (", ".join(both), "the same"),
+                "each word in one of the two lists",
+                origins,
+            )
+        )
+    if adviser.enabled:
+        problems += [_missing(name, allowed) for name, allowed in _lacking(adviser)]
+    return problems
+
+
+_ADVISER_ORDER = (
+    ("deadline_s", "interval_s"),
+    ("min_gap_s", "interval_s"),
+    ("wait_s_max", "hold_s_max"),
+    ("parent_cost_max", "day_cost_max"),
+    ("hour_cost_max", "day_cost_max"),
+    ("parent_calls_max", "day_calls_max"),
+    ("hour_calls_max", "day_calls_max"),
+)
+"""Settings of which the first may not be above the second."""
+_PRICE_FORM = "a price for 10^6 tokens, 0 for a model of your own: without it no cap on the cost can hold"
+
+
+def _lacking(adviser: AdviserSection) -> Iterator[tuple[str, str]]:
+    """What must be written once a model is asked, and what would do; a recording needs its model only."""
+    if not adviser.model:
+        yield "model", "the name under which the server knows the model"
+    if adviser.tape is TapeMode.REPLAY:
+        return
+    if not adviser.base_url:
+        yield "base_url", "the address of an OpenAI-compatible server, up to /v1"
+    for name in ("input_price", "output_price"):
+        if getattr(adviser, name) is None:
+            yield name, _PRICE_FORM
+
+
+def _missing(name: str, allowed: str) -> Problem:
+    return Problem(
+        code="CONFIG_MISSING",
+        where=f"adviser.{name}",
+        got="nothing, with adviser.enabled = true",
+        allowed=allowed,
+        next_step=f"write {name} under [adviser] in your --config file, or enabled = false",
+    )
 
 
 def _pairs_upside_down(limits: LimitsSection) -> Iterator[tuple[str, str]]:

@@ -3,13 +3,16 @@
 The transport checks the same table again before it connects.
 """
 
+import ipaddress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from config.problems import MASK
 
+NEWS_FILES: Final = (".xml", ".rss", ".atom", ".jsonl")
+URL_LEN_MAX: Final = 512
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -84,3 +87,47 @@ def without_credentials(url: str) -> str:
         return url
     scheme, mark, _ = head.partition("://")
     return f"{scheme}{mark}{MASK}@{tail}" if mark else f"{MASK}@{tail}"
+
+
+def why_not_model_url(url: str) -> str | None:
+    """Say why an address may not be the one of a model's server; None if it may.
+
+    A key and what an order is about go there, so without TLS only to this machine or a private network.
+    """
+    parts = _address(url)
+    if parts is None or parts.query or parts.fragment:
+        return "no address such as https://host/v1, without credentials and query"
+    if parts.scheme == "http" and not _is_near(parts.hostname or ""):
+        return "http:// to a host that is neither loopback nor private"
+    return None
+
+
+def why_not_news_source(source: str) -> str | None:
+    """Say why texts may not be read from somewhere; None if they may."""
+    if not source.isprintable() or not 0 < len(source) <= URL_LEN_MAX:
+        return "no address and no path"
+    if "://" in source:
+        return None if _address(source) else "no http:// or https:// address without credentials"
+    return None if source.endswith(NEWS_FILES) else f"a path that does not end in {', '.join(NEWS_FILES)}"
+
+
+def _address(url: str) -> SplitResult | None:
+    """Take an address apart; None if it is not one of http or https, or carries credentials."""
+    if not url.isascii() or not url.isprintable() or " " in url or len(url) > URL_LEN_MAX:
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    fits = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and port != 0
+    return parts if fits else None
+
+
+def _is_near(host: str) -> bool:
+    """Whether a host is this machine, in a private network, or named as containers are."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host
+    return address.is_loopback or address.is_private

@@ -6,7 +6,14 @@ Layers, each over the one before: built-in defaults, the profile, the extra file
 from collections.abc import Mapping
 from pathlib import Path
 
-from config.contradictions import contradictions, reference_contradictions, venue_contradictions
+from config.adviser import AdviserSection
+from config.adviser_key import read_adviser_key
+from config.contradictions import (
+    adviser_contradictions,
+    contradictions,
+    reference_contradictions,
+    venue_contradictions,
+)
 from config.hosts import URLS, Mode, why_not_host, without_credentials
 from config.live import missing_limit, missing_money_limits, sign_problems
 from config.problems import ConfigProblems, Problem, in_file_order, quoted
@@ -58,8 +65,9 @@ def load_settings(
     market = reader.section("market", MarketSection)
     sentinel = reader.section("sentinel", SentinelSection)
     references = reader.section("references", ReferencesSection)
+    adviser = reader.section("adviser", AdviserSection)
     log = reader.section("log", LogSection)
-    credentials = None
+    credentials = adviser_key = None
     if executor is not None:
         mode = executor.mode
         if mode is Mode.LIVE:
@@ -75,6 +83,10 @@ def load_settings(
     problems += contradictions(limits, timings, reader.origins)
     problems += reference_contradictions(limits, references, reader.origins)
     problems += venue_contradictions(executor, venue, reader.origins)
+    problems += adviser_contradictions(adviser, limits, reader.origins)
+    if adviser is not None and adviser.enabled:
+        adviser_key, key_problems = read_adviser_key(adviser.api_key_file, environ)
+        problems += key_problems
     if (
         problems
         or executor is None
@@ -86,6 +98,7 @@ def load_settings(
         or market is None
         or sentinel is None
         or references is None
+        or adviser is None
         or log is None
     ):
         hidden = known_secrets(environ)
@@ -101,9 +114,11 @@ def load_settings(
         market=market,
         sentinel=sentinel,
         references=references,
+        adviser=adviser.model_copy(update={"base_url": adviser.base_url.rstrip("/")}),
         log=log,
         credentials=credentials,
         other_keys=keys_of_other_modes(executor.mode, environ),
+        adviser_key=adviser_key,
         origins=reader.origins,
     )
 

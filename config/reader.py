@@ -11,8 +11,9 @@ from pydantic_core import ErrorDetails
 
 from config.hosts import without_credentials
 from config.problems import MASK, Problem, quoted
-from config.schema import SECTIONS, Section, setting_names
-from config.secrets import ENV_NAMES
+from config.schema import SECTIONS, setting_names
+from config.secrets import ADVISER_ENV, ENV_NAMES
+from config.section import Section
 from config.written import Form, Layer, Written, nearest, read_environment, read_file
 
 PROFILE_DIR: Final = Path(__file__).parent
@@ -117,12 +118,15 @@ def unknown_key(name: str, written: Written) -> Problem:
     """Say that a setting does not exist; a secret in a file gets its own warning, without its value."""
     if _SECRET_NAME.search(name.split(".")[1]):
         pairs = ", ".join(f"{key}/{secret}" for key, secret in ENV_NAMES.values())
+        allowed = f"keys from the environment ({pairs}) or from venue.api_key_file"
+        if name.startswith("adviser."):
+            allowed = f"the key from the environment ({ADVISER_ENV}) or from adviser.api_key_file"
         return Problem(
             code="SECRET_INLINE",
             where=written.where,
             got=f"{quoted(name)} = {MASK}",
-            allowed=f"keys from the environment ({pairs}) or from venue.api_key_file",
-            next_step="remove it from the file and change the key at the venue if the file was shared",
+            allowed=allowed,
+            next_step="remove it from the file and change the key where it was made if the file was shared",
         )
     return Problem(
         code="CONFIG_UNKNOWN_KEY",

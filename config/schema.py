@@ -10,8 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict
-
+from config.adviser import AdviserSection
 from config.fields import (
     boolean,
     choice,
@@ -25,6 +24,7 @@ from config.fields import (
     words,
 )
 from config.hosts import Mode
+from config.section import Section
 from executor.domain.events import DrainPolicy
 from executor.domain.limits import Limits, Timings
 
@@ -81,12 +81,6 @@ class PositionMode(StrEnum):
 
     ONE_WAY = "one_way"
     HEDGE = "hedge"
-
-
-class Section(BaseModel):
-    """What all sections share: strict types, no unknown names, no change afterwards."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class ExecutorSection(Section):
@@ -267,6 +261,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "market": MarketSection,
     "sentinel": SentinelSection,
     "references": ReferencesSection,
+    "adviser": AdviserSection,
     "log": LogSection,
 }
 

@@ -22,6 +22,8 @@ ENV_NAMES: Final[dict[Mode, tuple[str, str]]] = {
     Mode.DEMO: ("BYBIT_DEMO_API_KEY", "BYBIT_DEMO_API_SECRET"),
     Mode.LIVE: ("BYBIT_API_KEY", "BYBIT_API_SECRET"),
 }
+ADVISER_ENV: Final = "EXECUTOR_ADVISER_API_KEY"
+"""Where the key of the model's server may be given; it has nothing to do with the exchange's."""
 SANDBOX_KEY: Final = "sandbox-key"
 SANDBOX_SECRET: Final = "sandbox-secret-0123456789abcdef"  # noqa: S105 - opens nothing but the local sandbox
 KEY_LEN: Final = (8, 40)
@@ -145,7 +147,7 @@ def missing_credentials(mode: Mode, other_keys: Iterable[str] = ()) -> Problem:
 
 def known_secrets(environ: Mapping[str, str]) -> list[str]:
     """Values that must never be printed, longest first."""
-    names = {name for pair in ENV_NAMES.values() for name in pair}
+    names = {ADVISER_ENV, *(name for pair in ENV_NAMES.values() for name in pair)}
     whole = [environ[name].strip() for name in names if name in environ]
     # A private key is printed line by line, if it is printed at all.
     lines = [line for text in whole for line in text.splitlines() if len(line) >= _PEM_LINE_LEN_MIN]

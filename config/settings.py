@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
+from config.adviser import AdviserSection
+from config.adviser_key import AdviserKey
 from config.schema import (
     ControlSection,
     ExecutorSection,
@@ -33,6 +35,8 @@ class Settings:
         None when none were given; `require` gives them or refuses.
     other_keys
         Names in the environment that hold keys of other modes; they are never read.
+    adviser_key
+        Key of the model's server; None when none was given, or no model is asked.
     origins
         For each `section.key` that was written somewhere: `file:line` or `environment NAME`.
     """
@@ -47,9 +51,11 @@ class Settings:
     market: MarketSection
     sentinel: SentinelSection
     references: ReferencesSection
+    adviser: AdviserSection
     log: LogSection
     credentials: Credentials | None
     other_keys: tuple[str, ...]
+    adviser_key: AdviserKey | None
     origins: Mapping[str, str]
 
     def require(self) -> Credentials:
@@ -83,13 +89,22 @@ def effective(settings: Settings) -> list[EffectiveRow]:
         for name in setting_names()
     ]
     keys = settings.credentials
-    return rows + [
+    given = settings.adviser_key
+    return [
+        *rows,
+        *(
+            EffectiveRow(
+                key=f"credentials.{name}",
+                value="not given" if keys is None else str(getattr(keys, name)),
+                origin="none" if keys is None else keys.origin,
+            )
+            for name in ("api_key", "api_secret")
+        ),
         EffectiveRow(
-            key=f"credentials.{name}",
-            value="not given" if keys is None else str(getattr(keys, name)),
-            origin="none" if keys is None else keys.origin,
-        )
-        for name in ("api_key", "api_secret")
+            key="credentials.adviser_key",
+            value="not given" if given is None else str(given.key),
+            origin="none" if given is None else given.origin,
+        ),
     ]
 
 

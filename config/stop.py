@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from config.hosts import URLS, why_not_host, without_credentials
 from config.problems import ConfigProblems, Problem, in_file_order, quoted
 from config.reader import Reader, read_layers
-from config.schema import ExecutorSection, LogSection, Section, SentinelSection, TimingsSection, VenueSection
+from config.schema import ExecutorSection, LogSection, SentinelSection, TimingsSection, VenueSection
 from config.secrets import (
     Credentials,
     keys_of_other_modes,
@@ -19,6 +19,7 @@ from config.secrets import (
     missing_credentials,
     read_credentials,
 )
+from config.section import Section
 from config.written import Layer
 
 _NEEDED: Final = {

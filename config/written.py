@@ -26,6 +26,7 @@ OTHER_ENV: Final = (
     "EXECUTOR_CONTROL_URL",
     "EXECUTOR_REAL_DATA",
     "EXECUTOR_CAMPAIGN",
+    "EXECUTOR_ADVISER_API_KEY",
 )
 """Names that begin like settings and are something else: they choose, confirm or point, but set no value."""
 

@@ -20,8 +20,9 @@ from pages import Pages, run, table
 
 from config.fields import Kind
 from config.reader import PROFILE_DIR, PROFILES
-from config.schema import SECTIONS, Section
-from config.secrets import ENV_NAMES
+from config.schema import SECTIONS
+from config.secrets import ADVISER_ENV, ENV_NAMES
+from config.section import Section
 from config.settings import shown
 from config.written import Written, read_file
 from executor.domain.limits import MONEY_LIMITS, Limits, Timings
@@ -57,6 +58,23 @@ UNITLESS: Final = {
     "limits.children_per_hour_max": "orders an hour",
     "limits.amplification_max": "multiple",
     "market.book_depth": "levels",
+    "adviser.input_price": "US dollars for 10^6 tokens",
+    "adviser.cached_price": "US dollars for 10^6 tokens",
+    "adviser.output_price": "US dollars for 10^6 tokens",
+    "adviser.max_tokens": "tokens",
+    "adviser.reasoning_tokens_max": "tokens",
+    "adviser.parent_cost_max": "US dollars",
+    "adviser.hour_cost_max": "US dollars",
+    "adviser.day_cost_max": "US dollars",
+    "adviser.parent_calls_max": "questions",
+    "adviser.hour_calls_max": "questions",
+    "adviser.day_calls_max": "questions",
+    "adviser.switches_max": "changes",
+    "adviser.rate_min": "multiple",
+    "adviser.rate_max": "multiple",
+    "adviser.slice_times_max": "multiple",
+    "adviser.slice_times_min": "multiple",
+    "adviser.news_items_max": "texts",
 }
 """Settings whose names count something."""
 Status = TypeVar("Status", bound=StrEnum)
@@ -154,7 +172,7 @@ def configuration_page() -> str:
     )
     return _page(
         "Configuration",
-        "config/schema.py, executor/domain/limits.py",
+        "config/schema.py, config/adviser.py, executor/domain/limits.py",
         "Four layers, each over the one before: the defaults of this page, the profile (`--profile`), your own file "
         "(`--config FILE`), environment variables. A file holds `[section]` headers and one `key = value` per line; "
         "the variable of a setting is `EXECUTOR_SECTION__KEY`, such as `EXECUTOR_LIMITS__CHILD_NOTIONAL_MAX=20000`. "
@@ -168,6 +186,8 @@ def configuration_page() -> str:
         "Never in a settings file: from these variables, or from the file that `venue.api_key_file` names. Only the "
         "names of the mode in force are read. The sandbox needs none.",
         table(("mode", "key", "secret"), pairs),
+        f"The key of the model's server is another one: from `{ADVISER_ENV}`, or from the file that "
+        "`adviser.api_key_file` names.",
         "## What the profiles say",
         "A dash stands for the default above.",
         table(("key", *(f"`{name}`" for name in PROFILES)), profiles),

@@ -8,6 +8,7 @@ An order worked evenly pays two thirds of the peak on average: the mean of sqrt 
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from math import isfinite, sqrt
 from typing import Final
 
@@ -40,7 +41,9 @@ class ImpactEstimate:
         return ImpactEstimate(estimate_bps=leaned, low_bps=self.low_bps, high_bps=self.high_bps)
 
 
-def estimate(*, qty: float, volatility_hourly_pct: float, volume_hourly_qty: float) -> ImpactEstimate | None:
+def estimate(
+    *, qty: Decimal | float, volatility_hourly_pct: Decimal | float, volume_hourly_qty: Decimal | float
+) -> ImpactEstimate | None:
     """Average impact cost of working a quantity; None where an input says nothing.
 
     Parameters
@@ -52,8 +55,8 @@ def estimate(*, qty: float, volatility_hourly_pct: float, volume_hourly_qty: flo
     volume_hourly_qty
         Volume traded in an hour, base units, > 0.
     """
-    inputs = (qty, volatility_hourly_pct, volume_hourly_qty)
-    if not all(isfinite(value) and value >= 0.0 for value in inputs) or not volume_hourly_qty:
+    size, volatility_pct, volume = float(qty), float(volatility_hourly_pct), float(volume_hourly_qty)
+    if not all(isfinite(value) and value >= 0.0 for value in (size, volatility_pct, volume)) or not volume:
         return None
-    unit = _AVERAGE_OF_PEAK * volatility_hourly_pct * _BPS_PER_PCT * sqrt(qty / volume_hourly_qty)
+    unit = _AVERAGE_OF_PEAK * volatility_pct * _BPS_PER_PCT * sqrt(size / volume)
     return ImpactEstimate(estimate_bps=Y_USUAL * unit, low_bps=Y_LOW * unit, high_bps=Y_HIGH * unit)

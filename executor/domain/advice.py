@@ -40,6 +40,7 @@ class Unusable(StrEnum):
 
     TOO_LARGE = "TOO_LARGE"
     NOT_UTF8 = "NOT_UTF8"
+    TOO_DEEP = "TOO_DEEP"
     NOT_JSON = "NOT_JSON"
     NOT_ONE_OBJECT = "NOT_ONE_OBJECT"
     KEY_TWICE = "KEY_TWICE"
@@ -50,6 +51,7 @@ class Unusable(StrEnum):
     OUT_OF_RANGE = "OUT_OF_RANGE"
     BAD_ACTION = "BAD_ACTION"
     BAD_STRATEGY = "BAD_STRATEGY"
+    BAD_ORDER_TYPE = "BAD_ORDER_TYPE"
     CONTRADICTION = "CONTRADICTION"
     OTHER_DECISION = "OTHER_DECISION"
     OTHER_SNAPSHOT = "OTHER_SNAPSHOT"
@@ -126,3 +128,78 @@ class Usage:
     cached_tokens: int
     completion_tokens: int
     reported: bool
+
+
+class Trigger(StrEnum):
+    """Why a question is asked now."""
+
+    INTERVAL = "INTERVAL"
+    SPREAD = "SPREAD"
+    VOLATILITY = "VOLATILITY"
+    SCHEDULE = "SCHEDULE"
+    DROUGHT = "DROUGHT"
+    NEWS = "NEWS"
+
+
+class AdviceOutcome(StrEnum):
+    """What became of a question; each has exactly one."""
+
+    APPLIED = "APPLIED"
+    WITHOUT_EFFECT = "WITHOUT_EFFECT"
+    LATE = "LATE"
+    BRIDGED = "BRIDGED"
+    UNUSABLE = "UNUSABLE"
+    FAILED = "FAILED"
+    NOT_ASKED = "NOT_ASKED"
+    ENDED = "ENDED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdviceRecord:
+    """One question and what became of it, for people and for the questions that follow.
+
+    Parameters
+    ----------
+    outcome
+        APPLIED: something of the advice holds; WITHOUT_EFFECT: usable, but nothing of it may hold, or it changes
+        nothing; LATE and BRIDGED: no answer by the deadline, and an earlier advice stood in for it in the second case;
+        NOT_ASKED: a cap or the breaker forbade the call; ENDED: the parent ended first.
+    reason
+        Code that says why: an `Unusable`, a `Failure`, why nothing was asked; empty where there is nothing to say.
+    clips
+        Every difference between what was advised and what holds, by name.
+    held
+        What holds instead or because of it, in words.
+    mid_px, cum_qty
+        When it was decided, quote per base and base units.
+    impact_bps, impact_low_bps, impact_high_bps
+        Expected impact of what was left, with the model's adjustment; None where it could not be estimated.
+    cost
+        Money, in the currency of the price table.
+    latency_ns
+        Time until something came back; 0 while nothing has.
+    """
+
+    decision_id: str
+    parent_id: str
+    trigger: Trigger
+    asked_ns: int
+    decided_ns: int
+    outcome: AdviceOutcome
+    reason: str
+    detail: str
+    action: Action | None
+    confidence: Decimal | None
+    clips: tuple[str, ...]
+    held: str
+    reasoning: str
+    risk_assessment: str
+    mid_px: Price
+    cum_qty: Decimal
+    impact_bps: Decimal | None
+    impact_low_bps: Decimal | None
+    impact_high_bps: Decimal | None
+    model: str
+    usage: Usage | None
+    cost: Decimal
+    latency_ns: int

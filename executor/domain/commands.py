@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from executor.domain.advice_facts import AdviceFacts
 from executor.domain.approval import Approved
 from executor.domain.orders import Category, NewOrder, Replacement
 from executor.domain.parent_state import ParentStatus, Reason
@@ -44,6 +45,8 @@ class AlertCode(StrEnum):
     TERMS_MOVED = "TERMS_MOVED"
     POSITION_MODE = "POSITION_MODE"
     REARMED = "REARMED"
+    ADVICE_TO_CANCEL = "ADVICE_TO_CANCEL"
+    ADVISER_SILENT = "ADVISER_SILENT"
 
 
 class Outcome(StrEnum):
@@ -109,6 +112,22 @@ class Subscribe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAdvice:
+    """Ask the model about a parent, once; `AdviceReceived` or `AdviceFailed` comes back.
+
+    Parameters
+    ----------
+    within_ms
+        After this nobody waits for the answer any more.
+    """
+
+    parent_id: str
+    decision_id: str
+    facts: AdviceFacts
+    within_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetTimer:
     """Send `TimerFired(key)` at the instant; replaces an earlier timer of the same key."""
 
@@ -171,6 +190,7 @@ Command = (
     | QueryOrder
     | Reconcile
     | Subscribe
+    | RequestAdvice
     | SetTimer
     | Reply
     | RefuseOrder

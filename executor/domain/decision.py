@@ -39,6 +39,7 @@ class Why(StrEnum):
     LIMIT_PRICE = "LIMIT_PRICE"
     PRICE_BAND = "PRICE_BAND"
     AFTER_END = "AFTER_END"
+    ADVICE_WAIT = "ADVICE_WAIT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

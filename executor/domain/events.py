@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from executor.adviser.terms import AdviserTerms
+from executor.domain.advice import Failure, Usage
 from executor.domain.fills import Fill
 from executor.domain.instrument import Instrument
 from executor.domain.limits import Limits, Timings
@@ -51,6 +53,8 @@ class EngineStarted:
     hedge_mode
         Whether the account is configured to keep long and short positions apart; None where nobody said, so that only
         what the venue shows counts.
+    adviser
+        Terms under which a model is asked; None where there is none.
     """
 
     at_ns: int
@@ -62,6 +66,7 @@ class EngineStarted:
     sentinel_required: bool
     seed: int
     hedge_mode: bool | None = None
+    adviser: AdviserTerms | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +154,10 @@ class SentinelChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParentSubmitted:
-    """A client asks for a parent order. `request_id` names the waiting caller, `idempotency_key` the intent."""
+    """A client asks for a parent order. `request_id` names the waiting caller, `idempotency_key` the intent.
+
+    `advised` wants the model to be asked about it.
+    """
 
     at_ns: int
     request_id: str
@@ -170,6 +178,7 @@ class ParentSubmitted:
     position_idx: int
     decision_px: Price | None
     seed: int
+    advised: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -527,6 +536,54 @@ class PaymentCharged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdviceReceived:
+    """A model answered. What it is worth is the engine's to say.
+
+    Parameters
+    ----------
+    raw
+        The reply as it came, at most a little more than is read of one.
+    model, finish_reason, refusal
+        As the server put them; empty where it said nothing.
+    usage
+        Tokens by the server's count; None if it did not tell.
+    prompt_bytes
+        Length of the question as it was sent, UTF-8.
+    """
+
+    at_ns: int
+    parent_id: str
+    decision_id: str
+    raw: bytes
+    model: str
+    finish_reason: str
+    refusal: str
+    usage: Usage | None
+    prompt_bytes: int
+    latency_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdviceFailed:
+    """A question has no answer, and will have none."""
+
+    at_ns: int
+    parent_id: str
+    decision_id: str
+    failure: Failure
+    detail: str
+    latency_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewsArrived:
+    """Something was reported that a model may want to know; what it is, is told in the next question."""
+
+    at_ns: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimerFired:
     """A timer the engine set has come due."""
 
@@ -574,5 +631,8 @@ Event = (
     | AccountUnreadable
     | ExecutionUnexplained
     | PaymentCharged
+    | AdviceReceived
+    | AdviceFailed
+    | NewsArrived
     | TimerFired
 )

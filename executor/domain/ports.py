@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from executor.domain.approval import Approved
-from executor.domain.commands import CancelOrder, QueryOrder, Reconcile, Subscribe
+from executor.domain.commands import CancelOrder, QueryOrder, Reconcile, RequestAdvice, Subscribe
 from executor.domain.events import Event
 from executor.domain.orders import NewOrder, Replacement
 
@@ -26,6 +26,13 @@ class Log(Protocol):
 
     def __call__(self, message: str, **fields: object) -> None:
         """Write one line."""
+
+
+class Counsel(Protocol):
+    """Somebody who can be asked about a parent."""
+
+    async def ask(self, request: RequestAdvice) -> Event:
+        """Bring back an answer or its failure, by the deadline of the question or soon after it; never raises."""
 
 
 class Venue(Protocol):

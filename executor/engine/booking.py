@@ -135,6 +135,7 @@ def _book_parent(desk: Desk, parent: ParentState, child: ChildState, fill: Fill)
     parent.cum_notional += fill.notional
     parent.cum_coin_qty += fill.coin_qty
     parent.rejects_in_row = 0
+    parent.last_fill_ns = desk.now_ns
     if fee_in_quote(desk.state, fill) is None:
         parent.other_fees[fill.fee_coin] = parent.other_fees.get(fill.fee_coin, ZERO) + fill.fee
     desk.parents[parent.order.parent_id] = None

@@ -6,6 +6,7 @@ thread, in one call; nothing survives the call but the state.
 
 from dataclasses import dataclass, field
 
+from executor.domain.advice import AdviceRecord
 from executor.domain.commands import (
     AlertCode,
     CancelOrder,
@@ -32,7 +33,7 @@ class Desk:
 
     Parameters
     ----------
-    parents, children, fills
+    parents, children, fills, decisions
         What was touched, in order, for whoever keeps tables of it.
     """
 
@@ -41,6 +42,7 @@ class Desk:
     parents: dict[str, None] = field(default_factory=dict)
     children: dict[str, None] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
+    decisions: list[AdviceRecord] = field(default_factory=list)
 
     @property
     def now_ns(self) -> int:

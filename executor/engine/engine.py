@@ -8,12 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from executor.domain import events as ev
+from executor.domain.advice import AdviceRecord
 from executor.domain.commands import Command, Subscribe
 from executor.domain.fills import Fill
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Category
 from executor.engine import (
     accounts,
+    advice,
+    advice_outcome,
     booking,
     child,
     markets,
@@ -56,6 +59,9 @@ AroundEvent = (
     | ev.StreamChanged
     | ev.VenueRestricted
     | ev.SentinelChanged
+    | ev.AdviceReceived
+    | ev.AdviceFailed
+    | ev.NewsArrived
     | RareEvent
 )
 
@@ -67,6 +73,7 @@ class Touched:
     parents: tuple[str, ...] = ()
     children: tuple[str, ...] = ()
     fills: tuple[Fill, ...] = ()
+    decisions: tuple[AdviceRecord, ...] = ()
 
 
 class Engine:
@@ -95,7 +102,9 @@ class Engine:
         desk = Desk(state)
         for parent in _consider(desk, event):
             step(desk, parent)
-        self.touched = Touched(tuple(desk.parents), tuple(desk.children), tuple(desk.fills))
+        self.touched = Touched(
+            tuple(desk.parents), tuple(desk.children), tuple(desk.fills), tuple(desk.decisions)
+        )
         return tuple(desk.out)
 
 
@@ -156,6 +165,12 @@ def _consider_around(desk: Desk, event: AroundEvent) -> Iterable[ParentState]:
             return surroundings.on_restricted(desk, event)
         case ev.SentinelChanged():
             return surroundings.on_sentinel(desk, event)
+        case ev.AdviceReceived():
+            return _one(advice_outcome.on_received(desk, event))
+        case ev.AdviceFailed():
+            return _one(advice_outcome.on_failed(desk, event))
+        case ev.NewsArrived():
+            return advice.on_news(desk)
         case _:
             return _consider_rare(desk, event)
 
@@ -224,6 +239,8 @@ def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
     state.private_live = state.trade_live = state.sentinel_alive = False
     state.sentinel_required = event.sentinel_required
     state.hedge_mode = event.hedge_mode
+    state.adviser = event.adviser
+    advice_outcome.forget_calls(desk)
     state.public_live.clear()
     state.wallet.clear()
     reconcile.forget_reads(state)
@@ -270,6 +287,8 @@ def _on_timer(desk: Desk, event: ev.TimerFired) -> Iterable[ParentState]:
     match kind:
         case "parent":
             return _one(state.parents.get(name))
+        case "advice":
+            return advice.on_timer(desk, name)
         case "child":
             watched = state.children.get(name)
             if watched is None:

@@ -7,11 +7,13 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
+from executor.domain.advice import AdviceOutcome
 from executor.domain.commands import AlertCode, Severity, StoreReport
 from executor.domain.orders import ResidualRule
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO, Quantity, plain
+from executor.engine.advice_outcome import Ending, end
 from executor.engine.desk import Desk
 from executor.engine.markets import market_of, volatility_pct
 from executor.engine.opinions import opinion_doubts
@@ -118,6 +120,8 @@ def finish(desk: Desk, parent: ParentState, target: ParentStatus, reason: Reason
     desk.move_parent(parent, target, reason)
     parent.finished_ns = desk.now_ns
     parent.waiting = ()
+    if parent.advice is not None and parent.advice.question is not None:
+        end(desk, parent, Ending(outcome=AdviceOutcome.ENDED))
     desk.state.open_parents.remove(parent.order.parent_id)
     desk.out.append(StoreReport(parent_id=parent.order.parent_id))
 

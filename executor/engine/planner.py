@@ -7,7 +7,7 @@ asserted here as well, so that two rooms would have to be wrong at once.
 
 from executor.domain.approval import Approved
 from executor.domain.commands import PlaceOrder
-from executor.domain.decision import Decision, Style, View, Working
+from executor.domain.decision import Decision, Style, View
 from executor.domain.errors import InvariantViolation
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import NewOrder, TimeInForce, client_order_id
@@ -24,15 +24,6 @@ from risk.refusals import RefusalCode
 
 RESTS_PER_SLICE_MAX = 10
 _IN_FORCE = {Style.REST: TimeInForce.POST_ONLY, Style.CROSS: TimeInForce.IOC}
-
-
-def working_of(state: EngineState, parent: ParentState) -> Working | None:
-    """The child at work, as a strategy may see it."""
-    for name in parent.live:
-        child = state.children[name]
-        if not child.is_final:
-            return Working(style=child.style, px=child.order.px, leaves_qty=child.open_qty)
-    return None
 
 
 def realise(desk: Desk, parent: ParentState, view: View, decision: Decision) -> None:

@@ -58,7 +58,7 @@ def parent_facts(state: EngineState, parent: ParentState) -> ParentFacts:
         market_qty=parent.benchmarks.market_qty,
         market_notional=parent.benchmarks.market_notional,
         market_coin_qty=parent.benchmarks.market_coin_qty,
-        mid_twap_px=_mid_twap_px(parent, end_ns),
+        mid_twap_px=mid_twap_px(parent, end_ns),
         children_by_status=_children_by_status(children),
         filled_by_status=_filled_by_status(children),
         orders_sent=sum(1 for child in children if child.sent_ns),
@@ -108,7 +108,8 @@ def schedule_progress(parent: ParentState, now_ns: int) -> Progress:
     return Progress(done_ratio=done, scheduled_ratio=scheduled, deviation_ratio=done - scheduled)
 
 
-def _mid_twap_px(parent: ParentState, end_ns: int) -> Decimal | None:
+def mid_twap_px(parent: ParentState, end_ns: int) -> Decimal | None:
+    """Time-weighted mean of the mids from a parent's start to an instant; None before there was one."""
     sums = parent.benchmarks
     integral, time_ns = sums.mid_integral, sums.mid_time_ns
     if sums.last_mid_px is not None and end_ns > sums.last_mid_ns:

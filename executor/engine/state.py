@@ -7,6 +7,12 @@ quantity of a child and the exposure of a parent are functions here, not fields.
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from executor.adviser.band import Directive
+from executor.adviser.breaker import Breaker
+from executor.adviser.budget import Spend
+from executor.adviser.terms import AdviserTerms
+from executor.domain.advice import Advice, AdviceRecord, Trigger
+from executor.domain.advice_facts import AdviceFacts
 from executor.domain.decision import Schedule, Style
 from executor.domain.events import AmendRequested, CoinBalance, VenueStatus
 from executor.domain.fills import Fill
@@ -18,6 +24,8 @@ from executor.domain.orders import Category, NewOrder, ParentOrder, Terms
 from executor.domain.parent_state import PARENT_FINAL, ParentStatus, Reason
 from executor.domain.units import ZERO, Money, Price, Quantity
 from risk.circuit import Estimates
+
+_WORKING = frozenset({ParentStatus.ACTIVE, ParentStatus.EXECUTING})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -165,6 +173,64 @@ class Benchmarks:
 
 
 @dataclass(slots=True, kw_only=True)
+class OpenQuestion:
+    """A question about a parent that waits for its answer."""
+
+    trigger: Trigger
+    asked_ns: int
+    due_ns: int
+    facts: AdviceFacts
+    snapshot_hash: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Spare:
+    """The last usable advice and what it was given on; it may stand in for one late answer."""
+
+    advice: Advice
+    facts: AdviceFacts
+
+
+@dataclass(slots=True, kw_only=True)
+class AdviceState:
+    """Where the advice about one parent stands.
+
+    Parameters
+    ----------
+    asked_no
+        Questions so far, also those that were not sent.
+    next_ns, last_asked_ns
+        When the next question is due, and when the last one was.
+    directive
+        What holds of the last advice; None while the schedule decides.
+    switch_to, switches
+        Schedule that takes over with the next decision, and how often advice has switched it.
+    news
+        Whether something was reported since the last question.
+    watched_spread_bps, watched_volatility_pct
+        As they were at the last question.
+    recent
+        The last questions, oldest first.
+    outcomes
+        How often each outcome came.
+    """
+
+    asked_no: int = 0
+    next_ns: int = 0
+    last_asked_ns: int = 0
+    question: OpenQuestion | None = None
+    directive: Directive | None = None
+    spare: Spare | None = None
+    switch_to: str = ""
+    switches: int = 0
+    news: bool = False
+    watched_spread_bps: Decimal = ZERO
+    watched_volatility_pct: Decimal | None = None
+    recent: list[AdviceRecord] = field(default_factory=list)
+    outcomes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
 class ParentState:
     """One parent order at work.
 
@@ -196,6 +262,8 @@ class ParentState:
         Fees in coins that have no price here, by coin; they are in no sum of money.
     live
         Numbers of the children that are not released.
+    advice
+        None where no model is asked.
     """
 
     order: ParentOrder
@@ -237,11 +305,23 @@ class ParentState:
     rejects_in_row: int = 0
     shortfall_alerted: bool = False
     benchmarks: Benchmarks = field(default_factory=Benchmarks)
+    last_fill_ns: int = 0
+    advice: AdviceState | None = None
 
     @property
     def is_final(self) -> bool:
         """Whether the parent has ended."""
         return self.status in PARENT_FINAL
+
+    @property
+    def is_working(self) -> bool:
+        """Whether the parent trades now."""
+        return self.status in _WORKING and self.goal is None
+
+    @property
+    def market_key(self) -> str:
+        """Name of its market."""
+        return market_key(self.order.category, self.order.symbol)
 
     @property
     def leaves_qty(self) -> Quantity:
@@ -386,6 +466,8 @@ class EngineState:
         Whether long and short are kept apart by what is configured; None where nobody said.
     wallet
         The venue's balances by coin, for people; nothing is decided by them.
+    adviser
+        Terms under which a model is asked; None where there is none.
     """
 
     instance: str = ""
@@ -432,6 +514,9 @@ class EngineState:
     order_times_ns: list[int] = field(default_factory=list)
     day: int = 0
     orders_day: int = 0
+    adviser: AdviserTerms | None = None
+    spend: Spend = field(default_factory=Spend)
+    breaker: Breaker = field(default_factory=Breaker)
 
 
 VENUE_TO_CHILD = {

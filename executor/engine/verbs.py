@@ -25,7 +25,7 @@ from executor.engine.halt import halt
 from executor.engine.positions import configured_apart, forget_positions, keeps_apart, position_unknown
 from executor.engine.preview import beyond_position
 from executor.engine.reconcile import request_reconcile
-from executor.engine.state import EngineState, MarketState, ParentState, market_key
+from executor.engine.state import AdviceState, EngineState, MarketState, ParentState, market_key
 from strategies.base import STRATEGIES
 
 _S = ParentStatus
@@ -312,6 +312,7 @@ def _accept(desk: Desk, event: ParentSubmitted) -> ParentState:
         idempotency_key=event.idempotency_key,
         body_sha256=event.body_sha256,
         decision_px=event.decision_px or (fresh.mid_px if fresh else None),
+        advice=AdviceState() if event.advised else None,
     )
     state.parents[parent_id] = parent
     state.open_parents.append(parent_id)

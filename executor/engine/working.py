@@ -7,10 +7,13 @@ from executor.domain.decision import Decision, View, Why
 from executor.domain.orders import ResidualRule
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO, Price, Quantity
+from executor.engine.advice import consider
 from executor.engine.desk import Desk
 from executor.engine.markets import market_of
-from executor.engine.planner import realise, working_of
+from executor.engine.planner import realise
 from executor.engine.state import MarketState, ParentState
+from executor.engine.steering import steer, switched
+from executor.engine.viewing import view_of
 from strategies.base import STRATEGIES
 from strategies.placement import cross, wait
 
@@ -44,28 +47,42 @@ def work(desk: Desk, parent: ParentState) -> None:
     if index != parent.slice_no:
         parent.slice_no = index
         parent.slice_base_qty = parent.cum_qty
-    view = View(
-        now_ns=desk.now_ns,
-        order=parent.order,
-        instrument=market.instrument,
-        market=market.snapshot,
-        schedule=parent.schedule,
-        cum_qty=Quantity(parent.cum_qty),
-        slice_base_qty=Quantity(parent.slice_base_qty),
-        working=working_of(desk.state, parent),
-        cross_spread_bps_max=desk.state.limits.cross_spread_bps_max,
-        price_collar_bps_max=desk.state.limits.price_collar_bps_max,
-    )
+    view = view_of(desk, parent)
+    assert view is not None
     late = desk.now_ns >= parent.order.deadline_ns and parent.order.residual is ResidualRule.CROSS
-    decision = _residual(view) if late else _scheduled(view)
+    decision = _residual(view) if late else _scheduled(desk, parent, view)
     realise(desk, parent, view, decision)
     _watch_clock(desk, parent, market)
 
 
-def _scheduled(view: View) -> Decision:
-    decision = STRATEGIES[view.order.strategy].decide(view)
+def _scheduled(desk: Desk, parent: ParentState, view: View) -> Decision:
+    """What the strategy wants, or what a model's advice makes of it within the band."""
+    directive = consider(desk, parent, view)
+    if parent.advice is not None and parent.advice.switch_to:
+        view = _switch(desk, parent, view, parent.advice.switch_to)
+        parent.advice.switch_to = ""
+    strategy = STRATEGIES[view.order.strategy]
+    if directive is None or desk.state.adviser is None:
+        decision = strategy.decide(view)
+    else:
+        decision, _ = steer(view, strategy, directive, desk.state.adviser.band)
     deadline_ns = view.order.deadline_ns
     return decision if decision.wake_ns <= deadline_ns else replace(decision, wake_ns=deadline_ns)
+
+
+def _switch(desk: Desk, parent: ParentState, view: View, name: str) -> View:
+    """Plan what is left by another strategy, unless that would leave something that cannot be ordered."""
+    order = replace(parent.order, strategy=name)
+    schedule = switched(view, order, STRATEGIES[name])
+    if schedule is None:
+        return view
+    parent.order, parent.schedule = order, schedule
+    parent.slice_no = schedule.slice_at(desk.now_ns)
+    parent.slice_base_qty = parent.cum_qty
+    desk.parents[order.parent_id] = None
+    shown = view_of(desk, parent)
+    assert shown is not None
+    return shown
 
 
 def _residual(view: View) -> Decision:

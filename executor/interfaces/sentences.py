@@ -16,6 +16,7 @@ SENTENCES: Final[dict[str, str]] = {
     "BELOW_MINIMUM": "what is due now is below the venue's minimum",
     "LIMIT_PRICE": "the market is beyond the limit price",
     "PRICE_BAND": "the far side of the book is beyond the venue's price band, rests instead",
+    "ADVICE_WAIT": "waits on advice; where its band ends, the schedule goes on",
     "SPREAD_WIDE": "the spread is too wide to take, waits for a narrower one",
     "VOLATILITY_UNKNOWN": "warming up: watching the market for about 10 s before the first order",
     "BENCHMARK_UNKNOWN": "warming up: the mean price is not known yet",

@@ -11,6 +11,7 @@ from typing import Final, NoReturn, Self
 
 import apsw
 
+from executor.domain.advice import AdviceRecord
 from executor.domain.commands import Command
 from executor.domain.errors import JournalError
 from executor.domain.events import BookUpdated, Event, ReferenceUpdated, TimerFired
@@ -61,6 +62,10 @@ CREATE TABLE fills (
     venue_order_id TEXT NOT NULL, side TEXT NOT NULL, last_qty TEXT NOT NULL, last_px TEXT NOT NULL,
     fee TEXT NOT NULL, fee_coin TEXT NOT NULL, liquidity TEXT NOT NULL, ts_exchange_ns INTEGER NOT NULL,
     seq INTEGER NOT NULL, PRIMARY KEY (category, symbol, exec_id)
+) STRICT;
+CREATE TABLE decisions (
+    decision_id TEXT PRIMARY KEY, parent_id TEXT NOT NULL, decided_ns INTEGER NOT NULL, outcome TEXT NOT NULL,
+    body BLOB NOT NULL
 ) STRICT;
 CREATE TABLE reports (parent_id TEXT PRIMARY KEY, at_ns INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 """
@@ -197,6 +202,11 @@ class Journal:
         """The stored report of a parent."""
         row = self._db.execute("SELECT body FROM reports WHERE parent_id=?", (parent_id,)).fetchone()
         return None if row is None else bytes(row[0])
+
+    def decisions(self, parent_id: str) -> list[AdviceRecord]:
+        """Every question about a parent and what became of it, oldest first."""
+        query = "SELECT body FROM decisions WHERE parent_id=? ORDER BY rowid"
+        return [record.decode_decision(bytes(body)) for (body,) in self._db.execute(query, (parent_id,))]
 
     def commit(self) -> None:
         """Make everything appended so far durable.

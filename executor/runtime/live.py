@@ -24,13 +24,14 @@ from executor.domain.commands import (
     RefuseOrder,
     ReplaceOrder,
     Reply,
+    RequestAdvice,
     SetTimer,
     StoreReport,
     Subscribe,
 )
 from executor.domain.errors import Overflow
 from executor.domain.events import Event, ShutdownRequested, StreamChanged
-from executor.domain.ports import Log, Venue
+from executor.domain.ports import Counsel, Log, Venue
 from executor.engine.engine import Engine
 from executor.engine.report import parent_facts
 from executor.engine.state import live_children
@@ -62,6 +63,8 @@ class LiveRuntime:
 
     Parameters
     ----------
+    counsel
+        Asked for advice; None where no model is configured: then the engine asks nobody.
     vigil
         Asked to beat after every event and every tick that came through the inbox; None where nobody watches.
     tick_s
@@ -77,6 +80,7 @@ class LiveRuntime:
         clock: Clock,
         turnstile: Turnstile,
         log: Log,
+        counsel: Counsel | None = None,
         vigil: Vigil | None = None,
         tick_s: float = TICK_S,
     ) -> None:
@@ -86,6 +90,7 @@ class LiveRuntime:
         self._clock = clock
         self._turnstile = turnstile
         self._log = log
+        self._counsel = counsel
         self._vigil = vigil
         self._tick_s = tick_s
         self._inbox: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=INBOX_MAX)
@@ -214,6 +219,9 @@ class LiveRuntime:
                 self._spawn(self._many(self._venue.query(command)))
             case Reconcile():
                 self._spawn(self._many(self._venue.reconcile(command)))
+            case RequestAdvice():
+                assert self._counsel is not None, "the terms name a model and there is nobody to ask"
+                self._spawn(self._one(self._counsel.ask(command)))
             case Subscribe():
                 self._venue.subscribe(command)
             case SetTimer():

@@ -5,6 +5,7 @@ from typing import get_args
 
 import msgspec
 
+from executor.domain.advice import AdviceRecord
 from executor.domain.commands import Command
 from executor.domain.events import Event
 from executor.engine.state import EngineState
@@ -38,6 +39,16 @@ def encode_commands(commands: tuple[Command, ...]) -> bytes:
 def encode_state(state: EngineState) -> bytes:
     """Write the whole state."""
     return _encoder.encode(state)
+
+
+def encode_decision(decision: AdviceRecord) -> bytes:
+    """Write what became of a question."""
+    return _encoder.encode(decision)
+
+
+def decode_decision(body: bytes) -> AdviceRecord:
+    """Read it back."""
+    return msgspec.json.decode(body, type=AdviceRecord)
 
 
 def decode_state(body: bytes) -> EngineState:

@@ -4,11 +4,13 @@ from decimal import Decimal
 
 import apsw
 
+from executor.domain.advice import AdviceRecord
 from executor.domain.fills import Fill
 from executor.domain.orders import Side
 from executor.domain.units import plain
 from executor.engine.engine import Touched
 from executor.engine.state import ChildState, EngineState, ParentState
+from executor.runtime.record import encode_decision
 
 
 def write_touched(db: apsw.Connection, touched: Touched, state: EngineState, seq: int) -> None:
@@ -20,10 +22,25 @@ def write_touched(db: apsw.Connection, touched: Touched, state: EngineState, seq
             "INSERT OR REPLACE INTO children VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             _child_row(state.children[name]),
         )
+    for decision in touched.decisions:
+        db.execute(
+            "INSERT INTO decisions VALUES (?,?,?,?,?) ON CONFLICT (decision_id) DO UPDATE SET body=excluded.body",
+            _decision_row(decision),
+        )
     for name in touched.parents:
         db.execute(
             "INSERT OR REPLACE INTO parents VALUES (?,?,?,?,?,?,?,?,?,?,?)", _parent_row(state.parents[name])
         )
+
+
+def _decision_row(decision: AdviceRecord) -> tuple[str | int | bytes, ...]:
+    return (
+        decision.decision_id,
+        decision.parent_id,
+        decision.decided_ns,
+        decision.outcome.value,
+        encode_decision(decision),
+    )
 
 
 def first_difference(db: apsw.Connection, state: EngineState) -> str:

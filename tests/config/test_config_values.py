@@ -350,7 +350,7 @@ def test_each_layer_overrides_the_one_before_and_says_so(tmp_path: Path):
     assert rows["limits.child_notional_max"] == ("100000", "default")
     assert rows["executor.mode"][1].endswith("sandbox.toml:7")
     assert rows["credentials.api_secret"] == ("********", "default")
-    assert len(rows) == sum(len(model.model_fields) for model in SECTIONS.values()) + 2
+    assert len(rows) == sum(len(model.model_fields) for model in SECTIONS.values()) + 3
 
 
 @pytest.mark.parametrize("profile", ["sandbox", "testnet", "demo"])

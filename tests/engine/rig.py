@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
+from executor.adviser.terms import AdviserTerms
 from executor.domain.commands import (
     CancelOrder,
     Command,
@@ -46,7 +47,9 @@ class Rig:
         position_idx: int = 0,
         sentinel_required: bool = False,
         hedge_mode: bool | None = None,
+        adviser: AdviserTerms | None = None,
     ) -> None:
+        self.adviser = adviser
         self.engine = Engine()
         self.venue = ModelVenue()
         self.rules = rules or instrument()
@@ -81,6 +84,7 @@ class Rig:
                 sentinel_required=self.sentinel_required,
                 seed=1,
                 hedge_mode=self.hedge_mode,
+                adviser=self.adviser,
             )
         )
 

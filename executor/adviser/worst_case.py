@@ -1,0 +1,109 @@
+"""The most that advice can do to an order, in numbers that are known before anybody is asked."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from executor.adviser.band import Band, ahead_qty_max, behind_qty_max, catch_up_times
+from executor.domain.decision import Schedule
+from executor.domain.orders import ParentOrder
+from executor.domain.units import ZERO, Bps
+
+_PCT = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorstCase:
+    """Bounds that hold whatever is advised, and however often.
+
+    Parameters
+    ----------
+    ahead_pct, behind_pct
+        Furthest that what is filled and ordered can be from the schedule's pro-rata quantity, per cent of the parent.
+    participation_times
+        Most that can be done in one slice, a multiple of the slice's quantity.
+    complete_ns
+        When the schedule, and with it the advised order, is over, UTC.
+    crossing_bps
+        Extra cost of taking all liquidity instead of making it, of the traded value.
+    timing_bps
+        Extra cost, or gain, of trading earlier or later, of the parent's value.
+    may_cancel
+        Whether advice can end the order; if not, it can pause it until a person looks at it. Either is the one
+        way in which advice can keep an order from being done.
+    """
+
+    ahead_pct: Decimal
+    behind_pct: Decimal
+    participation_times: Decimal
+    complete_ns: int
+    crossing_bps: Bps
+    timing_bps: Bps
+    may_cancel: bool
+
+
+def worst_case(
+    band: Band,
+    order: ParentOrder,
+    schedule: Schedule,
+    *,
+    spread_bps: Decimal,
+    cross_cap_bps: Decimal,
+    taker_extra_bps: Decimal,
+    path_bps: Decimal,
+) -> WorstCase:
+    """Bound what any sequence of advice can do, with S(t) the schedule's pro-rata quantity and Q the parent's.
+
+    Ahead. In a slice that ends at E the strategy wants S(E) + o - filled, and o <= ahead_max. As S(E) <= S(t) + slice,
+    filled and ordered <= S(t) + ahead_max + slice. Filled quantity does not fall and S(t) does not either, so it stays
+    true when the directive is gone.
+
+    Behind. What slows an order down holds only while it is at most behind_max behind S(t), and o >= -behind_max; else
+    the strategy wants at least S(t) - behind_max - filled, or as much as one slice may do, which is at least the
+    slice. So filled and ordered >= S(t) - behind_max - slice, as long as what is ordered gets filled. What does not get
+    filled is the market's doing: it is behind the schedule without advice, too.
+
+    Participation. What is done in a slice stays below slice_times_max times its quantity, or below what the schedule
+    alone would do (its own catching up).
+
+    Completion. With m = catch-up multiple, the slices after i can make up C_i = (m - 1)(S(end) - S(E_i)). Advice can
+    leave at most C_i undone in slice i, by induction: what was undone before was at most C_(i-1), and a slice
+    that runs into its cap makes up (m - 1) times its own quantity, which is C_(i-1) - C_i. After the last slice C = 0.
+
+    Switching. All this is measured against the schedule in force. A new one starts where the old one is, except that a
+    lag which its slices could not make up is left to the past: at most half a slice for each switch.
+
+    Cost. Taking instead of making costs at most the spread (from one touch to the other), what a crossing order may
+    walk through the book beyond the touch, and the difference of the fees. Trading x(t) instead of s(t) costs the
+    integral of (x - s) dp, at most the largest |x - s| times the length of the price's path (what it moved up plus
+    what it moved down).
+
+    Parameters
+    ----------
+    spread_bps
+        Widest spread at which an order may cross, basis points of the mid.
+    cross_cap_bps
+        How far beyond the far touch a crossing order may trade, basis points.
+    taker_extra_bps
+        Taker's fee minus maker's fee, basis points.
+    path_bps
+        Length of the price's path to reckon with, basis points.
+
+    Raises
+    ------
+    ValueError
+        If the schedule has no slices: then nothing is traded and there is nothing to bound.
+    """
+    if not schedule.slices:
+        raise ValueError(f"{order.parent_id}: a schedule without slices")
+    slice_qty = max(piece.qty for piece in schedule.slices)
+    ahead_pct = min((ahead_qty_max(band, order) + slice_qty) / order.order_qty * _PCT, _PCT)
+    behind_pct = min((behind_qty_max(band, order) + slice_qty) / order.order_qty * _PCT, _PCT)
+    return WorstCase(
+        ahead_pct=ahead_pct,
+        behind_pct=behind_pct,
+        participation_times=max(band.slice_times_max, catch_up_times(order)),
+        complete_ns=schedule.slices[-1].end_ns,
+        crossing_bps=Bps(max(spread_bps + cross_cap_bps + taker_extra_bps, ZERO)),
+        timing_bps=Bps(max(ahead_pct, behind_pct) / _PCT * path_bps),
+        may_cancel=band.cancel_allowed,
+    )

@@ -1,0 +1,327 @@
+"""What becomes of a question: an answer in time, of which something holds or nothing, or none; and the record of it.
+
+Every question ends here exactly once. What arrives after that is booked for its cost and has no other effect.
+"""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Final
+
+from executor.adviser import breaker, budget
+from executor.adviser.facts import alike
+from executor.adviser.reply import Rejected, parse_reply
+from executor.adviser.ruling import Ruling, Standing, Stop, direct
+from executor.adviser.terms import AdviserTerms
+from executor.domain.advice import Advice, AdviceOutcome, AdviceRecord, Unusable, Usage
+from executor.domain.commands import AlertCode, Severity
+from executor.domain.events import AdviceFailed, AdviceReceived
+from executor.domain.parent_state import ParentStatus, Reason
+from executor.domain.units import ZERO
+from executor.engine.desk import Desk
+from executor.engine.question import question_facts
+from executor.engine.state import AdviceState, OpenQuestion, ParentState, Spare
+from executor.engine.viewing import view_of
+
+RECENT_MAX: Final = 8
+"""Finished questions of a parent that stay in memory; all of them are kept in the journal's tables."""
+NOT_AT_WORK: Final = "NOT_AT_WORK"
+_CUT_SHORT: Final = "length"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a question ended; the record takes the rest from the parent.
+
+    Parameters
+    ----------
+    reason
+        Code that says why; empty where there is nothing to say.
+    """
+
+    outcome: AdviceOutcome
+    reason: str = ""
+    detail: str = ""
+    advice: Advice | None = None
+    ruling: Ruling | None = None
+    model: str = ""
+    usage: Usage | None = None
+    cost: Decimal = ZERO
+    latency_ns: int = 0
+
+
+def on_received(desk: Desk, event: AdviceReceived) -> ParentState | None:
+    """Book what an answer cost; in time, and to the question that is out, put into force what may hold of it."""
+    state, terms = desk.state, desk.state.adviser
+    parent = state.parents.get(event.parent_id)
+    if terms is None or parent is None or parent.advice is None:
+        return None
+    usage = budget.believed(event.usage, event.prompt_bytes, len(event.raw))
+    cost = budget.cost(usage, terms.prices)
+    if not budget.settle(state.spend, event.decision_id, cost, desk.now_ns):
+        return None
+    told = Ending(
+        outcome=AdviceOutcome.UNUSABLE, model=event.model, usage=usage, cost=cost, latency_ns=event.latency_ns
+    )
+    question = parent.advice.question
+    if question is None or question.facts.decision_id != event.decision_id:
+        _book_late(desk, parent.advice, event.decision_id, told)
+    elif desk.now_ns >= question.due_ns:
+        miss(desk, parent, told)
+    else:
+        _judge(desk, parent, terms, question, event, told)
+    return parent
+
+
+def on_failed(desk: Desk, event: AdviceFailed) -> ParentState | None:
+    """There will be no answer: the schedule decides, now."""
+    state, terms = desk.state, desk.state.adviser
+    parent = state.parents.get(event.parent_id)
+    call = state.spend.reserved.get(event.decision_id)
+    if terms is None or parent is None or parent.advice is None or call is None:
+        return None
+    cost = budget.cost_of_failure(event.failure, call.worst_cost)
+    budget.settle(state.spend, event.decision_id, cost, desk.now_ns)
+    told = Ending(
+        outcome=AdviceOutcome.FAILED,
+        reason=event.failure.value,
+        detail=event.detail,
+        cost=cost,
+        latency_ns=event.latency_ns,
+    )
+    question = parent.advice.question
+    if question is None or question.facts.decision_id != event.decision_id:
+        _book_late(desk, parent.advice, event.decision_id, told)
+    else:
+        fail(desk, parent, told)
+    return parent
+
+
+def forget_calls(desk: Desk) -> None:
+    """After a start nothing is under way any more: calls of before count at their worst, and have no answer."""
+    state = desk.state
+    for decision_id, call in tuple(state.spend.reserved.items()):
+        budget.settle(state.spend, decision_id, call.worst_cost, desk.now_ns)
+        parent = state.parents[call.parent_id]
+        if parent.advice is not None and parent.advice.question is not None:
+            told = Ending(outcome=AdviceOutcome.FAILED, reason="RESTARTED", cost=call.worst_cost)
+            parent.advice.directive = None
+            end(desk, parent, told)
+
+
+def miss(desk: Desk, parent: ParentState, told: Ending | None = None) -> None:
+    """The deadline has come without an answer: an earlier advice may stand in once, else the schedule decides."""
+    late = replace(told or Ending(outcome=AdviceOutcome.LATE), outcome=AdviceOutcome.LATE, reason="TIMEOUT")
+    late = replace(late, detail="no answer by the deadline")
+    if not _bridge(desk, parent, late):
+        fail(desk, parent, late)
+
+
+def fail(desk: Desk, parent: ParentState, told: Ending) -> None:
+    """No usable answer: the schedule decides, the fallback where it is another than the one in force."""
+    terms, advice = desk.state.adviser, parent.advice
+    assert terms is not None
+    assert advice is not None
+    _count_failure(desk, terms)
+    advice.directive = None
+    if terms.fallback and terms.fallback != parent.order.strategy and parent.is_working:
+        advice.switch_to = terms.fallback
+    end(desk, parent, told)
+
+
+def end(desk: Desk, parent: ParentState, told: Ending) -> None:
+    """Write down how the question that is out has ended; there is none out afterwards."""
+    advice = parent.advice
+    assert advice is not None
+    question, advice.question = advice.question, None
+    assert question is not None
+    record = _record(parent, question, told, desk.now_ns, held(parent))
+    advice.recent.append(record)
+    del advice.recent[:-RECENT_MAX]
+    advice.outcomes[told.outcome.value] = advice.outcomes.get(told.outcome.value, 0) + 1
+    desk.parents[parent.order.parent_id] = None
+    desk.decisions.append(record)
+
+
+def held(parent: ParentState) -> str:
+    """What holds now, in words."""
+    advice = parent.advice
+    if not parent.is_working:
+        return f"nothing: the parent is {parent.status}"
+    if advice is None or advice.directive is None:
+        name = parent.order.strategy if advice is None else advice.switch_to or parent.order.strategy
+        return f"the schedule decides ({name})"
+    directive = advice.directive
+    parts = [f"{directive.action} at {directive.rate:f} times the schedule's speed"]
+    if directive.style is not None:
+        parts.append(f"style {directive.style}")
+    if directive.child_qty_max is not None:
+        parts.append(f"children up to {directive.child_qty_max:f}")
+    if directive.limit_px is not None:
+        parts.append(f"limit {directive.limit_px:f}")
+    if directive.strategy is not None:
+        parts.append(f"schedule {directive.strategy}")
+    return ", ".join(parts)
+
+
+def _judge(
+    desk: Desk,
+    parent: ParentState,
+    terms: AdviserTerms,
+    question: OpenQuestion,
+    event: AdviceReceived,
+    told: Ending,
+) -> None:
+    """An answer in time: read it strictly, and put into force what may hold of it."""
+    read = _read(event, question, terms)
+    if isinstance(read, Rejected):
+        fail(desk, parent, replace(told, reason=read.reason.value, detail=read.detail))
+        return
+    breaker.succeeded(desk.state.breaker)
+    told = replace(told, advice=read)
+    view = view_of(desk, parent)
+    advice = parent.advice
+    assert advice is not None
+    if view is None or not parent.is_working:
+        end(desk, parent, replace(told, outcome=AdviceOutcome.WITHOUT_EFFECT, reason=NOT_AT_WORK))
+        return
+    ruling = direct(
+        read, terms.band, Standing(view=view, directive=advice.directive, switches=advice.switches)
+    )
+    advice.spare = Spare(advice=read, facts=question.facts)
+    advice.directive = ruling.directive
+    if ruling.directive is not None and ruling.directive.strategy is not None:
+        advice.switch_to = ruling.directive.strategy
+        advice.switches += 1
+    if ruling.stop is not None:
+        _stop(desk, parent, ruling.stop, read)
+    acted = ruling.directive is not None or ruling.stop is not None
+    outcome = AdviceOutcome.APPLIED if acted else AdviceOutcome.WITHOUT_EFFECT
+    end(desk, parent, replace(told, outcome=outcome, ruling=ruling))
+
+
+def _read(event: AdviceReceived, question: OpenQuestion, terms: AdviserTerms) -> Advice | Rejected:
+    """Read a reply, whose envelope must be sound as well."""
+    if event.model not in {terms.model, *terms.model_aliases}:
+        return Rejected(
+            reason=Unusable.OTHER_MODEL, detail=f"{event.model!r} answered for {terms.model!r}"[:120]
+        )
+    if event.refusal:
+        return Rejected(reason=Unusable.REFUSED, detail=event.refusal[:120])
+    if event.finish_reason == _CUT_SHORT:
+        return Rejected(reason=Unusable.TRUNCATED, detail="the answer was cut short at the most tokens")
+    if not event.raw.strip():
+        return Rejected(reason=Unusable.EMPTY, detail="an empty answer")
+    return parse_reply(
+        event.raw,
+        decision_id=question.facts.decision_id,
+        snapshot_hash=question.snapshot_hash,
+        strategies=frozenset(terms.band.strategies),
+    )
+
+
+def _stop(desk: Desk, parent: ParentState, stop: Stop, advised: Advice) -> None:
+    """End the work on a parent as advised, or let a person look at it."""
+    if stop is Stop.CANCEL:
+        parent.goal, parent.goal_reason = ParentStatus.CANCELED, Reason.ADVICE
+    else:
+        desk.move_parent(parent, ParentStatus.PAUSED, Reason.ADVICE)
+    what = "cancelled" if stop is Stop.CANCEL else "paused"
+    desk.alert(
+        Severity.WARNING,
+        AlertCode.ADVICE_TO_CANCEL,
+        parent.order.parent_id,
+        f"the model advises to cancel, so it is {what}: {advised.reasoning}",
+    )
+
+
+def _bridge(desk: Desk, parent: ParentState, late: Ending) -> bool:
+    """Let an earlier advice stand in for a late answer, once, if little has changed since."""
+    terms, advice = desk.state.adviser, parent.advice
+    assert terms is not None
+    assert advice is not None
+    spare, view = advice.spare, view_of(desk, parent)
+    if spare is None or view is None or not parent.is_working:
+        return False
+    present = question_facts(desk.state, parent, view, terms.band, spare.facts.decision_id)
+    if not alike(spare.facts, present, terms.alike):
+        return False
+    advice.spare = None
+    ruling = direct(
+        spare.advice, terms.band, Standing(view=view, directive=advice.directive, switches=advice.switches)
+    )
+    if ruling.directive is None:
+        return False
+    advice.directive = replace(ruling.directive, strategy=None)
+    _count_failure(desk, terms)
+    end(
+        desk,
+        parent,
+        replace(
+            late, outcome=AdviceOutcome.BRIDGED, detail=f"{spare.facts.decision_id} stands in", ruling=ruling
+        ),
+    )
+    return True
+
+
+def _count_failure(desk: Desk, terms: AdviserTerms) -> None:
+    """Count a call that brought nothing; say when the server is left alone from now on."""
+    state = desk.state
+    before = state.breaker.phase
+    breaker.failed(state.breaker, terms.breaker, desk.now_ns)
+    if state.breaker.phase is breaker.BreakerPhase.OPEN and before is not breaker.BreakerPhase.OPEN:
+        wait_s = (state.breaker.until_ns - desk.now_ns) // 1_000_000_000
+        desk.alert(
+            Severity.WARNING,
+            AlertCode.ADVISER_SILENT,
+            "",
+            f"{state.breaker.failures} calls in a row brought nothing usable; nobody is asked for {wait_s} s,"
+            " the schedules go on",
+        )
+
+
+def _book_late(desk: Desk, advice: AdviceState, decision_id: str, told: Ending) -> None:
+    """What arrives after the question has ended: its cost and its latency go into the record, nothing else changes."""
+    for index, record in enumerate(advice.recent):
+        if record.decision_id == decision_id:
+            late = replace(
+                record, cost=told.cost, usage=told.usage, model=told.model, latency_ns=told.latency_ns
+            )
+            advice.recent[index] = late
+            desk.decisions.append(late)
+            return
+
+
+def _record(
+    parent: ParentState, question: OpenQuestion, told: Ending, now_ns: int, holds: str
+) -> AdviceRecord:
+    facts, advice = question.facts, told.advice
+    impact = facts.impact
+    if advice is not None and impact.estimate_bps is not None:
+        low, high = impact.low_bps or ZERO, impact.high_bps or impact.estimate_bps
+        leaned = min(max(impact.estimate_bps * advice.impact_adjustment, low), high)
+        impact = replace(impact, estimate_bps=leaned)
+    return AdviceRecord(
+        decision_id=facts.decision_id,
+        parent_id=parent.order.parent_id,
+        trigger=question.trigger,
+        asked_ns=question.asked_ns,
+        decided_ns=now_ns,
+        outcome=told.outcome,
+        reason=told.reason,
+        detail=told.detail,
+        action=None if advice is None else advice.action,
+        confidence=None if advice is None else advice.confidence,
+        clips=() if told.ruling is None else tuple(clip.value for clip in told.ruling.clips),
+        held=holds,
+        reasoning="" if advice is None else advice.reasoning,
+        risk_assessment="" if advice is None else advice.risk_assessment,
+        mid_px=facts.market.mid_px,
+        cum_qty=parent.cum_qty,
+        impact_bps=impact.estimate_bps,
+        impact_low_bps=impact.low_bps,
+        impact_high_bps=impact.high_bps,
+        model=told.model,
+        usage=told.usage,
+        cost=told.cost,
+        latency_ns=told.latency_ns,
+    )
