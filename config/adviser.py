@@ -1,6 +1,6 @@
 """`[adviser]`: which model is asked for advice, how often, for how much money, and how far its word may reach.
 
-The defaults of the band are those of `executor.adviser.band.Band`.
+The defaults of the band are those of `executor.advice.band.Band`.
 """
 
 from decimal import Decimal
@@ -11,15 +11,8 @@ from typing import Annotated, Final
 from config.fields import boolean, choice, number, path, text, whole, words
 from config.hosts import why_not_model_url, why_not_news_source
 from config.section import Section
-from executor.adviser.band import Band
-from executor.adviser.budget import Caps, Prices
-from executor.adviser.capabilities import (
-    Capabilities,
-    Capability,
-    SystemRole,
-    TokensKey,
-    capabilities_of,
-)
+from executor.advice.capabilities import Capabilities, Capability, SystemRole, TokensKey, capabilities_of
+from executor.domain.advice_terms import Band, Caps, Prices
 from executor.domain.units import Money
 
 ALIASES_MAX: Final = 8

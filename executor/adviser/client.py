@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from executor.adviser.calls import Answer, Failed, Outcome, Question, Schema, printable_detail
-from executor.adviser.capabilities import Capabilities, request_body, tokens_cap, without_thoughts
-from executor.adviser.prompt import Message
+from executor.advice.calls import Answer, Failed, Outcome, Question, Schema, printable_detail
+from executor.advice.capabilities import Capabilities, request_body, tokens_cap, without_thoughts
+from executor.advice.prompt import Message
 from executor.domain.advice import Failure, Usage
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class ModelClient:
         import httpx2  # noqa: PLC0415 - loaded by `open`, never at the start of a daemon without an adviser
         import openai  # noqa: PLC0415
 
-        from executor.adviser.transport import Unanswered  # noqa: PLC0415
+        from executor.adviser.transport import Unanswered  # noqa: PLC0415 - brings the HTTP library with it
 
         assert self._sdk is not None, "open comes first"
         try:
@@ -206,7 +206,7 @@ class ModelClient:
         import httpx2  # noqa: PLC0415
         import openai  # noqa: PLC0415
 
-        from executor.adviser.transport import GuardedTransport  # noqa: PLC0415
+        from executor.adviser.transport import GuardedTransport  # noqa: PLC0415 - as above
 
         for name in _SPEAKERS:
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,6 +1,6 @@
 """Texts from outside for the model to read: the newest few, each once, with its source and its time.
 
-Nothing here decides what a text means or makes it harmless to read: `executor.adviser.context` cleans what is shown.
+Nothing here decides what a text means or makes it harmless to read: `executor.advice.context` cleans what is shown.
 Here is only how much of it there can be.
 """
 
@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
-from executor.adviser.context import NewsItem
+from executor.advice.context import NewsItem
 from executor.domain.ports import Log
 
 TEXT_LEN_MAX: Final = 2_000

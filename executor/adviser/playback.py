@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Final, Protocol
 
-from executor.adviser.calls import Failed, Outcome, Question
+from executor.advice.calls import Failed, Outcome, Question
 from executor.adviser.tape import Line, TapeError, TapeWriter, call_key, line_of, outcome_of
 from executor.domain.advice import Failure
 from executor.domain.ports import Log

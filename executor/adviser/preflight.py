@@ -7,10 +7,10 @@ import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Final
 
-from executor.adviser.calls import Answer, Failed, Schema, printable_detail
-from executor.adviser.capabilities import Capability, is_same_model
+from executor.advice.calls import Answer, Failed, Schema, printable_detail
+from executor.advice.capabilities import Capability, is_same_model
+from executor.advice.prompt import Message
 from executor.adviser.client import ModelClient
-from executor.adviser.prompt import Message
 from executor.domain.advice import Failure
 from executor.domain.finding import Finding, Verdict, fine
 from executor.domain.timeline import NS_PER_MS

@@ -14,8 +14,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from executor.adviser.calls import Answer, Failed, Outcome, Question
-from executor.adviser.prompt import Message
+from executor.advice.calls import Answer, Failed, Outcome, Question
+from executor.advice.prompt import Message
 from executor.domain.advice import Failure, Usage
 from executor.domain.units import parse_plain, plain
 

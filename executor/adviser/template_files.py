@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from executor.adviser.prompt import Template
+from executor.advice.prompt import Template
 from executor.domain.errors import ConfigError
 
 DEFAULT: Final = Path(__file__).parent / "templates" / "execution.txt"

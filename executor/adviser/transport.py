@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx2
 
-from executor.adviser.calls import printable_detail
+from executor.advice.calls import printable_detail
 from executor.domain.advice import Failure
 
 MODELS_BYTES_MAX: Final = 4_194_304

@@ -1,7 +1,7 @@
 """What the engine knows when it asks a model: the facts of a question, as records.
 
 The engine fills them; nothing else can get into this part of a question. How they are written is the business of
-`executor.adviser.facts`, which names every key, so that what is not meant for a model's eyes never reaches one.
+`executor.advice.facts`, which names every key, so that what is not meant for a model's eyes never reaches one.
 """
 
 from dataclasses import dataclass

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from executor.adviser.terms import AdviserTerms
 from executor.domain.advice import Failure, Usage
+from executor.domain.advice_terms import AdviserTerms
 from executor.domain.fills import Fill
 from executor.domain.instrument import Instrument
 from executor.domain.limits import Limits, Timings

@@ -8,11 +8,11 @@ engine's own timer; what arrives afterwards is booked and has no effect.
 from decimal import Decimal
 from typing import Final
 
-from executor.adviser import breaker, budget
-from executor.adviser.band import Directive
-from executor.adviser.facts import snapshot_hash
-from executor.adviser.terms import AdviserTerms
+from executor.advice import breaker, budget
+from executor.advice.band import Directive
+from executor.advice.facts import snapshot_hash
 from executor.domain.advice import AdviceOutcome, Trigger
+from executor.domain.advice_terms import AdviserTerms
 from executor.domain.commands import RequestAdvice
 from executor.domain.decision import View
 from executor.domain.timeline import NS_PER_MS, NS_PER_S

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
-from executor.adviser import breaker, budget
-from executor.adviser.facts import alike
-from executor.adviser.reply import Rejected, parse_reply
-from executor.adviser.ruling import Ruling, Standing, Stop, direct
-from executor.adviser.terms import AdviserTerms
+from executor.advice import breaker, budget
+from executor.advice.facts import alike
+from executor.advice.reply import Rejected, parse_reply
+from executor.advice.ruling import Ruling, Standing, Stop, direct
 from executor.domain.advice import Advice, AdviceOutcome, AdviceRecord, Unusable, Usage
+from executor.domain.advice_terms import AdviserTerms
 from executor.domain.commands import AlertCode, Severity
 from executor.domain.events import AdviceFailed, AdviceReceived
 from executor.domain.parent_state import ParentStatus, Reason

@@ -4,7 +4,6 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from executor.adviser.band import Band
 from executor.domain.advice import AdviceRecord
 from executor.domain.advice_facts import (
     AdviceFacts,
@@ -15,6 +14,7 @@ from executor.domain.advice_facts import (
     PastDecision,
     ProgressFacts,
 )
+from executor.domain.advice_terms import Band
 from executor.domain.decision import View
 from executor.domain.market import MarketSnapshot
 from executor.domain.units import BPS_PER_UNIT, ZERO, Price, Quantity

@@ -7,12 +7,12 @@ quantity of a child and the exposure of a parent are functions here, not fields.
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from executor.adviser.band import Directive
-from executor.adviser.breaker import Breaker
-from executor.adviser.budget import Spend
-from executor.adviser.terms import AdviserTerms
+from executor.advice.band import Directive
+from executor.advice.breaker import Breaker
+from executor.advice.budget import Spend
 from executor.domain.advice import Advice, AdviceRecord, Trigger
 from executor.domain.advice_facts import AdviceFacts
+from executor.domain.advice_terms import AdviserTerms
 from executor.domain.decision import Schedule, Style
 from executor.domain.events import AmendRequested, CoinBalance, VenueStatus
 from executor.domain.fills import Fill

@@ -8,8 +8,7 @@ from bisect import bisect_left
 from dataclasses import replace
 from operator import attrgetter
 
-from executor.adviser.band import (
-    Band,
+from executor.advice.band import (
     Directive,
     catch_up_times,
     changes_ns,
@@ -19,6 +18,7 @@ from executor.adviser.band import (
     slice_in_force,
     style_of,
 )
+from executor.domain.advice_terms import Band
 from executor.domain.decision import Decision, Schedule, Style, View, Why
 from executor.domain.orders import ParentOrder
 from executor.domain.units import ONE, ZERO, Price, Quantity

@@ -4,9 +4,9 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 
-from executor.adviser.capabilities import capabilities_of
+from executor.advice.capabilities import capabilities_of
+from executor.advice.prompt import Message
 from executor.adviser.client import ModelClient
-from executor.adviser.prompt import Message
 from executor.runtime.clock import Clock
 
 KEY = "sk-cAnArY-0123456789abcdef-KEY"

@@ -3,8 +3,8 @@
 import json
 from dataclasses import replace
 
-from executor.adviser.context import ExchangeFlow, Level, Liquidation, MarketContext, NewsItem, RecentTrade
-from executor.adviser.facts import snapshot_hash
+from executor.advice.context import ExchangeFlow, Level, Liquidation, MarketContext, NewsItem, RecentTrade
+from executor.advice.facts import snapshot_hash
 from executor.adviser.template_files import load_template
 from executor.domain.advice import Action, AdviceOutcome
 from executor.domain.advice_facts import (

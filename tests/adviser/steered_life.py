@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import cycle
 
-from executor.adviser.band import Band, Directive, ahead_qty_max, behind_qty_max, style_of
-from executor.adviser.ruling import Clip, Standing, Stop, direct
-from executor.adviser.worst_case import worst_case
+from executor.advice.band import Directive, ahead_qty_max, behind_qty_max, style_of
+from executor.advice.ruling import Clip, Standing, Stop, direct
+from executor.advice.worst_case import worst_case
 from executor.domain.advice import Action, Advice
+from executor.domain.advice_terms import Band
 from executor.domain.decision import Style, View, Working
 from executor.domain.instrument import Instrument
 from executor.domain.orders import ParentOrder

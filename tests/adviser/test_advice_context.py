@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.adviser.context import (
+from executor.advice.context import (
     NEWS_MAX,
     NOT_CONFIGURED,
     Level,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.adviser.facts import (
+from executor.advice.facts import (
     RECENT_DECISIONS_MAX,
     alike,
     canonical,

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from model_server import KEY, MODEL, always, asking, envelope, page, serving
 
-from executor.adviser.calls import Answer, Failed, Question
+from executor.advice.calls import Answer, Failed, Question
+from executor.advice.prompt import Message
 from executor.adviser.client import ModelAdviser
 from executor.adviser.playback import Paced, Recorder, Replay, Scripted
-from executor.adviser.prompt import Message
 from executor.adviser.tape import TapeError, TapeWriter, call_key, line_of, outcome_of, read_tape
 from executor.domain.advice import Failure, Usage
 

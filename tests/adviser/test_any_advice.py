@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.adviser.band import Band
-from executor.adviser.ruling import Clip
+from executor.advice.ruling import Clip
 from executor.domain.advice import Action, OrderKind
+from executor.domain.advice_terms import Band
 from executor.domain.decision import Style, Why
 from executor.domain.orders import Side, TwapParams, Urgency
 from executor.domain.timeline import NS_PER_S

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from executor.adviser.band import (
-    Band,
+from executor.advice.band import (
     Directive,
     act_until_ns,
     changes_ns,
@@ -19,6 +18,7 @@ from executor.adviser.band import (
     style_of,
 )
 from executor.domain.advice import Action
+from executor.domain.advice_terms import Band
 from executor.domain.decision import Schedule, Style
 from executor.domain.orders import Side, TwapParams
 from executor.domain.timeline import NS_PER_S

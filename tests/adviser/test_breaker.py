@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.adviser.breaker import Breaker, BreakerPhase, BreakerRules, asked, failed, may_ask, succeeded
+from executor.advice.breaker import Breaker, BreakerPhase, asked, failed, may_ask, succeeded
+from executor.domain.advice_terms import BreakerRules
 from executor.domain.timeline import NS_PER_HOUR, NS_PER_S
 
 RULES = BreakerRules(failures_max=3, open_s=30, open_s_max=100, growth=2, probe_s=20)

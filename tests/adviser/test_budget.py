@@ -8,12 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.adviser.budget import (
+from executor.advice.budget import (
     TOKENS_PER_CALL_MAX,
     Bill,
-    Caps,
     OverBudget,
-    Prices,
     PriceTable,
     Spend,
     believed,
@@ -28,6 +26,7 @@ from executor.adviser.budget import (
     worst_cost,
 )
 from executor.domain.advice import Failure, Usage
+from executor.domain.advice_terms import Caps, Prices
 from executor.domain.errors import InvariantViolation
 from executor.domain.timeline import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from tests.builders import D

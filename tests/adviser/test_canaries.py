@@ -9,9 +9,9 @@ import pytest
 from config.hosts import Mode
 from config.load import load_settings
 from config.secrets import ADVISER_ENV, ENV_NAMES
-from executor.adviser.context import NEWS_MAX
-from executor.adviser.facts import RECENT_DECISIONS_MAX
-from executor.adviser.prompt import render
+from executor.advice.context import NEWS_MAX
+from executor.advice.facts import RECENT_DECISIONS_MAX
+from executor.advice.prompt import render
 from executor.domain.advice_facts import PastDecision
 from executor.engine.state import EngineState
 from tests.adviser.questions import TEMPLATE, context, facts, news_item

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.adviser.clean import NAME_LEN_MAX, clean, name_of
+from executor.advice.clean import NAME_LEN_MAX, clean, name_of
 from tests.adviser.injections import corpus
 
 ANY_TEXT = st.text(alphabet=st.characters(), max_size=300) | st.sampled_from(corpus()[:1_500])

@@ -10,10 +10,10 @@ import unicodedata
 
 import pytest
 
-from executor.adviser.clean import NAME_LEN_MAX
-from executor.adviser.context import NEWS_LEN_MAX, SOURCE_LEN_MAX, ExchangeFlow
-from executor.adviser.facts import canonical, facts_document
-from executor.adviser.prompt import render
+from executor.advice.clean import NAME_LEN_MAX
+from executor.advice.context import NEWS_LEN_MAX, SOURCE_LEN_MAX, ExchangeFlow
+from executor.advice.facts import canonical, facts_document
+from executor.advice.prompt import render
 from tests.adviser.injections import GIANTS, STEMS, corpus
 from tests.adviser.questions import TEMPLATE, changed, context, facts, news_item
 from tests.builders import D

@@ -2,7 +2,7 @@
 
 import pytest
 
-from executor.adviser.capabilities import (
+from executor.advice.capabilities import (
     Capability,
     SystemRole,
     TokensKey,
@@ -11,7 +11,7 @@ from executor.adviser.capabilities import (
     request_body,
     tokens_cap,
 )
-from executor.adviser.prompt import Message
+from executor.advice.prompt import Message
 
 MESSAGES = (Message(role="system", content="a"), Message(role="user", content="b"))
 SCHEMA = {"type": "object"}

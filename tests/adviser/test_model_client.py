@@ -11,8 +11,8 @@ from dataclasses import asdict
 import pytest
 from model_server import KEY, MESSAGES, MODEL, SCHEMA, SLACK_NS, always, ask, asking, envelope, page, serving
 
-from executor.adviser.calls import Answer, Failed
-from executor.adviser.capabilities import Capability, capabilities_of
+from executor.advice.calls import Answer, Failed
+from executor.advice.capabilities import Capability, capabilities_of
 from executor.adviser.client import BYTES_MAX
 from executor.domain.advice import Failure, Usage
 from tests.faults.certificates import Authority

@@ -6,7 +6,7 @@ import json
 import pytest
 from model_server import KEY, MODEL, asking, envelope, page, serving
 
-from executor.adviser.capabilities import Capability, capabilities_of
+from executor.advice.capabilities import Capability, capabilities_of
 from executor.adviser.preflight import CHECKS, look_at_model
 from executor.domain.finding import Verdict
 

@@ -7,8 +7,8 @@ import pytest
 from model_server import SLACK_NS
 from questions import STRATEGIES, TEMPLATE, context, facts, news_item
 
-from executor.adviser.calls import Answer, Question
-from executor.adviser.capabilities import (
+from executor.advice.calls import Answer, Question
+from executor.advice.capabilities import (
     Capabilities,
     Capability,
     SystemRole,
@@ -16,12 +16,12 @@ from executor.adviser.capabilities import (
     capabilities_of,
     is_same_model,
 )
+from executor.advice.facts import snapshot_hash
+from executor.advice.prompt import render
+from executor.advice.reply import parse_reply, reply_schema
 from executor.adviser.client import ModelAdviser, ModelClient
-from executor.adviser.facts import snapshot_hash
 from executor.adviser.playback import Recorder, Replay
 from executor.adviser.preflight import look_at_model
-from executor.adviser.prompt import render
-from executor.adviser.reply import parse_reply, reply_schema
 from executor.adviser.tape import TapeWriter, read_tape
 from executor.domain.advice import Advice, Failure
 from executor.domain.finding import Verdict

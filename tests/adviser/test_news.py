@@ -8,7 +8,7 @@ import os
 import pytest
 from model_server import always, page, serving
 
-from executor.adviser.context import news_document
+from executor.advice.context import news_document
 from executor.adviser.feed_document import read_feed
 from executor.adviser.feeds import FEED_BYTES_MAX, FeedAddress, FeedFile, GrowingFile, source_of
 from executor.adviser.news import REMEMBERED_MAX, News, NewsBroken, NewsDesk, read_webhook

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from executor.adviser.facts import canonical, facts_document, snapshot_hash
-from executor.adviser.prompt import Message, Template, prompt_sha256, render
-from executor.adviser.reply import parse_reply, reply_schema
+from executor.advice.facts import canonical, facts_document, snapshot_hash
+from executor.advice.prompt import Message, Template, prompt_sha256, render
+from executor.advice.reply import parse_reply, reply_schema
 from executor.adviser.template_files import TEMPLATE_BYTES_MAX, load_template
 from executor.domain.advice import Action, Advice, AdviceOutcome, OrderKind
 from executor.domain.errors import ConfigError

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.adviser.facts import snapshot_hash
-from executor.adviser.reply import Rejected, parse_reply, reply_schema
+from executor.advice.facts import snapshot_hash
+from executor.advice.reply import Rejected, parse_reply, reply_schema
 from executor.domain.advice import REPLY_BYTES_MAX, TEXT_LEN_MAX, Action, Advice, OrderKind, Unusable
 from tests.adviser.questions import STRATEGIES, as_bytes, facts, reply
 

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from executor.adviser.reply import Rejected
+from executor.advice.reply import Rejected
 from executor.domain.advice import Unusable
 from tests.adviser.mutations import CHANGES, mutated
 from tests.adviser.test_reply import ELSEWHERE, assert_in_range, parse

@@ -2,9 +2,9 @@
 
 import pytest
 
-from executor.adviser.band import Band
-from executor.adviser.ruling import CLIP_TEXT, Clip, Standing, Stop, direct
+from executor.advice.ruling import CLIP_TEXT, Clip, Standing, Stop, direct
 from executor.domain.advice import Action, OrderKind
+from executor.domain.advice_terms import Band
 from executor.domain.decision import Style
 from executor.domain.orders import Side, TwapParams
 from executor.domain.timeline import NS_PER_S

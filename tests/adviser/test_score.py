@@ -2,14 +2,7 @@
 
 import pytest
 
-from executor.adviser.score import (
-    AdviceScore,
-    AdvisedPeriod,
-    ImpactScore,
-    add_impact,
-    add_period,
-    value_add,
-)
+from executor.advice.score import AdviceScore, AdvisedPeriod, ImpactScore, add_impact, add_period, value_add
 from executor.domain.orders import Category, Side
 from tests.builders import D
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from executor.adviser.band import Band
-from executor.adviser.worst_case import worst_case
+from executor.advice.worst_case import worst_case
+from executor.domain.advice_terms import Band
 from executor.domain.decision import Schedule, Style, Why, Working
 from executor.domain.orders import Side, TwapParams
 from executor.domain.timeline import NS_PER_S

@@ -9,9 +9,8 @@ from config_files import LIVE_ENV, MONEY, load, only, problems_of
 from config.adviser import STRATEGY_NAMES, AdviserSection
 from config.hosts import why_not_model_url, why_not_news_source
 from config.settings import effective
-from executor.adviser.band import Band
-from executor.adviser.budget import Prices
-from executor.adviser.capabilities import Capability, SystemRole, TokensKey
+from executor.advice.capabilities import Capability, SystemRole, TokensKey
+from executor.domain.advice_terms import Band, Prices
 from strategies.base import STRATEGIES
 
 KEY = "sk-proj-kEyKeYkEyKeY.kEyKeY+0123"

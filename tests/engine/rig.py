@@ -3,7 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from executor.adviser.terms import AdviserTerms
+from executor.domain.advice_terms import AdviserTerms
 from executor.domain.commands import (
     CancelOrder,
     Command,

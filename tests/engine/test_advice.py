@@ -6,12 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from executor.adviser.band import Band
-from executor.adviser.breaker import BreakerPhase
-from executor.adviser.budget import Caps, Prices
-from executor.adviser.facts import snapshot_hash
-from executor.adviser.terms import AdviserTerms
+from executor.advice.breaker import BreakerPhase
+from executor.advice.facts import snapshot_hash
 from executor.domain.advice import Action, AdviceOutcome, Failure, Trigger, Unusable, Usage
+from executor.domain.advice_terms import AdviserTerms, Band, Caps, Prices
 from executor.domain.commands import AlertCode, RaiseAlert, RequestAdvice
 from executor.domain.decision import Style
 from executor.domain.events import AdviceFailed, AdviceReceived, NewsArrived, PauseRequested

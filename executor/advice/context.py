@@ -10,8 +10,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from executor.adviser.clean import clean, name_of
-from executor.adviser.facts import Document, exact, four_digits, hundredths, mean_qty, seconds
+from executor.advice.clean import clean, name_of
+from executor.advice.facts import Document, exact, four_digits, hundredths, mean_qty, seconds
 from executor.domain.orders import Side
 from executor.domain.timeline import NS_PER_DAY, NS_PER_MIN, NS_PER_S
 from executor.domain.units import BPS_PER_UNIT, ZERO, Price, Quantity, is_plain

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from executor.adviser.band import Band, ahead_qty_max, behind_qty_max, catch_up_times
+from executor.advice.band import ahead_qty_max, behind_qty_max, catch_up_times
+from executor.domain.advice_terms import Band
 from executor.domain.decision import Schedule
 from executor.domain.orders import ParentOrder
 from executor.domain.units import ZERO, Bps

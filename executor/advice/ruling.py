@@ -5,8 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from executor.adviser.band import (
-    Band,
+from executor.advice.band import (
     Directive,
     act_until_ns,
     ahead_qty_max,
@@ -16,6 +15,7 @@ from executor.adviser.band import (
     slice_in_force,
 )
 from executor.domain.advice import Action, Advice, OrderKind
+from executor.domain.advice_terms import Band
 from executor.domain.decision import Style, View
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ONE, ZERO, Price, Quantity

@@ -2,7 +2,7 @@
 
 Whatever others wrote (headlines, names of sources, a model's own reasons) passes here before it is put into a question
 or shown to people. What it says is not judged; that it can only be read as text is seen to here and by the JSON
-encoding in `executor.adviser.prompt`.
+encoding in `executor.advice.prompt`.
 """
 
 import re

@@ -13,77 +13,12 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from executor.domain.advice import Action
+from executor.domain.advice_terms import Band
 from executor.domain.decision import Schedule, Slice, Style, View
 from executor.domain.orders import ParentOrder
-from executor.domain.units import ONE, ZERO, Price, Quantity, is_plain
+from executor.domain.units import ONE, ZERO, Price, Quantity
 
 _PCT = Decimal(100)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Band:
-    """What advice may change, as configured.
-
-    Parameters
-    ----------
-    confidence_min
-        Advice that is less sure has no effect, 0-1.
-    rate_min, rate_max
-        Bounds of an advised speed, multiples of the schedule's; 0 < rate_min <= 1 <= rate_max.
-    slice_times_max
-        Most that may be done in one slice, a multiple of its quantity, >= 1.
-    slice_times_min
-        Smallest child that advice may cut an order to, a multiple of the slice's quantity, > 0: smaller ones would use
-        up the number of orders that a parent may send.
-    ahead_pct_max, behind_pct_max
-        How far the order may be moved from its schedule, per cent of the parent's quantity, 0-100.
-    wait_s_max
-        Longest wait of one advice, seconds.
-    act_until_pct
-        Share of the duration after which nothing may slow the order down any more, per cent, 0-100.
-    hold_s_max
-        How long a directive stays in force without a newer one, seconds.
-    cancel_allowed
-        Whether advice may end a parent; without, advice to cancel pauses it.
-    strategies
-        Schedules that may be switched to.
-    switches_max
-        How often the schedule of one parent may be switched.
-    """
-
-    confidence_min: Decimal = Decimal("0.5")
-    rate_min: Decimal = Decimal("0.5")
-    rate_max: Decimal = Decimal(2)
-    slice_times_max: Decimal = Decimal(2)
-    slice_times_min: Decimal = Decimal("0.1")
-    ahead_pct_max: Decimal = Decimal(10)
-    behind_pct_max: Decimal = Decimal(10)
-    wait_s_max: int = 60
-    act_until_pct: Decimal = Decimal(90)
-    hold_s_max: int = 120
-    cancel_allowed: bool = False
-    strategies: tuple[str, ...] = ()
-    switches_max: int = 3
-
-    def __post_init__(self) -> None:
-        """Refuse a band that would not bind."""
-        ranges = (
-            ("confidence_min", ZERO, ONE),
-            ("rate_min", Decimal("0.01"), ONE),
-            ("rate_max", ONE, _PCT),
-            ("slice_times_max", ONE, _PCT),
-            ("slice_times_min", Decimal("0.01"), ONE),
-            ("ahead_pct_max", ZERO, _PCT),
-            ("behind_pct_max", ZERO, _PCT),
-            ("act_until_pct", ZERO, _PCT),
-        )
-        for name, low, high in ranges:
-            value: Decimal = getattr(self, name)
-            if not is_plain(value) or not low <= value <= high:
-                raise ValueError(f"{name} must be within {low} and {high}, got {value}")
-        for name in ("wait_s_max", "hold_s_max", "switches_max"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,10 @@ from enum import StrEnum
 from typing import Final
 
 from executor.domain.advice import Failure, Usage
+from executor.domain.advice_terms import Caps, Prices
 from executor.domain.errors import InvariantViolation
 from executor.domain.timeline import NS_PER_HOUR, utc_day
-from executor.domain.units import BPS_PER_UNIT, ZERO, Bps, Money, is_plain
+from executor.domain.units import BPS_PER_UNIT, ZERO, Bps, Money
 
 TOKENS_PER_CALL_MAX: Final = 100_000_000
 """More than any model reads or writes in one call; a larger count is taken for this."""
@@ -31,28 +32,6 @@ _FREE: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
-    """What a model charges, US dollars per million tokens.
-
-    Parameters
-    ----------
-    cached
-        For the part of the prompt that the provider had in its cache.
-    """
-
-    prompt: Money
-    cached: Money
-    completion: Money
-
-    def __post_init__(self) -> None:
-        """Refuse prices that would make a call look free of charge by mistake."""
-        for name in ("prompt", "cached", "completion"):
-            value: Decimal = getattr(self, name)
-            if not is_plain(value) or value < ZERO:
-                raise ValueError(f"a price must be a plain number and not negative: {name} {value}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PriceTable:
     """Prices by model; a model that is not in it costs the worst price."""
 
@@ -62,26 +41,6 @@ class PriceTable:
     def of(self, model: str) -> Prices:
         """Prices of a model."""
         return self.by_model.get(model, self.worst)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caps:
-    """Most that may be spent and asked for one parent, in one UTC hour and in one UTC day.
-
-    Parameters
-    ----------
-    parent_cost_max, hour_cost_max, day_cost_max
-        US dollars.
-    parent_calls_max, hour_calls_max, day_calls_max
-        Calls, answered or not.
-    """
-
-    parent_cost_max: Money
-    hour_cost_max: Money
-    day_cost_max: Money
-    parent_calls_max: int
-    hour_calls_max: int
-    day_calls_max: int
 
 
 class OverBudget(StrEnum):

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from executor.adviser.clean import name_of
-from executor.adviser.context import MarketContext, NewsItem, context_document, news_document
-from executor.adviser.facts import Document, facts_document, snapshot_hash
+from executor.advice.clean import name_of
+from executor.advice.context import MarketContext, NewsItem, context_document, news_document
+from executor.advice.facts import Document, facts_document, snapshot_hash
 from executor.domain.advice_facts import AdviceFacts
 
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NoReturn
 
-from executor.adviser.clean import clean
+from executor.advice.clean import clean
 from executor.domain.advice import REPLY_BYTES_MAX, TEXT_LEN_MAX, Action, Advice, OrderKind, Unusable
 from executor.domain.units import ONE, ZERO, Price, Quantity, parse_plain
 

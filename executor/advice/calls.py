@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from executor.adviser.prompt import Message
+from executor.advice.prompt import Message
 from executor.domain.advice import Failure, Usage
 
 Schema = Mapping[str, object]

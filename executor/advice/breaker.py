@@ -15,6 +15,7 @@ All by given instants; a breaker that nobody looks at changes nothing.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from executor.domain.advice_terms import BreakerRules
 from executor.domain.timeline import NS_PER_S
 
 
@@ -24,37 +25,6 @@ class BreakerPhase(StrEnum):
     CLOSED = "CLOSED"
     OPEN = "OPEN"
     HALF_OPEN = "HALF_OPEN"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreakerRules:
-    """When a breaker opens and for how long.
-
-    Parameters
-    ----------
-    failures_max
-        Failures in a row that open it, >= 1.
-    open_s, open_s_max
-        First and longest back-off, seconds.
-    growth
-        Factor from one back-off to the next, >= 1.
-    probe_s
-        After this a probe of which nothing was heard is given up, seconds.
-    """
-
-    failures_max: int = 3
-    open_s: int = 30
-    open_s_max: int = 1_800
-    growth: int = 2
-    probe_s: int = 120
-
-    def __post_init__(self) -> None:
-        """Refuse rules under which it would never open, or never close."""
-        if (
-            min(self.failures_max, self.growth, self.open_s, self.probe_s) < 1
-            or self.open_s_max < self.open_s
-        ):
-            raise ValueError(f"a breaker that would not work: {self}")
 
 
 @dataclass(slots=True, kw_only=True)

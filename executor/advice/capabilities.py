@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from executor.adviser.calls import Schema
-from executor.adviser.prompt import Message
+from executor.advice.calls import Schema
+from executor.advice.prompt import Message
 
 SEED: Final = 42
 SCHEMA_NAME: Final = "advice"

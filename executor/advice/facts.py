@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
 
-from executor.adviser.clean import name_of
+from executor.advice.clean import name_of
 from executor.domain.advice_facts import (
     AdviceFacts,
     BandFacts,
