@@ -139,9 +139,13 @@ class AdviserSection(Section):
     """How often the schedule of one parent order may be switched."""
     fallback_strategy: Annotated[
         str,
-        text("CONFIG_CHOICE", f"one of {', '.join(STRATEGY_NAMES)}", lambda value: value in STRATEGY_NAMES),
-    ] = "twap"
-    """Schedule of an order that names none of its own, in force wherever advice is not."""
+        text(
+            "CONFIG_CHOICE",
+            f"one of {', '.join(STRATEGY_NAMES)}, or nothing",
+            lambda value: value in {"", *STRATEGY_NAMES},
+        ),
+    ] = ""
+    """Schedule that takes over an order when a question has no usable answer; empty keeps the order's own."""
     tape: Annotated[TapeMode, choice(TapeMode)] = TapeMode.LIVE
     """Whether the model is asked and every call recorded, or a recording is played again and nobody is asked."""
     tape_file: Annotated[Path | None, path()] = None

@@ -17,7 +17,7 @@ from pages import run, table
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PLAYS: Final = ROOT / "tests" / "faults"
-NUMBER: Final = re.compile(r"test_(\d\d)_(\w+)")
+NUMBER: Final = re.compile(r"test_(\d{2,3})_(\w+)")
 sys.path.insert(0, str(ROOT))
 
 from tests.faults.catalogue import FAULTS, WAIVED  # noqa: E402 - the tests are not installed

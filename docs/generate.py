@@ -1,4 +1,4 @@
-"""Write the reference pages that are drawn from the code: settings, states, metrics, refusals, exit codes, checks.
+"""Write the reference pages that are drawn from the code: settings, states, metrics, refusals, alerts, codes, checks.
 
     python docs/generate.py            write docs/reference/*.md
     python docs/generate.py --check    exit 1 and name the pages that differ
@@ -29,6 +29,7 @@ from executor.domain.limits import MONEY_LIMITS, Limits, Timings
 from executor.domain.order_state import CHILD_FINAL, CHILD_MOVES
 from executor.domain.parent_state import PARENT_FINAL, PARENT_MOVES
 from executor.domain.timeline import NS_PER_MIN
+from executor.interfaces.alerts import ALERT_TEXT
 from executor.interfaces.doctor import CHECKS as HOME_CHECKS
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.remedies import ANSWER_REMEDY, END_REMEDY, REFUSAL_REMEDY
@@ -115,7 +116,7 @@ def metrics_page() -> str:
         f"{PARENT_SERIES_MAX} of them. Symbols and parents come from the engine's state; every other label takes its "
         "values from a short fixed list.",
         table(("name", "kind", "unit", "labels", "meaning"), rows),
-        "## Buckets of the histograms, seconds",
+        "## Buckets of the histograms, each in its own unit",
         table(("name", "upper bounds"), buckets),
     )
 
@@ -142,6 +143,20 @@ def refusals_page() -> str:
         table(
             ("code", "what would have been right", "what helps"),
             ((f"`{code}`", *texts) for code, texts in ANSWER_REMEDY.items()),
+        ),
+    )
+
+
+def alerts_page() -> str:
+    """List everything that people are alerted about."""
+    return _page(
+        "Alerts",
+        "executor/interfaces/alerts.py",
+        "Each stands in the daemon's log as `ALERT CODE` with the order and the particulars, and is counted in "
+        "`executor_alerts_total`.",
+        table(
+            ("code", "what has happened", "what to do"),
+            ((f"`{code}`", *texts) for code, texts in ALERT_TEXT.items()),
         ),
     )
 
@@ -232,6 +247,7 @@ PAGES: Final[Pages] = {
     "states.md": states_page,
     "metrics.md": metrics_page,
     "refusals.md": refusals_page,
+    "alerts.md": alerts_page,
     "exit-codes.md": exit_codes_page,
     "checks.md": checks_page,
 }

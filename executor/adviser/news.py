@@ -100,11 +100,17 @@ class NewsDesk:
         self._log = log
         self._broken: set[NewsSource] = set()
 
-    async def run(self) -> None:
-        """Look until cancelled."""
+    async def run(self, told: Callable[[str], None]) -> None:
+        """Look until cancelled.
+
+        Parameters
+        ----------
+        told
+            Called with the name of a source that had something new.
+        """
         async with asyncio.TaskGroup() as group:
             for source in self._sources:
-                group.create_task(self._follow(source))
+                group.create_task(self._follow(source, told))
 
     async def look(self, source: NewsSource) -> int:
         """Look at one source; how many of its texts were taken."""
@@ -120,9 +126,10 @@ class NewsDesk:
             self._log("news again", source=source.name)
         return sum(self._news.add(source.name, text, said_ns) for text, said_ns in texts)
 
-    async def _follow(self, source: NewsSource) -> None:
+    async def _follow(self, source: NewsSource, told: Callable[[str], None]) -> None:
         while True:
-            await self.look(source)
+            if await self.look(source):
+                told(source.name)
             await asyncio.sleep(self._poll_s)
 
 

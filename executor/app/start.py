@@ -12,10 +12,12 @@ import uvloop
 from config.schema import PositionMode
 from config.settings import Settings
 from executor.app.access import access_of
+from executor.app.advising import advising
 from executor.app.daemon import Daemon
 from executor.app.ending import until_stopped
 from executor.app.journal import open_journal, put_journal_aside, recover
 from executor.app.premises import check_account, check_clock, lock_account, refuse_file_system
+from executor.domain.advice_terms import AdviserTerms
 from executor.domain.errors import ConfigError
 from executor.domain.events import EngineStarted
 from executor.domain.ports import Log
@@ -121,6 +123,9 @@ async def _run(
             await stack.enter_async_context(
                 keeping_sentinel(settings.executor.data_dir, sentinel_words, os.environ, log)
             )
+        advised = await advising(stack, settings, venue.context, clock.now_ns, log)
+        if advised is not None:
+            companions.append(advised.companion)
         runtime = LiveRuntime(
             engine=Engine(state),
             journal=journal,
@@ -128,6 +133,7 @@ async def _run(
             clock=clock,
             turnstile=turnstile,
             log=log,
+            counsel=None if advised is None else advised.counsel,
             vigil=vigil,
         )
         info = DaemonInfo(
@@ -137,7 +143,7 @@ async def _run(
             profile=profile,
             pid=os.getpid(),
         )
-        runtime.post(started(settings, info))
+        runtime.post(started(settings, info, None if advised is None else advised.terms))
         url = await _serve(stack, settings, Daemon(runtime, clock, info))
         log(
             "executor started",
@@ -175,7 +181,7 @@ async def set_dcp(venue: BybitVenue, access: Access, settings: Settings, clock: 
         await arm_dcp(http, access.rest_url, signer, time, settings.venue.dcp_window_s, log)
 
 
-def started(settings: Settings, info: DaemonInfo) -> EngineStarted:
+def started(settings: Settings, info: DaemonInfo, adviser: AdviserTerms | None) -> EngineStarted:
     """The first event of an incarnation; it is in the inbox before anybody can ask for anything."""
     return EngineStarted(
         at_ns=0,
@@ -187,6 +193,7 @@ def started(settings: Settings, info: DaemonInfo) -> EngineStarted:
         sentinel_required=settings.sentinel.enabled,
         seed=secrets.randbits(53),
         hedge_mode=settings.venue.position_mode is PositionMode.HEDGE,
+        adviser=adviser,
     )
 
 

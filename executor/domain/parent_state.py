@@ -77,17 +77,17 @@ PARENT_MOVES: Final[dict[ParentStatus, dict[ParentStatus, str]]] = {
     _S.ACTIVE: {
         _S.EXECUTING: "a child was sent",
         _S.FILLED: "a late fill of an earlier child",
-        _S.PAUSED: "operator, circuit or doubt",
+        _S.PAUSED: "operator, circuit, doubt, or advice to cancel",
         _S.ADJUSTING: "new parameters",
         _S.COMPLETE: "everything filled, or only dust left",
-        _S.CANCELED: "operator",
+        _S.CANCELED: "operator, or advice where it may end orders",
         _S.EXPIRED: "deadline with quantity left",
         _S.FAILED: "cannot go on",
     },
     _S.EXECUTING: {
         _S.FILLED: "a fill was booked",
         _S.ACTIVE: "the child is finished without filling",
-        _S.PAUSED: "operator, circuit or doubt; the child is being cancelled",
+        _S.PAUSED: "operator, circuit, doubt, or advice to cancel; the child is being cancelled",
         _S.ADJUSTING: "new parameters; the child is being cancelled",
     },
     _S.FILLED: {

@@ -35,6 +35,13 @@ class Counsel(Protocol):
         """Bring back an answer or its failure, by the deadline of the question or soon after it; never raises."""
 
 
+class VirtualCounsel(Protocol):
+    """Somebody who can be asked about a parent while the clock stands still."""
+
+    def answer(self, request: RequestAdvice, at_ns: int) -> tuple[Event, int]:
+        """Say what comes back to a question of that instant, and after how many nanoseconds."""
+
+
 class Venue(Protocol):
     """A place where orders can be worked. Every method ends by itself and answers with events."""
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from executor.advice import breaker, budget
+from executor.advice.capabilities import is_same_model
 from executor.advice.facts import alike
 from executor.advice.reply import Rejected, parse_reply
 from executor.advice.ruling import Ruling, Standing, Stop, direct
@@ -201,7 +202,7 @@ def _judge(
 
 def _read(event: AdviceReceived, question: OpenQuestion, terms: AdviserTerms) -> Advice | Rejected:
     """Read a reply, whose envelope must be sound as well."""
-    if event.model not in {terms.model, *terms.model_aliases}:
+    if not is_same_model(terms.model, event.model, terms.model_aliases):
         return Rejected(
             reason=Unusable.OTHER_MODEL, detail=f"{event.model!r} answered for {terms.model!r}"[:120]
         )

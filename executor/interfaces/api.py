@@ -14,7 +14,7 @@ from config.secrets import Secret
 from executor.domain.commands import Outcome, Reply
 from executor.domain.events import CancelRequested, Event, PauseRequested, ResumeRequested
 from executor.engine.state import ParentState
-from executor.interfaces import intents, views
+from executor.interfaces import advice_views, intents, views
 from executor.interfaces.answers import check_reply, refusal, reply_view
 from executor.interfaces.control import Control, ControlBusy
 from executor.interfaces.guard import BODY, BODY_BYTES_MAX, GuardLimits, guard, plain_headers
@@ -46,6 +46,7 @@ class Routes:
             web.get(one, self.parent),
             web.get(f"{one}/children", self.children),
             web.get(f"{one}/report", self.report),
+            web.get(f"{one}/decisions", self.decisions),
             web.post(f"{one}/pause", self.pause),
             web.post(f"{one}/resume", self.resume),
             web.post(f"{one}/amend", self.amend),
@@ -101,6 +102,12 @@ class Routes:
             )
         return web.json_response(views.report_view(report, self._control.state, parent))
 
+    async def decisions(self, request: web.Request) -> web.Response:
+        """Give every question about a parent and what became of it, newest last."""
+        parent = self._known(request)
+        report = self._control.report(parent.order.parent_id)
+        return web.json_response(advice_views.decisions_view(report or {}, parent))
+
     async def submit(self, request: web.Request) -> web.Response:
         """Take a new parent order."""
         key = _idempotency_key(request)
@@ -110,6 +117,7 @@ class Routes:
             idempotency_key=key,
             now_ns=self._control.now_ns(),
             is_repeat=key in self._control.state.idempotency,
+            has_model=self._control.state.adviser is not None,
         )
         reply = check_reply(await self._ask(event), "/v1/parents")
         parent = self._control.state.parents.get(reply.parent_id)

@@ -10,7 +10,15 @@ from typer.exceptions import TyperException
 
 from config.problems import ConfigProblems, Problem, quoted
 from executor.domain.errors import AlreadyRunning, ConfigError, ExecutorError, JournalError, TransportError
-from executor.interfaces import cli_config, cli_daemon, cli_doctor, cli_orders, cli_stop, cli_watch
+from executor.interfaces import (
+    cli_advice,
+    cli_config,
+    cli_daemon,
+    cli_doctor,
+    cli_orders,
+    cli_stop,
+    cli_watch,
+)
 from executor.interfaces.exit_codes import ExitCode, exit_code_of
 from executor.interfaces.failure import CommandFailed
 from executor.interfaces.output import prepare_streams, say, tell_problems
@@ -65,6 +73,7 @@ app.command()(cli_stop.kill)
 app.command()(cli_stop.sentinel)
 app.command()(cli_doctor.doctor)
 app.command()(cli_watch.report)
+app.command()(cli_advice.decisions)
 app.command()(cli_daemon.audit)
 app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False

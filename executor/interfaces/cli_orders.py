@@ -129,6 +129,13 @@ def submit(
         int | None, typer.Option("--position-idx", help="0 one-way, 1 or 2 hedge.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of the randomised plan.")] = None,
+    advised: Annotated[
+        bool | None,
+        typer.Option(
+            "--advised/--no-advised",
+            help="Ask the language model how to work it; usual where the daemon has one.",
+        ),
+    ] = None,
     idempotency_key: Annotated[
         str | None,
         typer.Option("--idempotency-key", help="Name of this intent; a repeat makes no second order."),
@@ -185,6 +192,7 @@ def submit(
         reduce_only=reduce_only or None,
         position_idx=position_idx,
         seed=seed,
+        advised=advised,
     )
     read_options(SubmitBody, body)
     key = _key(idempotency_key)

@@ -266,6 +266,10 @@ def _trouble(answer: Json) -> list[str]:
     lines += [f"blocked: {cell(market['market'])}: {cell(market['blocked'])}" for market in blocked]
     if orphans:
         lines.append(f"orphan fills: {cell(orphans)} at the venue that belong to no order of ours")
+    adviser = answer.get("adviser")
+    if isinstance(adviser, dict) and adviser["breaker"] == "OPEN":
+        wait = f"{cell(adviser['asked_again_in_s'])} s"
+        lines.append(f"the model is silent: nobody asks it for {wait} more, the schedules decide")
     if blocked or orphans:
         lines.append(
             f"nothing is opened there until a person has looked at the account and cleared it: {REARM}"

@@ -49,7 +49,10 @@ class Control(Protocol):
         """
 
     def report(self, parent_id: str) -> Mapping[str, object] | None:
-        """Give the cost report of a parent, final or as of now; None if there is none."""
+        """Give the cost report of a parent, final or as of now; None if there is none.
+
+        Of an advised parent it holds the `AdviceRecord` of each question, oldest first, under `decisions`.
+        """
 
     def metrics_page(self) -> tuple[bytes, str]:
         """Give the metrics in Prometheus' text form, and their content type."""

@@ -1,16 +1,18 @@
-"""The demonstration: a local exchange, a daemon against it, one sample order, and everything ended again.
+"""The demonstration: a local exchange, a local model, a daemon between them, one sample order, and everything ended.
 
 It does what a newcomer would do by hand, with the same commands, in processes of their own.
 """
 
 import json
 import os
+import secrets
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -28,6 +30,12 @@ _STOP_S_MAX: Final = 25.0
 _SENTINEL_S_MAX: Final = 3.0
 _CLI: Final = "executor.interfaces.cli"
 _SYMBOL, _QTY, _SLICES = "BTCUSDT", "1.2", 6
+_MODEL: Final = "sandbox-trader"
+_MODEL_LATENCY_MS: Final = 400
+_ASK_EVERY_S: Final = 5
+_SILENT_QUESTION: Final = 3
+_SILENCE_MS: Final = 60_000
+"""The question to which the local model gives no answer in time, so that the fallback is seen."""
 
 
 def run_demo(*, json_output: bool, seconds: int, seed: int) -> int:
@@ -38,7 +46,7 @@ def run_demo(*, json_output: bool, seconds: int, seed: int) -> int:
     seconds
         Length of the sample order.
     seed
-        Seed of the exchange's order flow.
+        Seed of the exchange's order flow and of the model.
 
     Raises
     ------
@@ -51,9 +59,14 @@ def run_demo(*, json_output: bool, seconds: int, seed: int) -> int:
     children: list[subprocess.Popen[bytes]] = []
     try:
         venue = _start_exchange(children, seed)
-        settings = _settings(venue)
+        key = f"sk-demo-{secrets.token_urlsafe(18)}"
+        model = _start_model(children, seed, key)
+        settings = _settings(venue) | _adviser_settings(model, key)
         control = _start_daemon(children, settings)
         say(f"exchange {venue['rest']}  (a local stand-in: no network, no money)")
+        say(
+            f"model    {model['llm']}  (a local stand-in that advises by a few rules, and once keeps us waiting)"
+        )
         say(f"daemon   {control.url}  metrics {control.url}/metrics  log {HOME / 'daemon.log'}")
         return _submit(settings, seconds, seed, json_output=json_output)
     except KeyboardInterrupt:
@@ -61,7 +74,7 @@ def run_demo(*, json_output: bool, seconds: int, seed: int) -> int:
             ExitCode.INTERRUPTED,
             "INTERRUPTED",
             "demo",
-            "Ctrl-C: stopped; exchange and daemon are ended",
+            "Ctrl-C: stopped; exchange, model and daemon are ended",
             "patience",
             "the same command begins a new demonstration",
         ) from None
@@ -90,6 +103,36 @@ def _start_exchange(children: list[subprocess.Popen[bytes]], seed: int) -> Mappi
     return addresses
 
 
+def _start_model(children: list[subprocess.Popen[bytes]], seed: int, key: str) -> Mapping[str, str]:
+    ready = HOME / "model.json"
+    words = ["--port", "0", "--control-port", "0", "--seed", str(seed), "--ready-file", str(ready)]
+    words += ["--latency-ms", str(_MODEL_LATENCY_MS), "--api-key", key]
+    child = _spawn(["-m", "sandbox.llm_server", *words], os.environ, HOME / "model.log")
+    children.append(child)
+    _wait_for(child, ready.is_file, "the model", HOME / "model.log")
+    addresses: Mapping[str, str] = json.loads(ready.read_text(encoding="utf-8"))
+    silence = {"act": "delay", "delay_ms": _SILENCE_MS, "match": {"nth": _SILENT_QUESTION}}
+    request = urllib.request.Request(  # noqa: S310 - loopback
+        f"{addresses['control']}/_fault", data=json.dumps(silence).encode(), method="POST"
+    )
+    urllib.request.urlopen(request, timeout=5).close()  # noqa: S310 - loopback
+    return addresses
+
+
+def _adviser_settings(model: Mapping[str, str], key: str) -> dict[str, str]:
+    return {
+        "EXECUTOR_ADVISER_API_KEY": key,
+        "EXECUTOR_ADVISER__ENABLED": "true",
+        "EXECUTOR_ADVISER__BASE_URL": model["llm"],
+        "EXECUTOR_ADVISER__MODEL": _MODEL,
+        "EXECUTOR_ADVISER__INTERVAL_S": str(_ASK_EVERY_S),
+        "EXECUTOR_ADVISER__MIN_GAP_S": "2",
+        "EXECUTOR_ADVISER__INPUT_PRICE": "0.15",
+        "EXECUTOR_ADVISER__CACHED_PRICE": "0.075",
+        "EXECUTOR_ADVISER__OUTPUT_PRICE": "0.6",
+    }
+
+
 def _start_daemon(children: list[subprocess.Popen[bytes]], settings: Mapping[str, str]) -> ControlFile:
     child = _spawn(["-m", _CLI, "run", "--profile", "sandbox"], settings, HOME / "daemon.log")
     children.append(child)
@@ -111,7 +154,18 @@ def _settings(venue: Mapping[str, str]) -> dict[str, str]:
 
 
 def _submit(settings: Mapping[str, str], seconds: int, seed: int, *, json_output: bool) -> int:
-    words = ["submit", "--symbol", _SYMBOL, "--side", "buy", "--qty", _QTY, "--duration", f"{seconds}s"]
+    words = [
+        "submit",
+        "--symbol",
+        _SYMBOL,
+        "--side",
+        "buy",
+        "--qty",
+        _QTY,
+        "--duration",
+        f"{seconds}s",
+        "--advised",
+    ]
     words += [
         "--interval",
         f"{max(seconds // _SLICES, 1)}s",

@@ -9,7 +9,7 @@ from executor.interfaces import figures
 from executor.interfaces.client import Client, Json
 from executor.interfaces.command_words import REARM
 from executor.interfaces.output import cell, console_on, say
-from executor.interfaces.sentences import sentences, shortly
+from executor.interfaces.sentences import advice_shortly, sentences, shortly
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,6 +58,8 @@ def progress_line(view: Json) -> str:
         f" (plan {cell(view['schedule_pct'])} %) avg {_price(view, 'avg_price')}"
         f" cost {figures.amount(view['shortfall_bps'])} bps"
     )
+    advice = advice_shortly(view.get("advice"))
+    text = f"{text}, {advice}" if advice else text
     waiting = f" - {shortly(view['waiting'])}" if view["waiting"] else ""
     is_worth_telling = view.get("detail") and view["status"] != "COMPLETE"
     stopped = f"; last obstacle: {cell(view['detail'])}" if is_worth_telling else ""
@@ -93,6 +95,7 @@ def _board_rows(view: Json) -> list[tuple[str, str]]:
         ("average price", f"{_price(view, 'avg_price')} (arrival {_price(view, 'arrival_price')})"),
         ("cost against arrival", f"{figures.amount(view['shortfall_bps'])} bps, without fees"),
         ("children", _children(view)),
+        *_advice_row(view),
     ]
     is_worth_telling = view.get("detail") and view["status"] != "COMPLETE"
     return [*rows, ("last obstacle", cell(view["detail"]))] if is_worth_telling else rows
@@ -133,6 +136,7 @@ def progress_table(view: Json) -> "Table":
         ("the rest at the deadline", _residual(view)),
         ("strategy", cell(view.get("strategy"))),
         ("urgency", cell(view.get("urgency"))),
+        ("advised by a model", _advised(view)),
         ("parameters", _parameters(view.get("params"))),
         ("position", _position(view)),
         ("children", _children(view)),
@@ -162,6 +166,22 @@ def _blocked_row(view: Json) -> list[tuple[str, str]]:
     if not view.get("blocked"):
         return []
     return [("blocked", f"{cell(view['blocked'])}; look at the account, then {REARM} clears it")]
+
+
+def _advice_row(view: Json) -> list[tuple[str, str]]:
+    advice = advice_shortly(view.get("advice"))
+    return [("advice", advice.removeprefix("advice "))] if advice else []
+
+
+def _advised(view: Json) -> str:
+    """Say whether a model is asked about a parent, how often it was, and what holds of it."""
+    match view.get("advice"):
+        case {"questions": int(questions), "waiting_for": waiting_for}:
+            asks = "" if waiting_for is None else f"; waits for an answer to {cell(waiting_for)}"
+            holds = advice_shortly(view["advice"]) or "the schedule decides"
+            return f"yes, {questions} question{'' if questions == 1 else 's'} so far{asks}; {holds}"
+        case _:
+            return cell(view.get("advised"))
 
 
 def _limit(view: Json) -> str:
@@ -263,12 +283,21 @@ def _plan(plan: object) -> str:
             return cell(other)
 
 
+def _directive(view: Json) -> object:
+    """Name the question whose answer holds now."""
+    match view.get("advice"):
+        case {"in_force": {"decision_id": decision_id}}:
+            return decision_id
+        case _:
+            return None
+
+
 def _follow_lines(client: Client, path: str) -> Json:
-    """Without a terminal: one line whenever the state, the fills or the obstacles change."""
+    """Without a terminal: one line whenever the state, the fills, the obstacles or the advice in force change."""
     last: object = None
     while True:
         view = client.get(path)
-        changes = [view[name] for name in ("status", "filled", "waiting")]
+        changes = [*(view[name] for name in ("status", "filled", "waiting")), _directive(view)]
         if changes != last:
             say(progress_line(view))
             last = changes

@@ -18,12 +18,19 @@ from executor.domain.units import Price, Quantity
 from executor.engine.state import EngineState
 from executor.interfaces.kinds import DURATION_S_MAX
 from executor.interfaces.models import AmendBody, StopBody, SubmitBody
+from executor.interfaces.remedies import ANSWER_REMEDY
 
 UNSTAMPED: Final = 0
 
 
 def submitted(
-    body: SubmitBody, *, request_id: str, idempotency_key: str, now_ns: int, is_repeat: bool
+    body: SubmitBody,
+    *,
+    request_id: str,
+    idempotency_key: str,
+    now_ns: int,
+    is_repeat: bool,
+    has_model: bool,
 ) -> ParentSubmitted:
     """Make the event of a new parent order.
 
@@ -31,12 +38,16 @@ def submitted(
     ----------
     is_repeat
         Whether the key was seen before; then a deadline may have passed meanwhile, since nothing new starts.
+    has_model
+        Whether the daemon has a model to ask.
 
     Raises
     ------
     ConfigProblems
-        TIME if the deadline is in the past or more than 30 days ahead.
+        TIME if the deadline is in the past or more than 30 days ahead; ADVISER if advice is wanted of nobody.
     """
+    if body.advised and not has_model and not is_repeat:
+        raise ConfigProblems([_no_model()])
     return ParentSubmitted(
         at_ns=UNSTAMPED,
         request_id=request_id,
@@ -65,6 +76,7 @@ def submitted(
         position_idx=body.position_idx,
         decision_px=None if body.decision_price is None else Price(body.decision_price),
         seed=_seed(idempotency_key) if body.seed is None else body.seed,
+        advised=has_model if body.advised is None else body.advised,
     )
 
 
@@ -110,8 +122,24 @@ def rearmed(body: StopBody, request_id: str) -> RearmRequested:
 
 
 def _canonical(body: SubmitBody) -> bytes:
-    """Write what was asked in one form, so that blanks and the order of keys do not make another request."""
-    return json.dumps(body.model_dump(mode="json"), sort_keys=True, separators=(",", ":")).encode()
+    """Write what was asked in one form, so that blanks and the order of keys do not make another request.
+
+    Who says nothing of advice says the same with and without a model, before and after there was such a field.
+    """
+    silent = {"advised"} if body.advised is None else None
+    said = body.model_dump(mode="json", exclude=silent)
+    return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _no_model() -> Problem:
+    allowed, next_step = ANSWER_REMEDY["ADVISER"]
+    return Problem(
+        code="ADVISER",
+        where="/advised",
+        got="true, and the daemon has no model to ask",
+        allowed=allowed,
+        next_step=next_step,
+    )
 
 
 def _seed(idempotency_key: str) -> int:

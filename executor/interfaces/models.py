@@ -88,6 +88,8 @@ class SubmitBody(Body):
     reduce_only: Annotated[bool, FLAG] = False
     position_idx: Annotated[int, whole(0, 2)] = 0
     seed: Annotated[int | None, whole(0, SEED_MAX)] = None
+    advised: Annotated[bool | None, FLAG] = None
+    """Whether a model is asked about it; None leaves it to the daemon, which asks wherever one is configured."""
 
 
 class AmendBody(Body):

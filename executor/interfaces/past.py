@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from config.load import locate_data_dir
 from config.problems import quoted
 from executor.domain.units import install_decimal_context
-from executor.interfaces import views
+from executor.interfaces import advice_views, views
 from executor.interfaces.client import Json
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
 from executor.interfaces.output import say
 
 if TYPE_CHECKING:
+    from executor.engine.state import ParentState
     from executor.runtime.reading import PastRun
 
 
@@ -47,6 +48,28 @@ def past_report(past: "PastRun", parent_id: str) -> Json:
     CommandFailed
         PARENT if it has no such parent.
     """
+    parent = _known(past, parent_id)
+    return views.report_view(past.report(parent), past.state, parent)
+
+
+def past_decisions(past: "PastRun", parent_id: str) -> Json:
+    """Give every question about a parent of the journal and what became of it, newest last.
+
+    Raises
+    ------
+    CommandFailed
+        PARENT if it has no such parent.
+    """
+    parent = _known(past, parent_id)
+    return advice_views.decisions_view(past.report(parent), parent)
+
+
+def past_parents(past: "PastRun") -> Json:
+    """Show every parent of the journal as it stood at the last event."""
+    return views.parents_view(past.state, past.state.now_ns)
+
+
+def _known(past: "PastRun", parent_id: str) -> "ParentState":
     parent = past.state.parents.get(parent_id)
     if parent is None:
         raise failed(
@@ -57,9 +80,4 @@ def past_report(past: "PastRun", parent_id: str) -> Json:
             "the id of a known parent",
             "`executor list` shows all of them",
         )
-    return views.report_view(past.report(parent), past.state, parent)
-
-
-def past_parents(past: "PastRun") -> Json:
-    """Show every parent of the journal as it stood at the last event."""
-    return views.parents_view(past.state, past.state.now_ns)
+    return parent

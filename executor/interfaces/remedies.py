@@ -109,8 +109,12 @@ ANSWER_REMEDY: Final[dict[str, tuple[str, str]]] = {
         "lower the quantity, or leave out --reduce-only to open on purpose",
     ),
     "REASON": ("an operator and a reason", "say who does it and why"),
+    "ADVISER": (
+        "false or nothing while the daemon has no model to ask",
+        "leave advised out, or set [adviser] enabled, base_url and model in your --config file and restart the daemon",
+    ),
 }
-"""For each code with which the engine refuses a request: what would have been right, and what to do."""
+"""For each code with which a request is refused that has the right form: what would have been right, and what to do."""
 
 END_REMEDY: Final[dict[Reason, tuple[str, str]]] = {
     Reason.BEYOND_LIMITS: (

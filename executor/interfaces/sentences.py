@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from executor.interfaces import figures
 from executor.interfaces.output import cell
 from risk.refusals import REFUSAL_TEXT, RefusalCode
 
@@ -46,6 +47,7 @@ SENTENCES: Final[dict[str, str]] = {
     "PAUSED_VENUE_RESTRICTED": "paused: the venue bars us, limits us or is closed for now",
     "PAUSED_SENTINEL_SILENT": "paused: the sentinel is not heard",
     "PAUSED_ORDER_CONFLICT": "paused: an order at the venue is not what we believed; see the log",
+    "PAUSED_ADVICE": "paused: the model advised to cancel it; `executor decisions` says why, then resume or cancel it",
     "PAUSED_OVER_FILLED": "paused: more was executed than was ordered; see the log",
     "CHILD_PENDING_NEW": "an order is on its way to the venue",
     "CHILD_NEW": "an order is open at the venue",
@@ -76,3 +78,16 @@ def shortly(codes: object) -> str:
     listed = list(codes) if isinstance(codes, list | tuple) else []
     also = f"; also {cell(listed[1:])}" if listed[1:] else ""
     return f"{sentence(listed[0])}{also}" if listed else ""
+
+
+def advice_shortly(advice: object) -> str:
+    """Say what holds of the last advice, and for how long; empty where the schedule alone decides."""
+    match advice:
+        case {"in_force": {"action": str(action), "rate": str(rate), "left_s": int(left_s), **others}}:
+            times = figures.price(rate)
+            speed = "" if times in ("0", "1") else f" x{times}"
+            strategy = others.get("strategy")
+            target = "" if strategy is None else f" to {cell(strategy)}"
+            return f"advice {cell(action)}{target}{speed} for {left_s} s more"
+        case _:
+            return ""

@@ -18,7 +18,7 @@ _PARTS: Final = ("delay", "trading", "opportunity", "fees")
 
 
 def report_table(report: Mapping[str, object]) -> Table:
-    """Lay out a cost report: result, prices, shortfall and its parts, benchmarks, execution.
+    """Lay out a cost report: result, prices, shortfall and its parts, benchmarks, execution, advice if any.
 
     Costs are positive, for a buy and for a sell; the spread captured is positive when earned. Unknown values are
     dashes.
@@ -42,6 +42,9 @@ def report_table(report: Mapping[str, object]) -> Table:
     _group(table, "Shortfall", _shortfall(report))
     _group(table, "Benchmarks", _benchmarks(report))
     _group(table, "Execution", _execution(report))
+    advice = _nested(report, "advice")
+    if advice:
+        _group(table, "Advice", _advice(advice))
     return table
 
 
@@ -97,6 +100,23 @@ def _execution(report: Mapping[str, object]) -> list[_Row]:
         ("children", children or _word(report, "children"), ""),
         ("maker share", _per_cent(report, "maker_share"), ""),
         ("share of market volume", _word(report, "participation_pct", " %"), ""),
+    ]
+
+
+def _advice(advice: Mapping[str, object]) -> list[_Row]:
+    counts = _nested(advice, "by_outcome")
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    acted = (
+        f"{_word(advice, 'acted_on')} of {_word(advice, 'sent')} sent = {_per_cent(advice, 'acted_share')}"
+    )
+    return [
+        ("questions", _word(advice, "questions"), ""),
+        ("outcomes", outcomes or _DASH, ""),
+        ("acted on", acted, ""),
+        ("changes by advice", _word(advice, "adaptations"), ""),
+        ("schedule had to decide", _per_cent(advice, "fallback_rate"), ""),
+        ("spent, US dollars", _amount(advice, "cost_usd"), _amount(advice, "cost_bps")),
+        ("mean latency", _word(advice, "mean_latency_ms", " ms"), ""),
     ]
 
 

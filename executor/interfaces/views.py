@@ -12,6 +12,7 @@ from executor.domain.timeline import NS_PER_S, iso_utc
 from executor.domain.units import plain
 from executor.engine.report import running_shortfall_bps, schedule_progress
 from executor.engine.state import ChildState, EngineState, MarketState, ParentState, market_key, reserved_qty
+from executor.interfaces.advice_views import DECISIONS, advice_part, advice_view, adviser_view
 from executor.interfaces.command_words import REARM
 from executor.interfaces.control import Control
 
@@ -43,6 +44,7 @@ def status_view(control: Control) -> Json:
         },
         "restricted_until": _instant(state.restricted_until_ns),
         "sentinel": {"required": state.sentinel_required, "alive": state.sentinel_alive},
+        "adviser": adviser_view(state, now_ns),
         "wallet": {
             coin: {"balance": plain(each.wallet_qty), "locked": plain(each.locked_qty)}
             for coin, each in sorted(state.wallet.items())
@@ -135,6 +137,8 @@ def parent_view(state: EngineState, parent: ParentState, now_ns: int, *, with_sl
         "extend_s": order.extend_s,
         "urgency": order.urgency.value,
         "strategy": order.strategy,
+        "advised": parent.advice is not None,
+        "advice": advice_view(parent, now_ns),
         "params": params_view(order.params),
         "reduce_only": order.reduce_only,
         "position_idx": order.position_idx,
@@ -174,8 +178,10 @@ def limits_view(limits: Limits) -> Json:
 
 
 def report_view(report: Mapping[str, object], state: EngineState, parent: ParentState) -> Json:
-    """Show a cost report with JSON values only; the tick goes with it while it is known."""
-    view = {key: _json_value(value) for key, value in report.items()}
+    """Show a cost report with JSON values only; the tick goes with it while it is known, and what advice came to."""
+    view = {key: _json_value(value) for key, value in report.items() if key != DECISIONS}
+    if parent.advice is not None:
+        view["advice"] = advice_part(report, state, parent)
     tick_size = _tick_size(state.markets.get(market_key(parent.order.category, parent.order.symbol)))
     return view if tick_size is None else view | {"tick_size": tick_size}
 

@@ -35,7 +35,7 @@ from executor.runtime.integrity import (
     last_checkpoint,
     rows,
 )
-from executor.runtime.tables import first_difference, write_touched
+from executor.runtime.tables import decisions_in, first_difference, write_touched
 
 CHECKPOINT_EVERY: Final = 20_000
 
@@ -205,8 +205,7 @@ class Journal:
 
     def decisions(self, parent_id: str) -> list[AdviceRecord]:
         """Every question about a parent and what became of it, oldest first."""
-        query = "SELECT body FROM decisions WHERE parent_id=? ORDER BY rowid"
-        return [record.decode_decision(bytes(body)) for (body,) in self._db.execute(query, (parent_id,))]
+        return decisions_in(self._db, parent_id)
 
     def commit(self) -> None:
         """Make everything appended so far durable.

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from executor.domain.advice import AdviceRecord
 from executor.domain.commands import (
     CancelOrder,
     Command,
@@ -124,15 +125,17 @@ class LiveRuntime:
             self._waiting.pop(request_id, None)
 
     def report(self, parent_id: str) -> Mapping[str, object] | None:
-        """The stored cost report of a parent, or one as of now."""
+        """The stored cost report of a parent, or one as of now; of an advised one with all its `decisions`."""
         parent = self.engine.state.parents.get(parent_id)
         if parent is None:
             return None
         stored = self._journal.report(parent_id) if parent.is_final else None
-        if stored is not None:
-            report: dict[str, object] = msgspec.json.decode(stored)
-            return report
-        return as_json(make_report(parent_facts(self.engine.state, parent)))
+        report: dict[str, object] = (
+            as_json(make_report(parent_facts(self.engine.state, parent)))
+            if stored is None
+            else msgspec.json.decode(stored)
+        )
+        return report if parent.advice is None else report | {"decisions": self._journal.decisions(parent_id)}
 
     async def run(self, stop: asyncio.Event, drain: ShutdownRequested, drain_s: float) -> bool:
         """Work until `stop` is set, then wind down by the policy; True if no child order may remain open.
@@ -170,8 +173,12 @@ class LiveRuntime:
         """Take one event through engine and journal, carry its commands out, and tell of them."""
         self._note(*self._act(event, more=False))
 
-    def _act(self, event: Event, *, more: bool) -> tuple[Event, tuple[Command, ...]]:
-        """Take one event through engine and journal, then carry its commands out; returns it stamped, and them.
+    def _act(
+        self, event: Event, *, more: bool
+    ) -> tuple[Event, tuple[Command, ...], tuple[AdviceRecord, ...]]:
+        """Take one event through engine and journal, then carry its commands out.
+
+        Returns it stamped, its commands, and the records of the questions that have ended.
 
         Parameters
         ----------
@@ -183,7 +190,7 @@ class LiveRuntime:
         began = perf_counter()
         commands = self.engine.on_event(stamped)
         self.telemetry.on_engine_call(perf_counter() - began)
-        state = self.engine.state
+        state, decisions = self.engine.state, tuple(self.engine.touched.decisions)
         self._journal.append(stamped, commands, self.engine.touched, state)
         self._turnstile.follow(state.halt_epoch, closed=state.latched or state.draining)
         self._owed = self._owed or needs_commit(stamped, commands)
@@ -191,11 +198,11 @@ class LiveRuntime:
             self._commit_owed()
         for command in commands:
             self._carry_out(command)
-        return stamped, commands
+        return stamped, commands, decisions
 
-    def _note(self, event: Event, commands: tuple[Command, ...]) -> None:
+    def _note(self, event: Event, commands: tuple[Command, ...], decisions: tuple[AdviceRecord, ...]) -> None:
         """Count and log what happened and what was done about it, before the next event is worked."""
-        self.telemetry.observe(event, commands)
+        self.telemetry.observe(event, commands, decisions)
         if isinstance(event, StreamChanged) and event.live:
             self.telemetry.on_reconnect(event.stream)
         for command in commands:
@@ -325,12 +332,12 @@ class LiveRuntime:
 
     async def _work_and_let_leave(self, event: Event, *, more: bool) -> None:
         """Work one event; what it sends leaves before it is counted and logged, because that takes its time too."""
-        stamped, commands = self._act(event, more=more)
+        stamped, commands, decisions = self._act(event, more=more)
         try:
             if any(isinstance(command, _LEAVING) for command in commands):
                 await asyncio.sleep(0)
         finally:
-            self._note(stamped, commands)
+            self._note(stamped, commands, decisions)
 
     def _beat(self) -> None:
         """Give the sign of life from where events are worked: a loop that hangs gives none."""

@@ -28,6 +28,8 @@ class Unit(StrEnum):
     BASE = "base"
     QUOTE = "quote"
     COIN = "coin"
+    TOKENS = "tokens"
+    USD = "usd"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,8 @@ class Metric:
 _NETWORK_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _CALL_S: Final = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
 _DISK_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+_MODEL_S: Final = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 15.0, 30.0)
+_SHARE: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 def _counter(name: str, unit: Unit, labels: tuple[str, ...], text: str) -> Metric:
@@ -63,8 +67,8 @@ def _gauge(name: str, unit: Unit, labels: tuple[str, ...], text: str) -> Metric:
     return Metric(name=name, kind=Kind.GAUGE, unit=unit, labels=labels, text=text)
 
 
-def _histogram(name: str, text: str, buckets: tuple[float, ...]) -> Metric:
-    return Metric(name=name, kind=Kind.HISTOGRAM, unit=Unit.SECONDS, labels=(), text=text, buckets=buckets)
+def _histogram(name: str, text: str, buckets: tuple[float, ...], unit: Unit = Unit.SECONDS) -> Metric:
+    return Metric(name=name, kind=Kind.HISTOGRAM, unit=unit, labels=(), text=text, buckets=buckets)
 
 
 _FILL_LABELS: Final = ("category", "symbol", "side", "liquidity")
@@ -129,6 +133,68 @@ RECONNECTS: Final = _counter(
     "executor_stream_reconnects_total", Unit.COUNT, ("stream",), "Connections made again after a loss."
 )
 
+ADVICE_OUTCOMES: Final = _counter(
+    "executor_advice_outcomes_total",
+    Unit.COUNT,
+    ("outcome", "trigger"),
+    "Questions for the model that have ended, each once. LATE, UNUSABLE, FAILED and NOT_ASKED over all but ENDED is the"
+    " share in which the schedule had to decide alone.",
+)
+ADVICE_ANSWERED: Final = _counter(
+    "executor_advice_answered_total", Unit.COUNT, ("action",), "Usable answers in time, by what they advise."
+)
+ADVICE_LATE: Final = _counter(
+    "executor_advice_late_total", Unit.COUNT, (), "Questions without an answer by their deadline."
+)
+ADVICE_BRIDGED: Final = _counter(
+    "executor_advice_bridged_total", Unit.COUNT, (), "Late answers for which an earlier advice stood in."
+)
+ADVICE_INVALID: Final = _counter(
+    "executor_advice_invalid_total",
+    Unit.COUNT,
+    ("reason",),
+    "Answers in time that have no effect, by what is wrong.",
+)
+ADVICE_FAILED: Final = _counter(
+    "executor_advice_failed_total",
+    Unit.COUNT,
+    ("failure",),
+    "Questions to which there will be no answer; RESTARTED is one that a restart has cut off.",
+)
+ADVICE_NOT_ASKED: Final = _counter(
+    "executor_advice_not_asked_total",
+    Unit.COUNT,
+    ("reason",),
+    "Questions that were not sent: the breaker is open, too many are out, or a cap would be passed.",
+)
+ADVICE_OVER_BUDGET: Final = _counter(
+    "executor_advice_over_budget_total",
+    Unit.COUNT,
+    ("cap",),
+    "Questions that were not sent because of a cap on calls or money.",
+)
+ADVICE_CLIPPED: Final = _counter(
+    "executor_advice_clipped_total",
+    Unit.COUNT,
+    ("clip",),
+    "Differences between what was advised and what holds; one answer counts once under each.",
+)
+ADVICE_ADAPTATIONS: Final = _counter(
+    "executor_advice_adaptations_total",
+    Unit.COUNT,
+    (),
+    "Times that advice changed how an order is worked, an earlier advice that stood in included.",
+)
+ADVICE_TOKENS: Final = _counter(
+    "executor_advice_tokens_total",
+    Unit.TOKENS,
+    ("kind",),
+    "Tokens of the calls that came back; cached is the part of the prompt that the provider had in its cache.",
+)
+ADVICE_COST: Final = _counter(
+    "executor_advice_cost_usd_total", Unit.USD, (), "Money that advice has cost by the price table."
+)
+
 ACK_SECONDS: Final = _histogram(
     "executor_order_ack_seconds",
     "From the decision to send a create request to its acknowledgement.",
@@ -142,6 +208,12 @@ JOURNAL_COMMIT_SECONDS: Final = _histogram(
 )
 LOOP_LAG_SECONDS: Final = _histogram(
     "executor_event_loop_lag_seconds", "How late the event loop woke a periodic sleeper.", _DISK_S
+)
+ADVICE_LATENCY_SECONDS: Final = _histogram(
+    "executor_advice_latency_seconds", "From the question to whatever came back, late or not.", _MODEL_S
+)
+ADVICE_CONFIDENCE: Final = _histogram(
+    "executor_advice_confidence_ratio", "Confidence of usable answers in time, 0 to 1.", _SHARE, Unit.RATIO
 )
 
 INBOX_DEPTH: Final = _gauge("executor_inbox_depth", Unit.COUNT, (), "Events that wait for the engine.")
@@ -234,6 +306,18 @@ LIMIT_USED_RATIO: Final = _gauge(
     ("limit",),
     "Use of a message budget over its limit; 1 is exhausted.",
 )
+ADVICE_QUESTIONS_OUT: Final = _gauge(
+    "executor_advice_questions_out",
+    Unit.COUNT,
+    (),
+    "Calls of the model under way, also those that nobody waits for any more; absent without a model.",
+)
+ADVICE_BREAKER_STATE: Final = _gauge(
+    "executor_advice_breaker_state",
+    Unit.FLAG,
+    ("phase",),
+    "1 for the phase the breaker is in, 0 for the rest; while OPEN nobody is asked; absent without a model.",
+)
 
 METRICS: Final = (
     ORDERS_PLACED,
@@ -249,10 +333,24 @@ METRICS: Final = (
     ALERTS,
     RECONCILE_FAILURES,
     RECONNECTS,
+    ADVICE_OUTCOMES,
+    ADVICE_ANSWERED,
+    ADVICE_LATE,
+    ADVICE_BRIDGED,
+    ADVICE_INVALID,
+    ADVICE_FAILED,
+    ADVICE_NOT_ASKED,
+    ADVICE_OVER_BUDGET,
+    ADVICE_CLIPPED,
+    ADVICE_ADAPTATIONS,
+    ADVICE_TOKENS,
+    ADVICE_COST,
     ACK_SECONDS,
     ENGINE_CALL_SECONDS,
     JOURNAL_COMMIT_SECONDS,
     LOOP_LAG_SECONDS,
+    ADVICE_LATENCY_SECONDS,
+    ADVICE_CONFIDENCE,
     INBOX_DEPTH,
     PARENT_INFO,
     PARENT_STATE,
@@ -274,4 +372,6 @@ METRICS: Final = (
     HALT_LATCHED,
     RECONCILED,
     LIMIT_USED_RATIO,
+    ADVICE_QUESTIONS_OUT,
+    ADVICE_BREAKER_STATE,
 )

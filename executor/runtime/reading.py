@@ -1,18 +1,20 @@
 """Reading a journal beside its daemon or after it: nothing is changed, and nothing is left behind."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 import apsw
 import msgspec
 
+from executor.domain.advice import AdviceRecord
 from executor.domain.errors import ExecutorError, JournalError
 from executor.engine.engine import Engine
 from executor.engine.report import parent_facts
 from executor.engine.state import EngineState, ParentState
 from executor.runtime import record
 from executor.runtime.integrity import DAMAGE, SCHEMA_VERSION, explained, last_checkpoint, rows
+from executor.runtime.tables import decisions_in
 from impact.shortfall import as_json, make_report
 
 
@@ -45,17 +47,26 @@ def state_in(db: apsw.Connection) -> EngineState:
 class PastRun:
     """What a journal says when nobody else says anything."""
 
-    def __init__(self, state: EngineState, reports: Mapping[str, bytes]) -> None:
+    def __init__(
+        self,
+        state: EngineState,
+        reports: Mapping[str, bytes],
+        decisions: Mapping[str, Sequence[AdviceRecord]],
+    ) -> None:
         self.state = state
         self._reports = reports
+        self._decisions = decisions
 
     def report(self, parent: ParentState) -> Mapping[str, object]:
-        """The stored cost report of a parent, or one as of the journal's last event."""
-        stored = self._reports.get(parent.order.parent_id) if parent.is_final else None
-        if stored is None:
-            return as_json(make_report(parent_facts(self.state, parent)))
-        report: dict[str, object] = msgspec.json.decode(stored)
-        return report
+        """The stored cost report of a parent, or one as of the last event; an advised one's with its `decisions`."""
+        name = parent.order.parent_id
+        stored = self._reports.get(name) if parent.is_final else None
+        report: dict[str, object] = (
+            as_json(make_report(parent_facts(self.state, parent)))
+            if stored is None
+            else msgspec.json.decode(stored)
+        )
+        return report if parent.advice is None else report | {"decisions": self._decisions.get(name, ())}
 
 
 def read_past_run(path: Path) -> PastRun:
@@ -88,4 +99,6 @@ def _past_run(db: apsw.Connection, path: Path) -> PastRun:
     if version != (str(SCHEMA_VERSION),):
         raise JournalError(f"{path}: schema {version}, this code knows {SCHEMA_VERSION}", "DB_NEWER")
     stored = cast("list[tuple[str, bytes]]", db.execute("SELECT parent_id, body FROM reports").fetchall())
-    return PastRun(state_in(db), dict(stored))
+    state = state_in(db)
+    advised = [name for name, parent in state.parents.items() if parent.advice is not None]
+    return PastRun(state, dict(stored), {name: decisions_in(db, name) for name in advised})

@@ -10,7 +10,7 @@ from executor.domain.orders import Side
 from executor.domain.units import plain
 from executor.engine.engine import Touched
 from executor.engine.state import ChildState, EngineState, ParentState
-from executor.runtime.record import encode_decision
+from executor.runtime.record import decode_decision, encode_decision
 
 
 def write_touched(db: apsw.Connection, touched: Touched, state: EngineState, seq: int) -> None:
@@ -31,6 +31,12 @@ def write_touched(db: apsw.Connection, touched: Touched, state: EngineState, seq
         db.execute(
             "INSERT OR REPLACE INTO parents VALUES (?,?,?,?,?,?,?,?,?,?,?)", _parent_row(state.parents[name])
         )
+
+
+def decisions_in(db: apsw.Connection, parent_id: str) -> list[AdviceRecord]:
+    """Every question about a parent and what became of it, oldest first."""
+    query = "SELECT body FROM decisions WHERE parent_id=? ORDER BY rowid"
+    return [decode_decision(bytes(body)) for (body,) in db.execute(query, (parent_id,))]
 
 
 def _decision_row(decision: AdviceRecord) -> tuple[str | int | bytes, ...]:

@@ -15,6 +15,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
+from executor.advice.breaker import BreakerPhase
+from executor.domain.advice import AdviceRecord
 from executor.domain.commands import Command, PlaceOrder, RaiseAlert, RefuseOrder, ReplaceOrder
 from executor.domain.decision import Style
 from executor.domain.events import (
@@ -36,6 +38,7 @@ from executor.engine.booking import find_child
 from executor.engine.report import running_shortfall_bps, schedule_progress
 from executor.engine.state import ChildState, EngineState, ParentState
 from executor.runtime import metrics
+from executor.runtime.advice_counts import counts_of_call, counts_of_ending
 from executor.runtime.metrics import METRICS, Kind, Metric
 
 PARENT_SHOWN_AFTER_END_NS: Final = 10 * NS_PER_MIN
@@ -63,6 +66,7 @@ class Telemetry:
         self._state = state
         self._executions = 0
         self._amending: dict[str, Terms] = {}
+        self._calls_outlive: set[str] = set()
         self._counters = {metric.name: _counter(metric) for metric in METRICS if metric.kind is Kind.COUNTER}
         self._histograms = {
             metric.name: _histogram(metric) for metric in METRICS if metric.kind is Kind.HISTOGRAM
@@ -74,8 +78,14 @@ class Telemetry:
         )
         self._registry.register(_Observed(state, now_ns))
 
-    def observe(self, event: Event, commands: Sequence[Command]) -> None:
-        """Count one engine call: what happened and what the engine wants done about it."""
+    def observe(
+        self, event: Event, commands: Sequence[Command], decisions: Sequence[AdviceRecord] = ()
+    ) -> None:
+        """Count one engine call: what happened, what the engine wants done about it, and which questions have ended."""
+        for record in decisions:
+            self._count_advice(record)
+        if decisions:
+            self._calls_outlive &= self._state().spend.reserved.keys()
         match event:
             case OrderAcked():
                 self._count_ack(event)
@@ -135,6 +145,22 @@ class Telemetry:
     def _count(self, metric: Metric, *labels: str, amount: Decimal | int = 1) -> None:
         counter = self._counters[metric.name]
         (counter.labels(*labels) if labels else counter).inc(float(amount))
+
+    def _count_advice(self, record: AdviceRecord) -> None:
+        """Count a question that has ended, and its call: at once, or when it is over if it outlives the question."""
+        name = record.decision_id
+        if name not in self._calls_outlive:
+            for metric, labels, amount in counts_of_ending(record):
+                self._count(metric, *labels, amount=amount)
+            if record.confidence is not None:
+                self._histograms[metrics.ADVICE_CONFIDENCE.name].observe(float(record.confidence))
+        if name in self._state().spend.reserved:
+            self._calls_outlive.add(name)
+            return
+        for metric, labels, amount in counts_of_call(record):
+            self._count(metric, *labels, amount=amount)
+        if record.latency_ns > 0:
+            self._histograms[metrics.ADVICE_LATENCY_SECONDS.name].observe(record.latency_ns / NS_PER_S)
 
     def _count_placed(self, order: NewOrder) -> None:
         style = _STYLES[order.time_in_force]
@@ -200,6 +226,7 @@ class _Observed(Collector):
         }
         for metric, labels, value in (
             *_engine(state, now_ns),
+            *_adviser(state),
             *_markets(state, now_ns),
             *_parents(state, now_ns),
         ):
@@ -236,6 +263,14 @@ def _engine(state: EngineState, now_ns: int) -> Iterator[_Sample]:
         ("orders_per_day_max",),
         state.orders_day / state.limits.orders_per_day_max,
     )
+
+
+def _adviser(state: EngineState) -> Iterator[_Sample]:
+    if state.adviser is None:
+        return
+    yield metrics.ADVICE_QUESTIONS_OUT, (), len(state.spend.reserved)
+    for phase in BreakerPhase:
+        yield metrics.ADVICE_BREAKER_STATE, (phase,), state.breaker.phase is phase
 
 
 def _doubtful(state: EngineState) -> list[ChildState]:

@@ -398,7 +398,9 @@ async def test_one_broken_source_does_not_stop_the_others(tmp_path):
     path.write_bytes(rss("a"))
     news, told = Signalling(8, Clock()), asyncio.Event()
     sources = [FeedFile(tmp_path / "none.xml"), FeedFile(path)]
-    running = asyncio.create_task(NewsDesk(news, sources, 60, lambda *_, **__: told.set()).run())
+    running = asyncio.create_task(
+        NewsDesk(news, sources, 60, lambda *_, **__: told.set()).run(lambda _: None)
+    )
     await asyncio.gather(news.added.wait(), told.wait())
     running.cancel()
     with pytest.raises(asyncio.CancelledError):

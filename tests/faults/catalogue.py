@@ -85,6 +85,21 @@ FAULTS: Final[dict[int, str]] = {
     77: "insufficient balance",
     78: "position mode switched",
     79: "permission removed, address unbound, key expired",
+    105: "the model: timeout, hang after headers, a byte a second",
+    106: "the model: server errors, too many requests, an outage",
+    107: "the model: a late valid reply after the fallback has acted",
+    108: "the model: a reply for another question or another parent",
+    109: "the model: what is no reply: fences, two objects, trailing text, cut short, empty, a refusal",
+    110: "the model: what is no number",
+    111: "the model: sizes and prices out of all proportion",
+    112: "the model: asks for powers that no reply has",
+    113: "the model: injection through news",
+    114: "the model: the same facts, another answer",
+    115: "the model: another one behind the name",
+    116: "the model: endless and giant answers, bombs",
+    117: "the model: oscillation",
+    118: "the model: always do nothing",
+    119: "the model: usage missing or lying",
 }
 
 WAIVED: Final[dict[int, str]] = {

@@ -11,7 +11,7 @@ from collections import defaultdict
 
 from tests.faults.catalogue import FAULTS, WAIVED
 
-NUMBER = re.compile(r"test_(\d\d)_")
+NUMBER = re.compile(r"test_(\d{2,3})_")
 _PLAYED: dict[int, bool] = {}
 
 

@@ -20,6 +20,11 @@ from pathlib import Path
 
 import aiohttp
 
+from executor.advice.capabilities import Capability, capabilities_of
+from executor.adviser.client import ModelAdviser, ModelClient
+from executor.adviser.counsel import ModelCounsel
+from executor.adviser.template_files import load_template
+from executor.domain.advice_terms import AdviserTerms
 from executor.domain.commands import Outcome
 from executor.domain.events import DrainPolicy, EngineStarted, ShutdownRequested
 from executor.domain.limits import Limits, Timings
@@ -36,6 +41,7 @@ from executor.venues.bybit.access import Access, Way
 from executor.venues.bybit.gateway import BybitVenue
 from risk.turnstile import Turnstile
 from sandbox.bybit_server import Credentials, FlowSettings, RunningServer, SandboxOptions, running_server
+from sandbox.llm_server import DEFAULT_API_KEY, RunningLlmServer, running_llm_server
 from tests.builders import D, submitted
 
 INSTANCE = "x"
@@ -136,6 +142,9 @@ class Stage:
     timings: Timings
     access: dict
     seed: int
+    terms: AdviserTerms | None = None
+    model: RunningLlmServer | None = None
+    texts: list | None = None
     ahead_s: int = 0
     silence_s_max: float = 3.0
     lines: list = field(default_factory=list)
@@ -199,6 +208,7 @@ class Stage:
             clock=clock,
             turnstile=turnstile,
             log=self.log,
+            counsel=await self._counsel(stack, venue, clock),
         )
         runtime.post(
             EngineStarted(
@@ -210,11 +220,37 @@ class Stage:
                 timings=self.timings,
                 sentinel_required=False,
                 seed=self.seed,
+                adviser=self.terms,
             )
         )
         stop = asyncio.Event()
         drain = ShutdownRequested(at_ns=0, policy=DrainPolicy.LEAVE)
         self.life = Incarnation(venue, runtime, stop, asyncio.create_task(runtime.run(stop, drain, 5.0)))
+
+    async def _counsel(self, stack, venue, clock):
+        """Whoever asks the local model; None on a stage without one."""
+        if self.model is None:
+            return None
+        client = ModelClient(
+            self.model.base_url,
+            self.terms.model,
+            lambda: DEFAULT_API_KEY,
+            capabilities_of(self.terms.model).overridden(on=[Capability.JSON_SCHEMA]),
+            clock.now_ns,
+            reasoning_tokens_max=0,
+        )
+        stack.push_async_callback(client.close)
+        await client.open()
+        return ModelCounsel(
+            adviser=ModelAdviser(client),
+            template=load_template(),
+            scenery=venue.context,
+            texts=lambda: self.texts,
+            now_ns=clock.now_ns,
+            tokens_max=800,
+            prompt_bytes_max=self.terms.prompt_bytes_max,
+            log=self.log,
+        )
 
     async def sleep_through(self, hours):
         """Between two lives, let so much time pass, for the exchange and for this machine."""
@@ -391,15 +427,24 @@ async def stage(
     silence_s_max=3.0,
     seed=1,
     started=True,
+    terms=None,
+    texts=None,
 ) -> AsyncIterator[Stage]:
-    """Set up an exchange with a lively market and a daemon on it; at the end the journal must replay identically."""
+    """Set up an exchange with a lively market and a daemon on it; at the end the journal must replay identically.
+
+    With terms of an adviser there is a local model beside it, which is asked.
+    """
     usual = dict(seed=seed, flow=FlowSettings(volatility_hourly=0.004), address_requests_max=0)
-    async with running_server(SandboxOptions(**{**usual, **(options or {})})) as server:
+    async with AsyncExitStack() as around:
+        server = await around.enter_async_context(
+            running_server(SandboxOptions(**{**usual, **(options or {})}))
+        )
+        model = None if terms is None else await around.enter_async_context(running_llm_server())
         for key, flow in server.exchange.flows.items():
             flow.frozen = key not in LIVELY  # nobody looks at the others, and each costs time
         played = Stage(
             levers=Levers(server), journal_path=tmp_path / "journal.db", limits=limits, timings=timings,
-            access=access or {}, silence_s_max=silence_s_max, seed=seed,
+            access=access or {}, silence_s_max=silence_s_max, seed=seed, terms=terms, model=model, texts=texts,
         )  # fmt: skip
         try:
             if started:

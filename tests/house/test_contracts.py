@@ -59,6 +59,11 @@ SKELETON = {
     "impact/shortfall.py": "import executor.domain.orders\n",
     "risk/__init__.py": "",
     "risk/gate.py": "import executor.domain.orders\n",
+    "simulation/__init__.py": "",
+    "simulation/walk_market.py": "import random\nimport executor.domain.orders\n",
+    "simulation/touch_venue.py": "import executor.domain.orders\n",
+    "backtest/__init__.py": "",
+    "backtest/run.py": "import executor.adviser.client\nimport executor.runtime.live\nimport simulation.touch_venue\n",
     "config/__init__.py": "",
     "config/schema.py": "import pydantic\nimport executor.domain.orders\n",
     "sandbox/__init__.py": "",
@@ -92,6 +97,12 @@ VIOLATIONS = [
     pytest.param(
         "layers", "executor/runtime/live.py", "executor.adviser.client", id="runtime knows the adviser"
     ),
+    pytest.param("layers", "simulation/touch_venue.py", "risk.gate", id="simulated venue uses the gate"),
+    pytest.param(
+        "layers", "simulation/touch_venue.py", "executor.engine.core", id="simulated venue uses the engine"
+    ),
+    pytest.param("layers", "executor/runtime/live.py", "backtest.run", id="runtime uses an experiment"),
+    pytest.param("purity", "simulation/touch_venue.py", "random", id="randomness outside the walk"),
     pytest.param("purity", "executor/advice/prompt.py", "pathlib", id="prompt reads a file"),
     pytest.param("purity", "executor/advice/reply.py", "logging", id="reply logs"),
     pytest.param("purity", "executor/advice/context.py", "time", id="context reads a clock"),

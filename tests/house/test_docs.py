@@ -5,9 +5,11 @@ import re
 from pathlib import Path
 
 from config.schema import SECTIONS
+from executor.domain.commands import AlertCode
 from executor.domain.order_state import CHILD_MOVES
 from executor.domain.parent_state import PARENT_MOVES
 from executor.engine import verbs as engine_verbs
+from executor.interfaces.alerts import ALERT_TEXT
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.remedies import ANSWER_REMEDY, END_REMEDY, REFUSAL_REMEDY
 from executor.runtime.metrics import METRICS
@@ -40,6 +42,13 @@ def test_every_metric_refusal_and_exit_code_has_one_row() -> None:
     assert refusals[: len(RefusalCode)] == list(RefusalCode)
     assert {*END_REMEDY, *ANSWER_REMEDY} <= set(refusals)
     assert first_cells("exit-codes.md", 1)[1:] == [code.name for code in ExitCode]
+
+
+def test_every_alert_has_a_row_with_what_to_do() -> None:
+    assert list(ALERT_TEXT) == list(AlertCode)
+    text = (REFERENCE / "alerts.md").read_text()
+    for code, (what, help_text) in ALERT_TEXT.items():
+        assert f"| `{code}` | {what} | {help_text} |" in text
 
 
 def test_every_setting_has_a_row_with_what_is_allowed_and_what_it_does() -> None:

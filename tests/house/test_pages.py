@@ -13,7 +13,15 @@ from tests.faults.catalogue import FAULTS, WAIVED
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-REFERENCE = ("configuration.md", "states.md", "metrics.md", "refusals.md", "exit-codes.md", "checks.md")
+REFERENCE = (
+    "configuration.md",
+    "states.md",
+    "metrics.md",
+    "refusals.md",
+    "alerts.md",
+    "exit-codes.md",
+    "checks.md",
+)
 
 of_each_script = pytest.mark.parametrize(
     ("script", "folder", "names"),

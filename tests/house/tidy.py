@@ -13,9 +13,23 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-ROOMS: Final = ("executor", "strategies", "impact", "risk", "config", "sandbox", "docs", "tests")
-PURE: Final = ("executor/domain/", "executor/engine/", "executor/advice/", "strategies/", "impact/", "risk/")
-DAEMON: Final = ("executor/", "strategies/", "impact/", "risk/", "config/")
+ROOMS: Final = (
+    "executor",
+    "strategies",
+    "impact",
+    "risk",
+    "simulation",
+    "config",
+    "sandbox",
+    "backtest",
+    "docs",
+    "tests",
+)
+PURE: Final = (
+    *("executor/domain/", "executor/engine/", "executor/advice/"),
+    *("strategies/", "impact/", "risk/", "simulation/"),
+)
+DAEMON: Final = ("executor/", "strategies/", "impact/", "risk/", "simulation/", "config/", "backtest/")
 PORTS: Final = "executor/domain/ports.py"
 CLOCK: Final = "executor/runtime/clock.py"
 

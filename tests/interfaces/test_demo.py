@@ -43,7 +43,7 @@ def test_an_interrupted_demo_says_that_everything_ended(tmp_path: Path, number: 
     os.killpg(demo.pid, number)
     _, rest = demo.communicate(timeout=18)
     assert demo.returncode == 130
-    assert b"stopped; exchange and daemon are ended" in rest
+    assert b"stopped; exchange, model and daemon are ended" in rest
     assert b"goes on" not in rest
     assert b"until the next demo replaces it" in rest
     with pytest.raises(ProcessLookupError):

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from executor.domain.advice import AdviceOutcome
 from executor.domain.approval import Approved
 from executor.domain.commands import AlertCode, PlaceOrder, RaiseAlert, RefuseOrder, ReplaceOrder, Severity
 from executor.domain.decision import Schedule, Slice, Style
@@ -43,6 +44,7 @@ from executor.engine.engine import Engine
 from executor.engine.state import Benchmarks, ChildState, EngineState, MarketState, ParentState
 from executor.runtime.metrics import METRICS, Kind, Unit
 from executor.runtime.telemetry import PARENT_SERIES_MAX, PARENT_SHOWN_AFTER_END_NS, Telemetry
+from tests.advice_records import ADVISER, advice_record
 
 D = Decimal
 NOW_NS = 1_000 * NS_PER_MIN
@@ -289,6 +291,10 @@ def test_every_metric_has_a_series_once_everything_has_happened(
     telemetry.observe(TimerFired(at_ns=NOW_NS, key="k"), [amendment()])
     telemetry.observe(ReplaceAcked(at_ns=NOW_NS, client_order_id="x-1-1"), [])
     telemetry.on_reconnect(Stream.PUBLIC)
+    over_budget = advice_record(9, AdviceOutcome.NOT_ASKED, reason="DAY_COST", clips=("RATE_CLIPPED",))
+    ended = [advice_record(number, outcome) for number, outcome in enumerate(AdviceOutcome)]
+    state.adviser = ADVISER
+    telemetry.observe(TimerFired(at_ns=NOW_NS, key="k"), [], [*ended, over_budget])
     body, _ = telemetry.page()
     without = [f.name for f in text_string_to_metric_families(body.decode()) if not f.samples]
     assert without == []

@@ -57,6 +57,11 @@ def test_the_book_equals_an_obvious_one(steps):
             (bid, bid_qty), (ask, ask_qty) = book.touch
             assert (D(bid), D(ask)) == (book.best_bid, book.best_ask)
             assert (bid_qty, ask_qty) == (bids[bid], asks[ask])
+        for count in (0, 1, 3, 99):
+            near_bids, near_asks = book.nearest(count)
+            known = (bids, asks) if book.sound else ({}, {})
+            assert near_bids == sorted(known[0].items(), key=lambda row: -int(row[0]))[:count]
+            assert near_asks == sorted(known[1].items(), key=lambda row: int(row[0]))[:count]
 
 
 @pytest.mark.parametrize("depth", [50, 200, 1000])
@@ -225,6 +230,15 @@ def test_a_side_does_not_grow_without_end():
     with pytest.raises(RemoteProtocolError, match="levels"):
         book.apply(frame("delta", 16, rows_of(5), seq=5))
     assert not book.sound
+
+
+def test_the_nearest_levels_are_those_of_a_sound_book_only():
+    book = loaded()
+    assert book.nearest(5) == ([("100", "1"), ("99", "2")], [("101", "3"), ("102", "4")])
+    with pytest.raises(RemoteProtocolError, match="gap"):
+        book.apply(frame("delta", 12, seq=5))
+    assert book.nearest(5) == ([], [])
+    assert book.bids  # the levels are still there, and no longer to be trusted
 
 
 def test_a_lost_book_is_empty_and_unsound():

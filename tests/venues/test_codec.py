@@ -3,6 +3,7 @@
 import copy
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -25,7 +26,7 @@ from executor.venues.bybit.codec import (
     decode_rows,
     decode_wallet,
 )
-from executor.venues.bybit.codec_public import decode_trade
+from executor.venues.bybit.codec_public import PublicTrade, decode_trade
 from tests.venues.wire_rows import EXECUTION, LINEAR, ORDER, POSITION, SPOT, TRADE
 
 D = Decimal
@@ -52,7 +53,7 @@ NEEDED = {
         "linear": LINEAR_NEEDS,
         "inverse": "lotSizeFilter.qtyStep lotSizeFilter.maxOrderQty",
         "spot": "lotSizeFilter.basePrecision lotSizeFilter.minOrderQty priceFilter.tickSize",
-        "trade": "v p",
+        "trade": "v p S",
     }.items()
 }
 NUMBERS = {
@@ -167,6 +168,17 @@ def test_what_moves_a_position_without_an_order_is_told(kind):
     told = decode_execution({**EXECUTION, "execType": kind})
     assert isinstance(told, ExecutionUnexplained)
     assert (told.symbol, told.exec_id, told.kind) == (EXECUTION["symbol"], EXECUTION["execId"], kind)
+
+
+def test_a_public_trade_says_who_took_and_when():
+    usual = PublicTrade(side=Side.BUY, qty=D("0.001"), px=D("16578.50"), at_ms=1672304486865)
+    assert decode_trade(TRADE) == usual
+    assert decode_trade({**TRADE, "S": "Sell"}).side is Side.SELL
+    for stamp in (None, "1672304486865", -1, 1.5, True, 10**30):
+        assert decode_trade({**TRADE, "T": stamp}) == msgspec.structs.replace(usual, at_ms=0)
+    for word in ("buy", "", "None"):
+        with pytest.raises(RemoteProtocolError, match="side"):
+            decode_trade({**TRADE, "S": word})
 
 
 @pytest.mark.parametrize(

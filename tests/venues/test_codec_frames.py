@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from executor.domain.errors import RemoteProtocolError
 from executor.domain.events import OrderFilled, OrderUpdated, PositionUpdated, WalletUpdated
+from executor.domain.orders import Side
 from executor.venues.bybit.codec import FastExecution
 from executor.venues.bybit.codec_control import ControlReply
 from executor.venues.bybit.codec_frames import AccountFrame, Ignored, decode_frame
 from executor.venues.bybit.codec_public import (
     BookFrame,
+    LiquidatedPosition,
     LiquidationsFrame,
     PriceLimitFrame,
     PublicTrades,
@@ -179,6 +181,37 @@ def test_a_ticker_tells_missing_from_empty():
     for value in ("-1", "NaN", 1.5, None, "1" * 40, {}):
         with pytest.raises(RemoteProtocolError):
             decode_frame(message("tickers.BTCUSDT", {**TICKER, "markPrice": value}))
+
+
+TERMS = ("fundingRate", "nextFundingTime", "openInterest")
+
+
+def test_a_ticker_tells_the_terms_of_a_contract():
+    told = decode_frame(
+        message("tickers.BTCUSDT", dict(zip(TERMS, ("-0.005", "1760342400000", "492373.72"), strict=True)))
+    )
+    assert told.terms == dict(zip(TERMS, (D("-0.005"), D(1760342400000), D("492373.72")), strict=True))
+    assert (told.numbers, told.bad) == ({}, ())
+    nothing = decode_frame(message("tickers.BTCUSDT", dict.fromkeys(TERMS, "")))
+    assert (nothing.terms, nothing.bad) == (dict.fromkeys(TERMS), ())
+    assert decode_frame(message("tickers.BTCUSDT", {"symbol": "BTCUSDT"})).terms == {}
+
+
+@pytest.mark.parametrize("key", TERMS)
+@pytest.mark.parametrize("value", ["1e-4", "NaN", "--1", 1.5, None, {}, "9" * 40, "\ud800"])
+def test_a_term_that_cannot_be_read_is_named_and_costs_no_price(key, value):
+    told = decode_frame(message("tickers.BTCUSDT", {**TICKER, "openInterest": "7", key: value}))
+    assert told.numbers["markPrice"] == D("66666.60")
+    assert told.terms == {"fundingRate": D("-0.005"), "openInterest": 7, key: None}
+    (error,) = told.bad
+    assert key in str(error)
+
+
+def test_liquidations_are_told_one_by_one():
+    rows = [{"T": 5, "S": "Sell", "v": "2", "p": "99"}, {"S": "Buy", "v": "1", "p": "0"}, 7]
+    told = decode_frame(message("allLiquidation.BTCUSDT", rows))
+    assert told.positions == (LiquidatedPosition(position=Side.SELL, qty=D(2), px=D(99), at_ms=5),)
+    assert len(told.bad) == 2
 
 
 def test_liquidations_are_added_by_the_side_of_the_position():

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from executor.advice.context import MarketContext
 from executor.domain.commands import Subscribe
 from executor.domain.events import (
     BookLost,
@@ -424,6 +425,22 @@ async def test_a_symbol_is_followed():
         await heard.until(
             lambda events: [e for e in events if isinstance(e, BookUpdated) and e.market.traded_qty > 0]
         )
+
+
+async def test_the_surroundings_of_what_is_followed_and_of_nothing_else():
+    async with bench(frozen=False) as desk, desk.running() as heard:
+        empty = desk.venue.context(BTC.category, BTC.symbol)
+        assert empty == MarketContext(at_ns=empty.at_ns)
+        desk.venue.subscribe(BTC)
+        await heard.until(
+            lambda events: [e for e in events if isinstance(e, BookUpdated) and e.market.traded_qty > 0]
+        )
+        told = desk.venue.context(BTC.category, BTC.symbol)
+        assert (len(told.bids), len(told.asks)) == (5, 5)
+        assert told.bids[0].px < told.asks[0].px
+        assert told.trades[0].qty > 0
+        other = desk.venue.context(BTC.category, "NOSUCHUSDT")
+        assert other == MarketContext(at_ns=other.at_ns)
 
 
 async def test_55_a_gap_loses_the_book_and_the_next_connection_brings_it_back():

@@ -7,11 +7,14 @@ from random import Random
 import aiohttp
 import pytest
 
+from executor.advice.context import MarketContext
 from executor.domain.events import BookLost, BookUpdated, ReferenceUpdated, StreamChanged
-from executor.domain.orders import Category
+from executor.domain.orders import Category, Side
+from executor.domain.timeline import NS_PER_MIN
 from executor.runtime.clock import Clock
 from executor.venues.bybit.access import Access
 from executor.venues.bybit.market_feed import MarketFeed
+from executor.venues.bybit.server_time import ServerTime
 from tests.builders import D
 from tests.venues.scripted_socket import Inbox, polite, scripted
 
@@ -20,15 +23,17 @@ BTC = "BTCUSDT"
 
 
 @asynccontextmanager
-async def feeding(answer=polite, *, category=Category.LINEAR, quote_coin="USDT", depth=50):
+async def feeding(answer=polite, *, category=Category.LINEAR, quote_coin="USDT", depth=50, clock=None):
     async with scripted(answer) as there, aiohttp.ClientSession() as http:
         inbox, lines = Inbox(), []
+        clock = clock or Clock()
         urls = dict(rest_url=there.url, public_ws_url=there.url, private_ws_url=there.url)
         feed = MarketFeed(
             http=http,
             access=Access(**urls, api_key="k", api_secret="s", book_depth=depth, conflate_ms=1),
             category=category,
-            clock=Clock(),
+            clock=clock,
+            time=ServerTime(clock),
             post=inbox,
             log=lambda message, **fields: lines.append((message, fields)),
             random=Random(1),
@@ -248,6 +253,87 @@ async def test_46_a_silent_server_costs_the_book():
         await shown(inbox)
         (lost,) = await inbox.until(lambda inbox: inbox.of(BookLost))
         assert "silent" in lost.detail
+
+
+async def test_the_surroundings_are_described_while_the_connection_lives():
+    async with feeding() as (there, inbox, feed, _lines):
+        assert feed.context("ETHUSDT").bids == feed.context(BTC).bids == ()
+        await there.until(lambda there: f"allLiquidation.{BTC}" in there.topics)
+        trades = [{"T": 1, "S": "Sell", "v": "2", "p": "99"}, {"S": "Buy", "v": "1", "p": "100"}]
+        funding_ms = Clock().now_ns() // 10**6 + 3_600_000
+        await there.say(
+            {"topic": f"publicTrade.{BTC}", "type": "snapshot", "ts": 1, "data": trades},
+            ticker("snapshot", fundingRate="-0.0001", nextFundingTime=str(funding_ms), openInterest="7"),
+            ticker("delta", openInterest="many"),
+            WHOLE,
+        )
+        await shown(inbox)
+        told = feed.context(BTC)
+        assert [(level.px, level.qty) for level in (*told.bids, *told.asks)] == [(100, 1), (99, 2), (101, 3)]
+        assert [(trade.side, trade.px) for trade in told.trades] == [(Side.BUY, 100), (Side.SELL, 99)]
+        assert told.trades[1].at_ns == 10**6 < told.trades[0].at_ns <= told.at_ns
+        assert (told.funding_rate, told.next_funding_ns) == (D("-0.0001"), funding_ms * 10**6)
+        assert (told.volume_1min_qty, told.liquidations) == (None, None)
+        assert feed.tally.bad_messages == 1
+        await there.close()
+        await inbox.until(lambda inbox: inbox.of(BookLost))
+        lost = feed.context(BTC)
+        assert lost == MarketContext(at_ns=lost.at_ns)
+
+
+class Ahead(Clock):
+    """A clock that can be put forward."""
+
+    ahead_ns = 0
+
+    def now_ns(self):
+        return super().now_ns() + self.ahead_ns
+
+
+async def watched(there, feed, clock, connections):
+    """Put the clock forward until whole spans of trades and liquidations were watched."""
+    await there.until(lambda there: there.topics.count(f"allLiquidation.{BTC}") == connections)
+    async with asyncio.timeout(5):
+        while feed.context(BTC).liquidations is None:
+            clock.ahead_ns += 5 * NS_PER_MIN
+            await asyncio.sleep(0)
+
+
+async def test_trades_and_liquidations_are_counted_from_the_moment_they_are_told():
+    clock = Ahead()
+    async with feeding(clock=clock) as (there, inbox, feed, _lines):
+        await watched(there, feed, clock, 1)
+        trades, liquidated = (
+            [{"S": "Buy", "v": "2", "p": "100"}],
+            [{"S": "Sell", "v": "3", "p": "90"}],
+        )
+        await there.say({"topic": f"publicTrade.{BTC}", "type": "snapshot", "ts": 1, "data": trades})
+        await there.say(
+            {"topic": f"allLiquidation.{BTC}", "type": "snapshot", "ts": 1, "data": liquidated}, WHOLE
+        )
+        await shown(inbox)
+        told = feed.context(BTC)
+        assert (told.volume_1min_qty, len(told.trades)) == (2, 1)
+        assert [(row.position, row.qty, row.px) for row in told.liquidations] == [(Side.SELL, 3, 90)]
+        await there.close()
+        await inbox.until(lambda inbox: inbox.of(BookLost))
+        assert (feed.context(BTC).volume_1min_qty, feed.context(BTC).liquidations) == (None, None)
+        await watched(there, feed, clock, 2)
+        assert (feed.context(BTC).volume_1min_qty, feed.context(BTC).liquidations) == (0, ())
+
+
+async def test_liquidations_that_are_not_told_are_not_counted_as_none():
+    def answer(asked):
+        refused = asked["op"] == "subscribe" and asked["args"][0].startswith("allLiquidation")
+        return polite(asked) | {"success": not refused}
+
+    clock = Ahead()
+    async with feeding(answer, clock=clock) as (there, inbox, feed, _lines):
+        await there.until(lambda there: f"allLiquidation.{BTC}" in there.topics)
+        await there.say(WHOLE)
+        await shown(inbox)
+        clock.ahead_ns += 10 * NS_PER_MIN
+        assert (feed.context(BTC).volume_1min_qty, feed.context(BTC).liquidations) == (0, None)
 
 
 async def test_52_a_burst_is_taken_in_order_and_the_engine_hears_little_of_it():

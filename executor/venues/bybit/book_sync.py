@@ -12,6 +12,7 @@ read again, which is where the time would go.
 
 import re
 from decimal import Decimal
+from heapq import nlargest
 
 from executor.domain.errors import RemoteProtocolError
 from executor.domain.orders import Side
@@ -62,6 +63,11 @@ class _Half:
         """Forget every level."""
         self.levels.clear()
         self.best, self.px = _NOWHERE, ZERO
+
+    def best_of(self, count: int) -> list[Level]:
+        """Levels nearest to the touch, best first: one pass over the keys, none of them sorted but the few sought."""
+        levels = self.levels
+        return [levels[key] for key in nlargest(count, levels)]
 
     def merge(self, rows: list[Level]) -> None:
         """Write levels over those that stand; nothing at a price deletes it, if there was something."""
@@ -115,6 +121,16 @@ class BookSync:
     def touch(self) -> tuple[Level, Level]:
         """Best bid and best ask of a sound book, price and size as the venue printed them."""
         return self._bids.levels[self._bids.best], self._asks.levels[self._asks.best]
+
+    def nearest(self, count: int) -> tuple[list[Level], list[Level]]:
+        """Bids and asks nearest to the touch, best first, as the venue printed them; none of a book that is not sound.
+
+        Parameters
+        ----------
+        count
+            Levels of each side at most.
+        """
+        return (self._bids.best_of(count), self._asks.best_of(count)) if self.sound else ([], [])
 
     @property
     def best_bid(self) -> Decimal:

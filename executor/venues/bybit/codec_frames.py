@@ -5,7 +5,6 @@ What is known and of no use here comes back as `Ignored`, by its name, so that i
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Final
 
 from executor.domain.errors import RemoteProtocolError
@@ -167,7 +166,8 @@ def _decode_topic(topic: str, message: Message) -> Frame:
         case "priceLimit":
             return decode_price_limit(rest, message)
         case "allLiquidation":
-            return _liquidations(rest, message)
+            positions, bad = decode_rows(rows_of(message), decode_liquidation)
+            return LiquidationsFrame(symbol=rest, positions=tuple(positions), bad=tuple(bad))
         case "liquidation":
             return Ignored(kind="liquidation, retired by the venue")
         case "system" if rest == "status":
@@ -177,13 +177,3 @@ def _decode_topic(topic: str, message: Message) -> Frame:
             return Ignored(kind=kind)
         case _:
             raise RemoteProtocolError(f"message of topic {topic!r} is not known")
-
-
-def _liquidations(symbol: str, message: Message) -> LiquidationsFrame:
-    rows, bad = decode_rows(rows_of(message), decode_liquidation)
-    return LiquidationsFrame(
-        symbol=symbol,
-        long_qty=sum((long for long, _ in rows), Decimal(0)),
-        short_qty=sum((short for _, short in rows), Decimal(0)),
-        bad=tuple(bad),
-    )

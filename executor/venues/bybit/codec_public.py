@@ -3,14 +3,27 @@
 The book is read by a typed decoder, because it is most of the traffic; everything else is rare and read strictly.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Final
 
 import msgspec
 
 from executor.domain.errors import RemoteProtocolError
-from executor.venues.bybit.codec_fields import Row, number, positive, stamp_ms, text, whole
+from executor.domain.orders import Side
+from executor.domain.units import ZERO
+from executor.venues.bybit.codec_fields import (
+    SIDES,
+    Row,
+    number,
+    positive,
+    shown,
+    signed,
+    stamp_ms,
+    text,
+    whole,
+)
 
 Level = tuple[str, str]
 """Price and size as the venue prints them."""
@@ -26,6 +39,14 @@ TICKER_NUMBERS: Final = (
     "ask1Price",
     "ask1Size",
 )
+FUNDING_RATE: Final = "fundingRate"
+NEXT_FUNDING_TIME: Final = "nextFundingTime"
+OPEN_INTEREST: Final = "openInterest"
+_TICKER_TERMS: Final[dict[str, Callable[[Row, str], Decimal]]] = {
+    FUNDING_RATE: signed,
+    NEXT_FUNDING_TIME: lambda row, key: Decimal(whole(row, key)),
+    OPEN_INTEREST: number,
+}
 _STATES: Final = frozenset({"scheduled", "ongoing", "completed", "canceled"})
 _BOOK_KEYS: Final = 10
 
@@ -50,26 +71,48 @@ class BookFrame(msgspec.Struct, gc=False):
     cts: Counter
 
 
+class PublicTrade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One trade: the side that took, and when, by the matching engine's clock; zero where that is not said.
+
+    A struct, like the book: a burst brings a thousand of them in one message.
+    """
+
+    side: Side
+    qty: Decimal
+    px: Decimal
+    at_ms: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicTrades:
-    """Trades of one symbol: quantity and price of each, and what could not be read."""
+    """Trades of one symbol, the oldest first, and what could not be read."""
 
     symbol: str
-    trades: tuple[tuple[Decimal, Decimal], ...]
+    trades: tuple[PublicTrade, ...]
     bad: tuple[RemoteProtocolError, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickerFrame:
-    """What a ticker message says of the fields in `TICKER_NUMBERS`; a field without a value is None.
+    """What a ticker message says of its fields; one without a value is None.
 
     `cs` places it in the sequence that the books' `seq` counts; `snapshot` says that fields not named have no value.
+
+    Parameters
+    ----------
+    numbers
+        The fields in `TICKER_NUMBERS`. Prices are told by them, so one that cannot be read spoils the message.
+    terms
+        Funding rate, time of the next funding (milliseconds UTC) and open interest. Nothing is decided by them: one
+        that cannot be read has no value and is named in `bad`.
     """
 
     symbol: str
     snapshot: bool
     numbers: dict[str, Decimal | None]
     cs: int
+    terms: dict[str, Decimal | None] = field(default_factory=dict)
+    bad: tuple[RemoteProtocolError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +125,32 @@ class PriceLimitFrame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiquidatedPosition:
+    """One position that was liquidated: BUY was a long; its bankruptcy price; when, zero where that is not said."""
+
+    position: Side
+    qty: Decimal
+    px: Decimal
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LiquidationsFrame:
-    """Positions that were liquidated: quantity of longs and of shorts, base units."""
+    """Positions of one symbol that were liquidated, and what could not be read."""
 
     symbol: str
-    long_qty: Decimal
-    short_qty: Decimal
+    positions: tuple[LiquidatedPosition, ...]
     bad: tuple[RemoteProtocolError, ...]
+
+    @property
+    def long_qty(self) -> Decimal:
+        """Quantity of the longs."""
+        return sum((row.qty for row in self.positions if row.position is Side.BUY), ZERO)
+
+    @property
+    def short_qty(self) -> Decimal:
+        """Quantity of the shorts."""
+        return sum((row.qty for row in self.positions if row.position is Side.SELL), ZERO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,9 +198,11 @@ def decode_book(message: Row) -> BookFrame:
         raise RemoteProtocolError(f"book message: {error}"[:160]) from error
 
 
-def decode_trade(row: Row) -> tuple[Decimal, Decimal]:
-    """Read one public trade: quantity and price."""
-    return positive(row, "v"), positive(row, "p")
+def decode_trade(row: Row) -> PublicTrade:
+    """Read one public trade."""
+    return PublicTrade(
+        side=_side(row), qty=positive(row, "v"), px=positive(row, "p"), at_ms=stamp_ms(row, "T")
+    )
 
 
 def decode_ticker(symbol: str, message: Row) -> TickerFrame:
@@ -146,6 +210,15 @@ def decode_ticker(symbol: str, message: Row) -> TickerFrame:
     data, kind = message.get("data"), message.get("type")
     if not isinstance(data, dict) or kind not in ("snapshot", "delta"):
         raise RemoteProtocolError("ticker message without data or type")
+    terms: dict[str, Decimal | None] = {}
+    bad: list[RemoteProtocolError] = []
+    for key, read in _TICKER_TERMS.items():
+        if key in data:
+            try:
+                terms[key] = None if data[key] == "" else read(data, key)
+            except RemoteProtocolError as error:
+                terms[key] = None
+                bad.append(error)
     return TickerFrame(
         symbol=symbol,
         snapshot=kind == "snapshot",
@@ -153,6 +226,8 @@ def decode_ticker(symbol: str, message: Row) -> TickerFrame:
             key: None if data[key] == "" else number(data, key) for key in TICKER_NUMBERS if key in data
         },
         cs=stamp_ms(message, "cs"),
+        terms=terms,
+        bad=tuple(bad),
     )
 
 
@@ -166,16 +241,11 @@ def decode_price_limit(symbol: str, message: Row) -> PriceLimitFrame:
     )
 
 
-def decode_liquidation(row: Row) -> tuple[Decimal, Decimal]:
-    """Read one liquidation: quantity of a long, quantity of a short; one of them is zero.
-
-    `S` is the side of the position, not of the order that closed it.
-    """
-    qty, word = positive(row, "v"), text(row, "S")
-    positive(row, "p")
-    if word not in {"Buy", "Sell"}:
-        raise RemoteProtocolError(f"side {word!r}")
-    return (qty, Decimal(0)) if word == "Buy" else (Decimal(0), qty)
+def decode_liquidation(row: Row) -> LiquidatedPosition:
+    """Read one liquidation. `S` is the side of the position, not of the order that closed it."""
+    return LiquidatedPosition(
+        position=_side(row), qty=positive(row, "v"), px=positive(row, "p"), at_ms=stamp_ms(row, "T")
+    )
 
 
 def decode_notice(row: Row) -> Maintenance:
@@ -190,3 +260,10 @@ def decode_notice(row: Row) -> Maintenance:
         begin_ms=whole(row, "begin"),
         end_ms=whole(row, "end") if row.get("end") else 0,
     )
+
+
+def _side(row: Row) -> Side:
+    word = row.get("S")
+    if not isinstance(word, str) or word not in SIDES:
+        raise RemoteProtocolError(f"side {shown(word)}")
+    return SIDES[word]

@@ -6,6 +6,7 @@ from random import Random
 
 import aiohttp
 
+from executor.advice.context import MarketContext
 from executor.domain.approval import Approved
 from executor.domain.commands import CancelOrder, QueryOrder, Reconcile, Subscribe
 from executor.domain.errors import Disconnected, Overflow, RemoteProtocolError, TransportError
@@ -148,6 +149,11 @@ class BybitVenue:
         """Read everything of one category."""
         return await self._queries.everything(command)
 
+    def context(self, category: Category, symbol: str) -> MarketContext:
+        """Describe the surroundings of a symbol's market; empty if it is not followed."""
+        feed = self._feeds.get(category)
+        return MarketContext(at_ns=self._clock.now_ns()) if feed is None else feed.context(symbol)
+
     def subscribe(self, command: Subscribe) -> None:
         """Follow a symbol: its rules and its market."""
         self._wanted.put_nowait(command)
@@ -212,6 +218,7 @@ class BybitVenue:
                 access=self._access,
                 category=category,
                 clock=self._clock,
+                time=self._time,
                 post=post,
                 log=self._log,
                 random=self._random,

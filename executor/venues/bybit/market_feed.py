@@ -21,6 +21,7 @@ from random import Random
 
 import aiohttp
 
+from executor.advice.context import MarketContext
 from executor.domain.errors import Overflow, RemoteProtocolError
 from executor.domain.events import BookLost, BookUpdated, StreamChanged
 from executor.domain.events import Stream as StreamName
@@ -41,6 +42,8 @@ from executor.venues.bybit.codec_public import (
     TickerFrame,
 )
 from executor.venues.bybit.reference_feed import ReferenceFeed
+from executor.venues.bybit.scenery import Scenery
+from executor.venues.bybit.server_time import ServerTime
 from executor.venues.bybit.stream import PING_EVERY_S, SILENCE_S_MAX, RequestRefused, Stream, Unacknowledged
 
 BOOK_DEPTHS = frozenset({1, 50, 200, 1000})
@@ -54,6 +57,7 @@ class _Symbol:
     name: str
     book: BookSync
     reference: ReferenceFeed
+    scenery: Scenery
     subscribed: bool = False
     traded_qty: Decimal = ZERO
     traded_notional: Decimal = ZERO
@@ -92,6 +96,7 @@ class MarketFeed:
         access: Access,
         category: Category,
         clock: Clock,
+        time: ServerTime,
         post: Post,
         log: Log,
         random: Random,
@@ -103,6 +108,7 @@ class MarketFeed:
         self._access = access
         self._category = category
         self._clock = clock
+        self._time = time
         self._post = post
         self._log = log
         self._symbols: dict[str, _Symbol] = {}
@@ -126,22 +132,31 @@ class MarketFeed:
         """Follow one more symbol, now and after every reconnect."""
         if symbol in self._symbols:
             return
+        reference = ReferenceFeed(
+            category=self._category,
+            symbol=symbol,
+            quote_coin=quote_coin,
+            now_ns=self._clock.now_ns,
+            post=self._post,
+        )
         entry = _Symbol(
             name=symbol,
             book=BookSync(symbol, self._access.book_depth),
-            reference=ReferenceFeed(
-                category=self._category,
-                symbol=symbol,
-                quote_coin=quote_coin,
-                now_ns=self._clock.now_ns,
-                post=self._post,
-            ),
+            reference=reference,
+            scenery=Scenery(reference.ticker, self._time.our_ns),
         )
         self._symbols[symbol] = self._books[self._topics(symbol)[0]] = entry
         if self._joined:
             await self.stream.request("subscribe", self._topics(symbol))
             entry.subscribed = True
             await self._want(self.stream, entry)
+
+    def context(self, symbol: str) -> MarketContext:
+        """Describe the surroundings of a symbol; empty if it is not followed."""
+        now_ns, entry = self._clock.now_ns(), self._symbols.get(symbol)
+        if entry is None:
+            return MarketContext(at_ns=now_ns)
+        return entry.scenery.context(entry.book, entry.posted_ns, now_ns)
 
     def _topics(self, symbol: str) -> list[str]:
         return [f"orderbook.{self._access.book_depth}.{symbol}", f"publicTrade.{symbol}"]
@@ -173,14 +188,19 @@ class MarketFeed:
                 await self._want(stream, entry)
 
     async def _want(self, stream: Stream, entry: _Symbol) -> None:
-        """Ask for what can be done without, topic by topic."""
+        """Ask for what can be done without, topic by topic; book and trades come already."""
+        if self._joined:  # a connection may end between an answer and its reader
+            entry.scenery.watch_trades(self._clock.now_ns())
         topics = [f"tickers.{entry.name}"] if entry.reference.is_wanted else []
         topics.append(f"priceLimit.{entry.name}")
+        liquidations = f"allLiquidation.{entry.name}"
         if self._category is not Category.SPOT:
-            topics.append(f"allLiquidation.{entry.name}")
+            topics.append(liquidations)
         for topic in topics:
             try:
                 await stream.request("subscribe", [topic])
+                if topic == liquidations and self._joined:
+                    entry.scenery.watch_liquidations(self._clock.now_ns())
             except (RequestRefused, Unacknowledged) as error:
                 if topic not in self.tally.refused_topics:
                     self.tally.refused_topics.add(topic)
@@ -196,6 +216,7 @@ class MarketFeed:
             self._joined = False
         for entry in self._symbols.values():
             entry.band = None
+            entry.scenery.lose()
             entry.reference.lose()
             self._lose(entry, detail)
 
@@ -234,20 +255,26 @@ class MarketFeed:
         match frame:
             case PublicTrades():
                 self.tally.bad_messages += len(frame.bad)
-                for qty, px in frame.trades:
-                    entry.traded_qty += qty
-                    entry.traded_notional += qty * px
+                for trade in frame.trades:
+                    entry.traded_qty += trade.qty
+                    entry.traded_notional += trade.qty * trade.px
+                entry.scenery.take_trades(frame.trades, self._clock.now_ns())
             case TickerFrame():
+                for error in frame.bad:
+                    self._on_bad(error)
                 try:
                     entry.reference.take(frame)
                 except RemoteProtocolError as error:
                     self._on_bad(error)
+                else:
+                    entry.scenery.heard_ticker(self._clock.now_ns())
             case PriceLimitFrame():
                 entry.band, entry.band_ns = frame, self._clock.now_ns()
             case LiquidationsFrame():
                 self.tally.bad_messages += len(frame.bad)
                 entry.long_qty += frame.long_qty
                 entry.short_qty += frame.short_qty
+                entry.scenery.take_liquidations(frame.positions, self._clock.now_ns())
 
     def _on_book(self, entry: _Symbol, frame: BookFrame) -> None:
         try:

@@ -49,7 +49,7 @@ class ReferenceFeed:
             self._sources = _OF_A_COIN if quote_coin in _DOLLARS else {}
         self._now_ns = now_ns
         self._post = post
-        self._ticker = TickerSync()
+        self.ticker = TickerSync()
         self._told: dict[str, tuple[Decimal | None, int]] = {}
 
     @property
@@ -65,10 +65,10 @@ class ReferenceFeed:
         RemoteProtocolError
             If the message does not follow from what came before it.
         """
-        self._ticker.apply(frame)
+        self.ticker.apply(frame)
         now_ns = self._now_ns()
         for source, name in self._sources.items():
-            px = self._ticker.number(name) or None  # a price of zero is none
+            px = self.ticker.number(name) or None  # a price of zero is none
             told_px, told_ns = self._told.get(source, (None, 0))
             due_ns = told_ns + (_CHANGED_NS if px != told_px else _KEPT_NS)
             if now_ns >= due_ns and (px is not None or told_px is not None):
@@ -84,7 +84,7 @@ class ReferenceFeed:
         Overflow
             If there is no room; to be called again.
         """
-        self._ticker.lose()
+        self.ticker.lose()
         for source, (px, _) in list(self._told.items()):
             if px is not None:
                 self._tell(source, None)

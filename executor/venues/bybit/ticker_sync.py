@@ -29,11 +29,12 @@ class TickerSync:
             If it is a delta and no snapshot came before it.
         """
         if frame.snapshot:
-            self._numbers = dict(frame.numbers)
+            self._numbers = {**frame.numbers, **frame.terms}
         elif self._numbers is None:
             raise RemoteProtocolError("ticker delta before a snapshot")
         else:
             self._numbers |= frame.numbers
+            self._numbers |= frame.terms
 
     def number(self, name: str) -> Decimal | None:
         """Value of a field; None while it has none."""

@@ -1,0 +1,132 @@
+"""Asking on the engine's behalf: the question is written, somebody answers it, and what comes back is an event.
+
+Nothing is judged here. The facts are the engine's; this room adds the surroundings of the market and the news, both of
+which are data for the model alone.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from executor.advice.calls import Answer, Outcome, Question
+from executor.advice.context import MarketContext, NewsItem
+from executor.advice.prompt import Message, Template, render
+from executor.advice.reply import reply_schema
+from executor.adviser.playback import Adviser
+from executor.domain.advice import Failure
+from executor.domain.commands import RequestAdvice
+from executor.domain.events import AdviceFailed, AdviceReceived, Event
+from executor.domain.orders import Category
+from executor.domain.ports import Log
+
+Scenery = Callable[[Category, str], MarketContext]
+"""The surroundings of a symbol's market as they are now."""
+Texts = Callable[[], Sequence[NewsItem] | None]
+"""The newest texts from outside, the newest first; None when no source is configured."""
+
+_MS_PER_S: Final = 1_000
+
+
+class ModelCounsel:
+    """Who the engine's requests for advice go to.
+
+    Parameters
+    ----------
+    adviser
+        Answers whole questions: a model, or a recording of one.
+    tokens_max
+        Most tokens of an answer.
+    prompt_bytes_max
+        Longest question that is sent, bytes of UTF-8; the oldest texts from outside are left out first.
+    """
+
+    def __init__(
+        self,
+        *,
+        adviser: Adviser,
+        template: Template,
+        scenery: Scenery,
+        texts: Texts,
+        now_ns: Callable[[], int],
+        tokens_max: int,
+        prompt_bytes_max: int,
+        log: Log,
+    ) -> None:
+        self._adviser = adviser
+        self._template = template
+        self._scenery = scenery
+        self._texts = texts
+        self._now_ns = now_ns
+        self._tokens_max = tokens_max
+        self._prompt_bytes_max = prompt_bytes_max
+        self._log = log
+
+    async def ask(self, request: RequestAdvice) -> Event:
+        """Bring back an answer, or why there is none."""
+        try:
+            messages = self._write(request)
+        except (
+            ValueError
+        ) as error:  # a figure without a meaning, or a question that is too long without any news
+            self._log("question not asked", level="error", decision=request.decision_id, reason=str(error))
+            return _failed(request, Failure.PROTOCOL, str(error), 0)
+        outcome = await self._adviser.ask(
+            Question(
+                decision_id=request.decision_id,
+                parent_id=request.parent_id,
+                asked_ns=self._now_ns(),
+                template_hash=self._template.sha256,
+                messages=messages,
+                schema=reply_schema(frozenset(request.facts.band.strategies)),
+                tokens_max=self._tokens_max,
+                deadline_s=request.within_ms / _MS_PER_S,
+            )
+        )
+        return event_of(request, outcome, _bytes_of(messages))
+
+    def _write(self, request: RequestAdvice) -> tuple[Message, ...]:
+        """Write the question; of the news as many as there is room for, the newest first."""
+        facts = request.facts
+        context = self._scenery(facts.order.category, facts.order.symbol)
+        texts = self._texts()
+        news = None if texts is None else list(texts)
+        while True:
+            messages = render(self._template, facts, context, news, request.within_ms)
+            too_long = _bytes_of(messages) - self._prompt_bytes_max
+            if too_long <= 0:
+                return messages
+            if not news:
+                raise ValueError(f"the question is {too_long} bytes longer than {self._prompt_bytes_max}")
+            news.pop()
+
+
+def event_of(request: RequestAdvice, outcome: Outcome, prompt_bytes: int) -> AdviceReceived | AdviceFailed:
+    """What came back as the engine hears of it."""
+    if not isinstance(outcome, Answer):
+        return _failed(request, outcome.failure, outcome.detail, outcome.latency_ns)
+    return AdviceReceived(
+        at_ns=0,
+        parent_id=request.parent_id,
+        decision_id=request.decision_id,
+        raw=outcome.content,
+        model=outcome.model_id,
+        finish_reason=outcome.finish_reason,
+        refusal=outcome.refusal,
+        usage=outcome.usage,
+        prompt_bytes=prompt_bytes,
+        latency_ns=outcome.latency_ns,
+    )
+
+
+def _failed(request: RequestAdvice, failure: Failure, detail: str, latency_ns: int) -> AdviceFailed:
+    return AdviceFailed(
+        at_ns=0,
+        parent_id=request.parent_id,
+        decision_id=request.decision_id,
+        failure=failure,
+        detail=detail,
+        latency_ns=latency_ns,
+    )
+
+
+def _bytes_of(messages: Sequence[Message]) -> int:
+    return sum(len(message.content.encode()) for message in messages)

@@ -1,0 +1,142 @@
+"""How advice is shown: the questions about a parent, what holds of the last answer, and what all of it came to.
+
+Reasoning and risk assessment are a model's words: text to be read, cut and cleaned by nobody here, and escaped wherever
+it is printed.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+from executor.advice.breaker import BreakerPhase
+from executor.advice.budget import Bill
+from executor.advice.ruling import CLIP_TEXT, Clip
+from executor.advice.tally import as_json, tally
+from executor.domain.advice import AdviceRecord
+from executor.domain.instrument import notional
+from executor.domain.timeline import NS_PER_MS, NS_PER_S, iso_utc
+from executor.domain.units import ZERO, Money, plain
+from executor.engine.state import EngineState, ParentState
+
+Json = dict[str, object]
+DECISIONS: Final = "decisions"
+"""Where a cost report holds the records of the questions about its parent."""
+_SHOWN: Final = Decimal("0.0001")
+
+
+def decisions_view(report: Mapping[str, object], parent: ParentState) -> Json:
+    """Show every question about a parent and what became of it, newest last."""
+    return {
+        "parent_id": parent.order.parent_id,
+        "advised": parent.advice is not None,
+        "decisions": [_decision(record) for record in _records(report)],
+    }
+
+
+def advice_part(report: Mapping[str, object], state: EngineState, parent: ParentState) -> Json:
+    """Say what advice about a parent came to: outcomes, what held, what it cost in money and relative to the order."""
+    order = parent.order
+    px = parent.arrival_px or parent.decision_px
+    bill = state.spend.parents.get(order.parent_id, Bill())
+    value = Money(ZERO) if px is None else notional(order.category, order.order_qty, px)
+    return as_json(tally(_records(report), cost=Money(bill.cost), notional=value))
+
+
+def advice_view(parent: ParentState, now_ns: int) -> Json | None:
+    """Show what is asked about a parent at this instant and what holds of the last answer; None if nobody is asked."""
+    advice = parent.advice
+    if advice is None:
+        return None
+    directive = advice.directive if parent.is_working else None
+    in_force: Json | None = None
+    if directive is not None and directive.in_force(now_ns):
+        in_force = {
+            "decision_id": directive.decision_id,
+            "action": directive.action.value,
+            "rate": plain(directive.rate),
+            "style": None if directive.style is None else directive.style.value,
+            "child_qty_max": _plain(directive.child_qty_max),
+            "limit_price": _plain(directive.limit_px),
+            "strategy": directive.strategy,
+            "confidence": plain(directive.confidence),
+            "until": {"utc": iso_utc(directive.until_ns), "ns": directive.until_ns},
+            "left_s": -((now_ns - directive.until_ns) // NS_PER_S),
+        }
+    question = None if parent.is_final else advice.question
+    return {
+        "questions": advice.asked_no,
+        "outcomes": dict(sorted(advice.outcomes.items())),
+        "waiting_for": None if question is None else question.facts.decision_id,
+        "in_force": in_force,
+    }
+
+
+def adviser_view(state: EngineState, now_ns: int) -> Json | None:
+    """Show the model as the daemon sees it: whether it is asked and what it has cost; None where there is none."""
+    if state.adviser is None:
+        return None
+    is_open = state.breaker.phase is BreakerPhase.OPEN
+    return {
+        "model": state.adviser.model,
+        "breaker": state.breaker.phase.value,
+        "asked_again_in_s": max(-((now_ns - state.breaker.until_ns) // NS_PER_S), 0) if is_open else 0,
+        "questions_out": len(state.spend.reserved),
+    }
+
+
+def _records(report: Mapping[str, object]) -> list[AdviceRecord]:
+    listed = report.get(DECISIONS, ())
+    return (
+        [each for each in listed if isinstance(each, AdviceRecord)]
+        if isinstance(listed, list | tuple)
+        else []
+    )
+
+
+def _decision(record: AdviceRecord) -> Json:
+    usage = record.usage
+    return {
+        "decision_id": record.decision_id,
+        "trigger": record.trigger.value,
+        "asked": {"utc": iso_utc(record.asked_ns), "ns": record.asked_ns},
+        "decided": {"utc": iso_utc(record.decided_ns), "ns": record.decided_ns},
+        "outcome": record.outcome.value,
+        "reason": record.reason,
+        "detail": record.detail,
+        "action": None if record.action is None else record.action.value,
+        "confidence": _plain(record.confidence),
+        "held": record.held,
+        "clips": [{"code": code, "text": _clip_text(code)} for code in record.clips],
+        "reasoning": record.reasoning,
+        "risk_assessment": record.risk_assessment,
+        "mid_price": plain(record.mid_px),
+        "filled": plain(record.cum_qty),
+        "impact_bps": _rounded(record.impact_bps),
+        "impact_low_bps": _rounded(record.impact_low_bps),
+        "impact_high_bps": _rounded(record.impact_high_bps),
+        "model": record.model,
+        "usage": (
+            None
+            if usage is None
+            else {
+                "prompt_tokens": usage.prompt_tokens,
+                "cached_tokens": usage.cached_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "reported": usage.reported,
+            }
+        ),
+        "cost_usd": plain(record.cost),
+        "latency_ms": record.latency_ns // NS_PER_MS if record.latency_ns else None,
+    }
+
+
+def _clip_text(code: str) -> str:
+    return CLIP_TEXT[Clip(code)] if code in Clip.__members__ else code
+
+
+def _plain(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)
+
+
+def _rounded(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value.quantize(_SHOWN))

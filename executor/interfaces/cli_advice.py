@@ -1,0 +1,193 @@
+"""The command about advice: what a model was asked about an order, what it said, and what became of it."""
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from config.problems import quoted
+from executor.interfaces import figures
+from executor.interfaces.cli_orders import parent_path
+from executor.interfaces.client import Json
+from executor.interfaces.exit_codes import ExitCode
+from executor.interfaces.failure import CommandFailed, failed
+from executor.interfaces.options import (
+    USUAL_PROFILE,
+    AsJson,
+    ConfigFile,
+    ParentName,
+    Profile,
+    TokenFile,
+    Url,
+    connect,
+)
+from executor.interfaces.output import cell, emit_json, show, show_rich
+from executor.interfaces.past import past_decisions, past_run
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SECOND_CHARS: Final = len("2026-11-20T12:00:00")
+
+
+def decisions(
+    parent: ParentName,
+    decision: Annotated[
+        str | None, typer.Argument(metavar="[DECISION]", help="One question in full: P1-7, or its number 7.")
+    ] = None,
+    profile: Profile = USUAL_PROFILE,
+    config: ConfigFile = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what a model advised on an order.
+
+    For each question to the language model, the newest last: when and why it was asked, how it ended, what was advised
+    and what held of it. Without a daemon it is read from the journal.
+    """
+    path = f"{parent_path(parent)}/decisions"
+    try:
+        answer = connect(profile, config, url, token_file).get(path)
+    except CommandFailed as error:
+        answer = past_decisions(past_run(profile, config, url, error), parent)
+    listed = answer["decisions"]
+    assert isinstance(listed, list), "the decisions are a list"
+    if decision is not None:
+        one = _find(listed, parent, decision)
+        if as_json:
+            emit_json(one)
+        else:
+            show_rich(decision_table(one))
+    elif as_json:
+        emit_json(answer)
+    elif listed:
+        show_rich(decisions_table(listed))
+    elif answer["advised"]:
+        show("no question has ended yet")
+    else:
+        show(f"{parent} is not advised: no model is asked about it")
+
+
+def decisions_table(listed: list[Json]) -> "Table":
+    """Lay out one row of a few lines for each question, within 80 columns.
+
+    When and why it was asked; how it ended, after what time, for how much; what was advised, what held, and every
+    difference between the two.
+    """
+    from rich.table import Table  # noqa: PLC0415 - slow to import
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(show_edge=False, pad_edge=False)
+    table.add_column("question", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("advised, and what held", overflow="fold")
+    for each in listed:
+        asked = cell(each["asked"])[:SECOND_CHARS].replace("T", " ")
+        reason = [cell(each["reason"])] if each["reason"] else []
+        cells = (
+            [cell(each["decision_id"]), asked, cell(each["trigger"])],
+            [cell(each["outcome"]), *reason, _took(each), f"${figures.amount(each['cost_usd'])}"],
+            [_advised(each), f"held: {cell(each['held'])}", *_clips(each)],
+        )
+        table.add_row(*(Text("\n".join(lines)) for lines in cells), end_section=True)
+    return table
+
+
+def decision_table(each: Json) -> "Table":
+    """Lay out one question in full, as two columns."""
+    from rich.table import Table  # noqa: PLC0415 - slow to import
+    from rich.text import Text  # noqa: PLC0415
+
+    rows = (
+        ("decision", cell(each["decision_id"])),
+        ("trigger", cell(each["trigger"])),
+        ("asked", cell(each["asked"])),
+        ("decided", cell(each["decided"])),
+        ("outcome", _outcome(each)),
+        ("detail", cell(each["detail"] or None)),
+        ("advised", _advised(each)),
+        ("what held", cell(each["held"])),
+        *((("differs from the advice", text)) for text in _clips(each)),
+        ("reasoning", cell(each["reasoning"] or None)),
+        ("risk assessment", cell(each["risk_assessment"] or None)),
+        ("mid price", figures.price(each["mid_price"])),
+        ("filled by then", cell(each["filled"])),
+        ("expected impact, bps", _impact(each)),
+        ("model", cell(each["model"] or None)),
+        ("tokens", _tokens(each["usage"])),
+        ("cost, US dollars", figures.price(each["cost_usd"])),
+        ("took", _took(each)),
+    )
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for title, text in rows:
+        table.add_row(Text(title), Text(text))
+    return table
+
+
+def _find(listed: list[Json], parent: str, decision: str) -> Json:
+    """Find one question.
+
+    Raises
+    ------
+    CommandFailed
+        DECISION if there is none of that name.
+    """
+    names = {decision, f"{parent}-{decision}"}
+    found = next((each for each in listed if each["decision_id"] in names), None)
+    if found is None:
+        known = (
+            f"{listed[0]['decision_id']} to {listed[-1]['decision_id']}" if listed else "there are none yet"
+        )
+        raise failed(
+            ExitCode.REFUSED,
+            "DECISION",
+            "DECISION",
+            quoted(decision),
+            f"a question that has ended: {cell(known)}",
+            f"`executor decisions {parent}` lists them",
+        )
+    return found
+
+
+def _outcome(each: Json) -> str:
+    reason = f" ({cell(each['reason'])})" if each["reason"] else ""
+    return f"{cell(each['outcome'])}{reason}"
+
+
+def _advised(each: Json) -> str:
+    if each["action"] is None:
+        return "-"
+    return f"{cell(each['action'])}, sure {cell(each['confidence'])}"
+
+
+def _clips(each: Json) -> list[str]:
+    clips = each["clips"]
+    return [cell(clip["text"]) for clip in clips] if isinstance(clips, list) else []
+
+
+def _took(each: Json) -> str:
+    return "-" if each["latency_ms"] is None else f"{cell(each['latency_ms'])} ms"
+
+
+def _impact(each: Json) -> str:
+    if each["impact_bps"] is None:
+        return "-"
+    return f"{cell(each['impact_bps'])} ({cell(each['impact_low_bps'])} to {cell(each['impact_high_bps'])})"
+
+
+def _tokens(usage: object) -> str:
+    match usage:
+        case {
+            "prompt_tokens": prompt,
+            "cached_tokens": cached,
+            "completion_tokens": completion,
+            "reported": told,
+        }:
+            source = "" if told else ", estimated"
+            return (
+                f"{cell(prompt)} asked ({cell(cached)} of them cached), {cell(completion)} answered{source}"
+            )
+        case _:
+            return "-"
