@@ -53,6 +53,7 @@ _UNKNOWN_SYMBOL: Final = 1
 _OFF_STEP: Final = 2
 _NO_SUCH_ORDER: Final = 3
 _BELOW_FILLED: Final = 4
+_UNCHANGED: Final = 5
 
 
 class TouchVenue:
@@ -169,6 +170,8 @@ class TouchVenue:
         if not (self._rules.is_on_step(new.qty) and self._rules.is_on_tick(new.px)):
             return [_not_amended(new.client_order_id, _OFF_STEP, "not whole steps or ticks", gone=False)]
         old = entry.order
+        if (new.qty, new.px) == (old.qty, old.px):
+            return [_not_amended(new.client_order_id, _UNCHANGED, "nothing would change", gone=False)]
         entry.order = replace(old, qty=new.qty, px=new.px)
         entry.version += 1
         told: list[Event] = [ReplaceAcked(at_ns=0, client_order_id=new.client_order_id)]

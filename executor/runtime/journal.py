@@ -63,12 +63,16 @@ CREATE TABLE fills (
     fee TEXT NOT NULL, fee_coin TEXT NOT NULL, liquidity TEXT NOT NULL, ts_exchange_ns INTEGER NOT NULL,
     seq INTEGER NOT NULL, PRIMARY KEY (category, symbol, exec_id)
 ) STRICT;
-CREATE TABLE decisions (
+CREATE TABLE reports (parent_id TEXT PRIMARY KEY, at_ns INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+"""
+
+_DECISIONS: Final = """
+CREATE TABLE IF NOT EXISTS decisions (
     decision_id TEXT PRIMARY KEY, parent_id TEXT NOT NULL, decided_ns INTEGER NOT NULL, outcome TEXT NOT NULL,
     body BLOB NOT NULL
 ) STRICT;
-CREATE TABLE reports (parent_id TEXT PRIMARY KEY, at_ns INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 """
+"""Came with advice; a journal from before gets it when it is opened."""
 
 
 class Journal:
@@ -158,6 +162,7 @@ class Journal:
         try:
             state = self._recover()
             _configure(self._db, self._path)
+            self._db.execute(_DECISIONS)
         except (apsw.Error, *DAMAGE) as error:
             raise explained(self._path, error) from error
         self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
@@ -303,6 +308,7 @@ def _configure(db: apsw.Connection, path: Path) -> None:
 def _create(db: apsw.Connection, instance: str) -> None:
     db.execute("BEGIN IMMEDIATE")
     db.execute(_SCHEMA)
+    db.execute(_DECISIONS)
     db.execute(
         "INSERT INTO meta VALUES ('schema_version', ?), ('instance', ?)", (str(SCHEMA_VERSION), instance)
     )

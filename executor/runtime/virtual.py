@@ -85,7 +85,7 @@ class VirtualRuntime:
     Parameters
     ----------
     market
-        What happens, in order of time; it may end.
+        What happens, in order of time and not before the start; it may end.
     counsel
         Answers requests for advice; None where no model is configured: then the engine asks nobody.
     journal
@@ -131,6 +131,11 @@ class VirtualRuntime:
         ----------
         done
             Looked at after every event of the engine; nothing more happens once it holds.
+
+        Raises
+        ------
+        LocalProtocolError
+            If something is due in the past: a market out of order, or an answer before its question.
         """
         if not self._market_begun:
             self._market_begun = True
@@ -178,6 +183,8 @@ class VirtualRuntime:
             self._push(self.now_ns + self._latencies.answer_ns, event)
 
     def _push(self, at_ns: int, item: _Item, rank: int = _THEN) -> None:
+        if at_ns < self.now_ns:
+            raise LocalProtocolError(f"{type(item).__name__} is due {self.now_ns - at_ns} ns ago")
         heappush(self._heap, (at_ns, rank, next(self._numbers), item))
 
     def _work(self, event: Event) -> None:

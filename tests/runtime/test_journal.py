@@ -12,6 +12,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import apsw
@@ -128,6 +129,16 @@ def test_the_instance_is_kept_and_a_new_one_is_not_taken(tmp_path):
     with Journal.open(path, create=True, instance="second") as journal:
         assert journal.instance == "first"
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_journal_from_before_there_was_advice_gets_its_table(tmp_path):
+    path = tmp_path / "journal.db"
+    Journal.open(path, create=True, instance="x").close()
+    with closing(apsw.Connection(str(path))) as db:
+        db.execute("DROP TABLE decisions")
+    with Journal.open(path, create=False) as journal:
+        journal.recover()
+        assert journal.decisions("P1") == []
 
 
 def test_a_report_is_kept(tmp_path):

@@ -257,6 +257,15 @@ def test_what_is_posted_for_the_past_happens_now():
     assert news.at_ns == T0 + 20 * NS_PER_S
 
 
+def test_nothing_happens_before_now():
+    walk = Walk(instrument=instrument(), start_px=D(50_000), step_ns=NS_PER_S)
+    happened = [next(WalkMarket(walk, seed=1, start_ns=T0 + second * NS_PER_S)) for second in (20, 10)]
+    with pytest.raises(LocalProtocolError, match="ns ago"):
+        runtime(market=iter(happened), advised=False).run(T0 + 60 * NS_PER_S)
+    with pytest.raises(LocalProtocolError, match="ns ago"):
+        runtime(counsel=After(-1)).run(T0 + 60 * NS_PER_S)
+
+
 def test_terms_without_anybody_to_ask_are_a_mistake_of_ours():
     made = runtime(counsel=None)
     with pytest.raises(LocalProtocolError, match="nobody to ask"):

@@ -231,6 +231,9 @@ def test_an_amendment_into_the_other_side_ends_the_order():
 def test_an_amendment_below_what_is_filled_or_of_nothing_is_refused():
     stage = Stage()
     stage.place()
+    (unchanged,) = stage.amend()
+    assert isinstance(unchanged, ReplaceRejected)
+    assert not unchanged.gone
     stage.trade(Side.SELL, "50000.0", "2.2")
     (below,) = stage.amend(qty="0.2")
     assert isinstance(below, ReplaceRejected)
