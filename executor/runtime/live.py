@@ -38,6 +38,7 @@ from executor.engine.report import parent_facts
 from executor.engine.state import live_children
 from executor.runtime.clock import Clock
 from executor.runtime.journal import Journal, needs_commit
+from executor.runtime.saying import say
 from executor.runtime.telemetry import Telemetry
 from executor.runtime.timers import Timers
 from impact.shortfall import as_json, make_report
@@ -206,7 +207,7 @@ class LiveRuntime:
         if isinstance(event, StreamChanged) and event.live:
             self.telemetry.on_reconnect(event.stream)
         for command in commands:
-            self._tell(command)
+            say(command, self._log)
 
     def _commit_owed(self) -> None:
         self._owed = False
@@ -240,56 +241,7 @@ class LiveRuntime:
             case StoreReport():
                 self._store_report(command.parent_id)
             case RefuseOrder() | PublishMove() | RaiseAlert():
-                pass  # said to people, by `_tell`
-
-    def _tell(self, command: Command) -> None:
-        match command:
-            case PlaceOrder():
-                order = command.approved.order
-                self._log(
-                    "order sent",
-                    parent=order.parent_id,
-                    id=order.client_order_id,
-                    side=order.side.name,
-                    qty=order.qty,
-                    px=order.px,
-                    time_in_force=order.time_in_force.value,
-                )
-            case ReplaceOrder():
-                terms = command.approved.order
-                self._log(
-                    "order amended",
-                    parent=terms.parent_id,
-                    id=terms.client_order_id,
-                    qty=terms.qty,
-                    px=terms.px,
-                )
-            case RefuseOrder():
-                self._log(
-                    "order refused",
-                    level="warning",
-                    parent=command.parent_id,
-                    codes=",".join(command.codes),
-                    detail=command.detail,
-                )
-            case PublishMove():
-                self._log(
-                    "parent moved",
-                    parent=command.parent_id,
-                    source=command.source.value,
-                    target=command.target.value,
-                    reason=command.reason.value,
-                )
-            case RaiseAlert():
-                level = "info" if command.severity.value == "INFO" else command.severity.value.lower()
-                self._log(
-                    f"ALERT {command.code}",
-                    level="error" if level == "critical" else level,
-                    parent=command.parent_id,
-                    detail=command.detail,
-                )
-            case _:
-                pass
+                pass  # for people only: said by `say`
 
     def _store_report(self, parent_id: str) -> None:
         state = self.engine.state

@@ -94,7 +94,9 @@ def test_a_broken_line_with_a_secret_is_not_quoted(tmp_path: Path):
 def test_a_secret_pasted_into_another_setting_is_masked(tmp_path: Path):
     environ = dict(zip(NAMES, (KEY, SECRET), strict=True))
     for value in (SECRET, f"{'x' * 60}{SECRET}", f"https://{KEY}:{SECRET}@api.bybit.com"):
-        for problem in problems_of(tmp_path, f'[log]\nlevel = "{value}"\n', environ, "testnet"):
+        problems = problems_of(tmp_path, f'[log]\nlevel = "{value}"\n', environ, "testnet")
+        assert problems
+        for problem in problems:
             no_part_is_shown(problem)
 
 

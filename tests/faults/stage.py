@@ -309,8 +309,11 @@ class Stage:
             (name, child.status.value, str(child.cum_qty), child.detail)
             for name, child in self.state.children.items()
         ]
-        parents = [(name, parent.status.value, parent.waiting) for name, parent in self.state.parents.items()]
-        return f"children {children[-6:]}, parents {parents}, last lines {self.lines[-12:]}"
+        parents = [
+            (name, parent.status.value, parent.waiting, parent.children[:3])
+            for name, parent in self.state.parents.items()
+        ]
+        return f"children {children[:6]} .. {children[-6:]}, parents {parents}, last lines {self.lines[-12:]}"
 
     async def submit(self, **over):
         """Give the daemon a parent order; returns its state."""
@@ -331,10 +334,13 @@ class Stage:
             params=TwapParams(interval_s=300, passiveness=D(1)), limit_px=D(55_000),
         )  # fmt: skip
         parent = await self.submit(**{**usual, **over})
-        await self.until(lambda: parent.children)
-        child = self.state.children[parent.children[0]]
-        await self.until(lambda: child.status is ChildStatus.NEW)
-        return parent, child
+        children = self.state.children
+
+        def resting():
+            # Not always the first: on a starved machine the first may have been taken out before it was seen.
+            return [name for name in parent.children if children[name].status is ChildStatus.NEW]
+
+        return parent, children[(await self.until(resting, 40.0))[0]]
 
     async def finish(self, parent, deadline_s=40.0):
         """Wait until a parent has ended."""
