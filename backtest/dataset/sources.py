@@ -1,0 +1,137 @@
+"""Lines out of plain, gzip, zstd and zip files, in little memory, and bounded against files that unpack without end."""
+
+import gzip
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final, cast
+
+import pyarrow as pa
+
+from backtest.dataset.errors import DataError
+
+CHUNK_BYTES: Final = 1 << 20
+LINE_BYTES_MAX: Final = 64 << 20
+UNPACKED_FREE_BYTES: Final = 256 << 20
+UNPACKED_RATIO_MAX: Final = 300
+_BOM: Final = b"\xef\xbb\xbf"
+_BROKEN: Final = (
+    EOFError,
+    zlib.error,
+    gzip.BadGzipFile,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    pa.ArrowException,
+    OSError,
+)
+
+
+def sha256_of(path: Path) -> str:
+    """Fingerprint of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def members(path: Path) -> list[str]:
+    """Names of the files in a zip archive.
+
+    Raises
+    ------
+    DataError
+        If it is damaged.
+    """
+    with _said(path), zipfile.ZipFile(path) as archive:
+        return archive.namelist()
+
+
+def head_of(path: Path, size: int = 4096) -> bytes:
+    """Give the first bytes of what a file unpacks to; of a zip archive, of its first member; empty if it cannot be read."""
+    try:
+        with opened(path) as file:
+            return file.read(size)
+    except DataError:
+        return b""
+
+
+@contextmanager
+def opened(path: Path, member: str | None = None) -> Iterator[IO[bytes]]:
+    """Open what a file unpacks to, told by its first bytes and not by its name.
+
+    Raises
+    ------
+    DataError
+        If it cannot be opened.
+    """
+    with _said(path), path.open("rb") as raw:
+        magic = raw.read(4)
+        raw.seek(0)
+        if magic[:2] == b"\x1f\x8b":
+            with gzip.GzipFile(fileobj=raw) as unpacked:
+                yield cast("IO[bytes]", unpacked)
+        elif magic == b"\x28\xb5\x2f\xfd":
+            with pa.CompressedInputStream(raw, "zstd") as stream:
+                yield cast("IO[bytes]", stream)
+        elif magic[:2] == b"PK":
+            with zipfile.ZipFile(raw) as archive:
+                names = [info.filename for info in archive.infolist() if not info.is_dir()]
+                if not names or (member is not None and member not in names):
+                    raise DataError(path, "the archive does not hold the file that is looked for", "get it again")
+                with archive.open(member or names[0]) as unpacked_member:
+                    yield unpacked_member
+        else:
+            yield raw
+
+
+def blocks(path: Path, member: str | None = None) -> Iterator[tuple[int, list[bytes]]]:
+    """Give lines in blocks, with the number of the first line of each; ends of line and a byte order mark are gone.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged or cut short (what was read before is then not to be trusted as a day), holds a line
+        of more than 64 MiB, or unpacks to more than 300 times its size.
+    """
+    bound = UNPACKED_FREE_BYTES + UNPACKED_RATIO_MAX * path.stat().st_size
+    total, number, rest = 0, 1, b""
+    try:
+        with opened(path, member) as file:
+            while chunk := file.read(CHUNK_BYTES):
+                total += len(chunk)
+                if total > bound:
+                    raise DataError(
+                        path, f"unpacks to more than {bound} bytes", "do not trust it: get it from its source again"
+                    )
+                first = number == 1 and not rest
+                *lines, rest = (rest + (chunk.removeprefix(_BOM) if first else chunk)).split(b"\n")
+                if len(rest) > LINE_BYTES_MAX:
+                    raise DataError(
+                        f"{path}:{number + len(lines)}",
+                        f"a line of more than {LINE_BYTES_MAX} bytes",
+                        "this is no text file of records",
+                    )
+                if lines:
+                    yield number, [line.rstrip(b"\r") for line in lines]
+                    number += len(lines)
+    except DataError as error:
+        if number > 1 and not error.reason.startswith(("unpacks", "a line")):
+            error.reason += f" (after line {number - 1})"
+        raise
+    if rest.strip():
+        yield number, [rest.rstrip(b"\r")]
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """Turn what the unpackers raise into one error that names the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(path, "there is no such file", "look at the path") from None
+    except _BROKEN as error:
+        raise DataError(
+            path, f"damaged or cut short: {error or type(error).__name__}", "get it again; nothing of it was stored"
+        ) from error
