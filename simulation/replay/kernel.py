@@ -100,8 +100,17 @@ _WORD: Final = 32
 
 
 def compiled(function: _F) -> _F:
-    """Compile a function on its first call, and keep the code on disk."""
-    result: _F = njit(cache=True)(function)
+    """Compile a function on its first call, and keep the code on disk.
+
+    Nothing here makes arrays, so that nobody has to count who uses them; counting would take most of the time.
+    """
+    result: _F = njit(cache=True, _nrt=False)(function)
+    return result
+
+
+def inlined(function: _F) -> _F:
+    """Write a function into those that call it."""
+    result: _F = njit(inline="always", _nrt=False)(function)
     return result
 
 
@@ -175,27 +184,26 @@ def _far_find(far: Numbers, b: int, key: int) -> int:
 
 
 @compiled
-def _far_put(state: State, b: int, key: int, lots: int) -> None:
-    far = state.far
+def _far_put(registers: Numbers, far: Numbers, b: int, key: int, lots: int) -> None:
     slot = _far_find(far, b, key)
     if lots > 0:
         if far[b, slot, 1] == 0:
-            if state.registers[FAR + b] + 2 > far.shape[1]:
-                state.registers[BROKEN] = 1
+            if registers[FAR + b] + 2 > far.shape[1]:
+                registers[BROKEN] = 1
                 return
-            state.registers[FAR + b] += 1
-            if state.registers[FAR + b] * 2 > far.shape[1]:
-                state.registers[CROWDED] = 1
+            registers[FAR + b] += 1
+            if registers[FAR + b] * 2 > far.shape[1]:
+                registers[CROWDED] = 1
         far[b, slot, 0], far[b, slot, 1] = key, lots
     elif far[b, slot, 1] != 0:
-        _far_drop(state, b, slot)
+        _far_drop(registers, far, b, slot)
 
 
 @compiled
-def _far_drop(state: State, b: int, slot: int) -> None:
+def _far_drop(registers: Numbers, far: Numbers, b: int, slot: int) -> None:
     """Empty a slot, and move up what had to step aside for it."""
-    far, mask = state.far, state.far.shape[1] - 1
-    state.registers[FAR + b] -= 1
+    mask = far.shape[1] - 1
+    registers[FAR + b] -= 1
     hole, other = slot, slot
     while True:
         other = (other + 1) & mask
@@ -242,9 +250,9 @@ def _lots_at(state: State, b: int, key: int) -> int:
 
 
 @compiled
-def _window_below(state: State, b: int, key: int) -> int:
+def _window_below(bits: Numbers, base: int, b: int, key: int) -> int:
     """Best key not above one given, within the window."""
-    bits, base, mask = state.bits, state.registers[BASE + b], state.level.shape[1] - 1
+    mask = bits.shape[1] * _WORD - 1
     while key >= base:
         offset = key & (_WORD - 1)
         word = bits[b, (key & mask) >> 5] & ((2 << offset) - 1)
@@ -269,7 +277,7 @@ def _window_below(state: State, b: int, key: int) -> int:
 
 @compiled
 def _next_worse(state: State, b: int, key: int) -> int:
-    found = _window_below(state, b, key - 1)
+    found = _window_below(state.bits, state.registers[BASE + b], b, key - 1)
     if found == _NONE and state.registers[FAR + b] > 0:
         return _far_best_below(state.far, b, key)
     return found
@@ -282,13 +290,13 @@ def _recentre(state: State, b: int, key: int) -> None:
     size = level.shape[1]
     mask = size - 1
     old, base = registers[BASE + b], (key - size // 4 * 3) & ~(_WORD - 1)
-    found = _window_below(state, b, min(base, old + size) - 1) if old < base else _NONE
+    found = _window_below(bits, old, b, min(base, old + size) - 1) if old < base else _NONE
     while found != _NONE:
         at = found & mask
-        _far_put(state, b, found, level[b, at])
+        _far_put(registers, far, b, found, level[b, at])
         level[b, at] = 0
         bits[b, at >> 5] &= ~(1 << (at & (_WORD - 1)))
-        found = _window_below(state, b, found - 1)
+        found = _window_below(bits, old, b, found - 1)
     registers[BASE + b] = base
     if registers[FAR + b] > 0:
         for slot in range(far.shape[1]):
@@ -296,7 +304,7 @@ def _recentre(state: State, b: int, key: int) -> None:
                 at = far[b, slot, 0] & mask
                 level[b, at] = far[b, slot, 1]
                 bits[b, at >> 5] |= 1 << (at & (_WORD - 1))
-                _far_drop(state, b, slot)
+                _far_drop(registers, far, b, slot)
 
 
 @compiled
@@ -310,7 +318,7 @@ def _put(state: State, b: int, key: int, lots: int) -> None:
             _recentre(state, b, key)
     base = registers[BASE + b]
     if key < base:
-        _far_put(state, b, key, lots)
+        _far_put(registers, state.far, b, key, lots)
         return
     at = key & (size - 1)
     level[b, at] = lots
@@ -320,7 +328,7 @@ def _put(state: State, b: int, key: int, lots: int) -> None:
         return
     bits[b, at >> 5] &= ~(1 << (at & (_WORD - 1)))
     if key == best:
-        best = _window_below(state, b, key - 1)
+        best = _window_below(bits, base, b, key - 1)
         if best == _NONE and registers[FAR + b] > 0:
             best = _far_best_below(state.far, b, key)
         registers[BEST + b] = best
@@ -390,12 +398,12 @@ def _best_there(state: State, b: int) -> int:
 def _clear_side(state: State, b: int) -> None:
     registers, level, bits = state.registers, state.level, state.bits
     mask, base = level.shape[1] - 1, registers[BASE + b]
-    found = _window_below(state, b, base + mask) if registers[BEST + b] != _NONE else _NONE
+    found = _window_below(bits, base, b, base + mask) if registers[BEST + b] != _NONE else _NONE
     while found != _NONE:
         at = found & mask
         level[b, at] = 0
         bits[b, at >> 5] &= ~(1 << (at & (_WORD - 1)))
-        found = _window_below(state, b, found - 1)
+        found = _window_below(bits, base, b, found - 1)
     if registers[FAR + b] > 0:
         state.far[b, :, 1] = 0
     registers[FAR + b] = registers[TAKEN + b] = 0
@@ -431,15 +439,8 @@ def _tell(
 
 
 @compiled
-def _show(state: State) -> None:
+def _send_glance(registers: Numbers, coming: Numbers, bid_px: int, bid_qty: int, ask_px: int, ask_qty: int) -> None:
     """Send the touch on its way to us, if it is not as it was sent last."""
-    registers, coming = state.registers, state.coming
-    bid, ask = _best_there(state, 0), _best_there(state, 1)
-    bid_px = bid_qty = ask_px = ask_qty = 0
-    if bid != _NONE:
-        bid_px, bid_qty = bid, _there(state, 0, bid)
-    if ask != _NONE:
-        ask_px, ask_qty = -ask, _there(state, 1, ask)
     if (
         bid_px == registers[SHOWN + 1]
         and bid_qty == registers[SHOWN + 2]
@@ -465,9 +466,20 @@ def _show(state: State) -> None:
 
 
 @compiled
-def _see(state: State, until_ns: int, looks: bool) -> None:  # noqa: FBT001
+def _show(state: State) -> None:
+    registers = state.registers
+    bid, ask = _best_there(state, 0), _best_there(state, 1)
+    bid_px = bid_qty = ask_px = ask_qty = 0
+    if bid != _NONE:
+        bid_px, bid_qty = bid, _there(state, 0, bid)
+    if ask != _NONE:
+        ask_px, ask_qty = -ask, _there(state, 1, ask)
+    _send_glance(registers, state.coming, bid_px, bid_qty, ask_px, ask_qty)
+
+
+@compiled
+def _see(registers: Numbers, terms: Numbers, coming: Numbers, until_ns: int, looks: bool) -> None:  # noqa: FBT001
     """Let what was sent to be seen arrive."""
-    registers, terms, coming = state.registers, state.terms, state.coming
     size = coming.shape[0]
     while registers[COMING_HEAD] < registers[COMING_TAIL]:
         slot = registers[COMING_HEAD] & (size - 1)
@@ -728,11 +740,7 @@ def _pay_funding(registers: Numbers, rate: int) -> None:
 def _follow_other(state: State, rows: Rows, i: int, kind: int, at_ns: int) -> None:
     registers = state.registers
     side, px, qty = int(rows.side[i]), rows.px[i], rows.qty[i]
-    if kind == codes.TRADE:
-        _print(registers, px, qty)
-        if side != 0 and registers[ORDERS] > 0:
-            _match(state, side, px, qty, at_ns)
-    elif kind == codes.CLEAR:
+    if kind == codes.CLEAR:
         _clear(state, side)
     elif kind == codes.ADD:
         _add_theirs(state, side, px, qty, rows.order_id[i], at_ns)
@@ -749,30 +757,107 @@ def _follow_other(state: State, rows: Rows, i: int, kind: int, at_ns: int) -> No
 
 
 @compiled
-def _follow(state: State, rows: Rows, i: int, at_ns: int) -> None:
+def _clock_row(state: State, rows: Rows, i: int, at_ns: int) -> int:
+    """How long a row is on its way to us, where that is not constant."""
     registers, terms = state.registers, state.terms
-    registers[ROW_NS] = at_ns
-    source = terms[layout.DELAY_SOURCE]
-    if source == codes.MEASURED:
+    if terms[layout.DELAY_SOURCE] == codes.MEASURED:
         registers[layout.DELAY_NS] = max(rows.recv_ns[i] - at_ns, 0)
     elif registers[BEGUN] == 0:
-        registers[layout.DELAY_NS] = _draw(
-            registers, terms, state.samples, 0, registers[layout.MESSAGES]
-        )
+        registers[layout.DELAY_NS] = _draw(registers, terms, state.samples, 0, registers[layout.MESSAGES])
     registers[BEGUN] = 1
-    local_ns = max(registers[LOCAL_NS], at_ns + registers[layout.DELAY_NS])
-    registers[LOCAL_NS] = local_ns
-    registers[LAG_NS] = local_ns - at_ns
-    kind = int(rows.kind[i])
-    if kind == codes.LEVEL:
-        _set_level(state, int(rows.side[i]), rows.px[i], rows.qty[i], at_ns, False)  # noqa: FBT003
-    else:
-        _follow_other(state, rows, i, kind, at_ns)
-    if rows.flags[i] & codes.LAST:
-        registers[layout.IS_READY] = 1
-        registers[BEGUN] = 0
-        registers[layout.MESSAGES] += 1
-        _show(state)
+    return registers[layout.DELAY_NS]
+
+
+@inlined
+def _set_level_at_once(
+    registers: Numbers, level: Numbers, bits: Numbers, orders: Numbers, side: int, px: int, lots: int
+) -> bool:
+    """Write a total where nothing follows from it: within the window, and for no order of ours."""
+    b, key, mask = (1 - side) >> 1, side * px, level.shape[1] - 1
+    base, best = registers[BASE + b], registers[BEST + b]
+    done = base <= key <= base + mask and registers[TAKEN + b] == 0
+    for j in range(registers[ORDERS]):
+        own_key = side * orders[j, O_PX]
+        if own_key == key or (orders[j, O_SIDE] != side and key > own_key):
+            done = False
+    if done:
+        at = key & mask
+        bit = 1 << (at & (_WORD - 1))
+        if lots > 0:
+            level[b, at] = lots
+            bits[b, at >> 5] |= bit
+            if key > best:
+                registers[BEST + b] = key
+        elif key != best:
+            level[b, at] = 0
+            bits[b, at >> 5] &= ~bit
+        else:
+            best = _window_below(bits, base, b, key - 1)
+            done = best >= base + (mask >> 3)
+            if done:
+                level[b, at] = 0
+                bits[b, at >> 5] &= ~bit
+                registers[BEST + b] = best
+    return done
+
+
+@inlined
+def _reaches(registers: Numbers, orders: Numbers, side: int, px: int) -> bool:
+    """Whether a public trade concerns an order of ours."""
+    found = False
+    for j in range(registers[ORDERS]):
+        if orders[j, O_SIDE] == -side and side * (px - orders[j, O_PX]) >= 0:
+            found = True
+    return found
+
+
+@compiled
+def _play(state: State, rows: Rows, limit_ns: int, stays_quiet: bool) -> None:  # noqa: FBT001
+    """Follow rows up to an instant, or until something was sent to us that is waited for."""
+    registers, level, bits, orders, coming = state.registers, state.level, state.bits, state.orders, state.coming
+    exch_ns, kinds, sides, pxs, qtys, flags = rows.exch_ns, rows.kind, rows.side, rows.px, rows.qty, rows.flags
+    i, end, at_ns = registers[ROW], exch_ns.shape[0], registers[ROW_NS]
+    mask = level.shape[1] - 1
+    delay_ns = state.terms[layout.DELAY_CONSTANT]
+    is_constant = state.terms[layout.DELAY_SOURCE] == codes.CONSTANT
+    answers, glances = registers[ANSWER_TAIL], registers[COMING_TAIL]
+    while i < end and max(at_ns, exch_ns[i]) <= limit_ns:
+        at_ns = max(at_ns, exch_ns[i])
+        if not is_constant:
+            delay_ns = _clock_row(state, rows, i, at_ns)
+        registers[ROW_NS] = at_ns
+        registers[LOCAL_NS] = max(registers[LOCAL_NS], at_ns + delay_ns)
+        registers[LAG_NS] = registers[LOCAL_NS] - at_ns
+        kind, side, px, qty = int(kinds[i]), int(sides[i]), pxs[i], qtys[i]
+        if kind == codes.LEVEL:
+            if not _set_level_at_once(registers, level, bits, orders, side, px, qty):
+                _set_level(state, side, px, qty, at_ns, False)  # noqa: FBT003
+        elif kind == codes.TRADE:
+            registers[TRADED_QTY] += qty
+            registers[TRADED_VALUE] += px * qty
+            registers[LAST_PX] = px
+            if side != 0 and _reaches(registers, orders, side, px):
+                _match(state, side, px, qty, at_ns)
+        else:
+            _follow_other(state, rows, i, kind, at_ns)
+        if flags[i] & codes.LAST:
+            registers[layout.IS_READY] = 1
+            registers[BEGUN] = 0
+            registers[layout.MESSAGES] += 1
+            bid, ask = registers[BEST], registers[BEST + 1]
+            if registers[TAKEN] == 0 and registers[TAKEN + 1] == 0 and bid != _NONE and ask != _NONE:
+                _send_glance(registers, coming, bid, level[0, bid & mask], -ask, level[1, ask & mask])
+            else:
+                _show(state)
+        i += 1
+        if registers[CROWDED] or answers != registers[ANSWER_TAIL]:
+            break
+        if glances != registers[COMING_TAIL]:
+            if not stays_quiet:
+                break
+            _see(registers, state.terms, coming, at_ns, False)  # noqa: FBT003
+            glances = registers[COMING_TAIL]
+    registers[ROW] = i
 
 
 # ---------------------------------------------------------------------- the order desk
@@ -1003,26 +1088,6 @@ def _answer_due(state: State) -> int:
 
 
 @compiled
-def _play(state: State, rows: Rows, limit_ns: int, stays_quiet: bool) -> None:  # noqa: FBT001
-    """Follow rows up to an instant, or until something was sent to us that is waited for."""
-    registers, exch_ns = state.registers, rows.exch_ns
-    i, end, at_ns = registers[ROW], exch_ns.shape[0], registers[ROW_NS]
-    answers, coming = registers[ANSWER_TAIL], registers[COMING_TAIL]
-    while i < end:
-        at_ns = max(at_ns, exch_ns[i])
-        if at_ns > limit_ns:
-            break
-        _follow(state, rows, i, at_ns)
-        i += 1
-        if coming != registers[COMING_TAIL] or answers != registers[ANSWER_TAIL] or registers[CROWDED]:
-            if not stays_quiet or registers[CROWDED] or answers != registers[ANSWER_TAIL]:
-                break
-            _see(state, at_ns, False)  # noqa: FBT003
-            coming = registers[COMING_TAIL]
-    registers[ROW] = i
-
-
-@compiled
 def advance(state: State, rows: Rows, until_ns: int, wake: int) -> int:
     """Let time pass until an instant, or until what is waited for.
 
@@ -1071,7 +1136,7 @@ def advance(state: State, rows: Rows, until_ns: int, wake: int) -> int:
                 _take(state)
             continue
         registers[NOW] = max(registers[NOW], local_ns)
-        _see(state, registers[NOW], looks)
+        _see(registers, state.terms, state.coming, registers[NOW], looks)
         if hears and _answer_due(state) <= registers[NOW]:
             return codes.ANSWER
         if looks and registers[TOUCH_AT] <= registers[NOW]:
@@ -1103,7 +1168,7 @@ def _book_hash(state: State) -> int:
                 if lots == 0 or key < base:
                     break
                 total += _absorb(_absorb(_absorb(1, side), side * key), lots)
-                key = _window_below(state, b, key - 1)
+                key = _window_below(state.bits, base, b, key - 1)
         for slot in range(state.far.shape[1]):
             if state.far[b, slot, 1] != 0:
                 total += _absorb(_absorb(_absorb(1, side), side * state.far[b, slot, 0]), state.far[b, slot, 1])
