@@ -5,7 +5,9 @@ from heapq import heapify, heappop, heappush
 
 from backtest.dataset.rows import BOOK_KINDS, Flag, Kind, Rows
 
-_FROM_LEVEL = frozenset({Kind.REDUCE, Kind.DELETE, Kind.EXECUTE})
+_LEVEL, _CLEAR, _ADD = int(Kind.LEVEL), int(Kind.CLEAR), int(Kind.ADD)
+_FROM_LEVEL = frozenset({int(Kind.REDUCE), int(Kind.DELETE), int(Kind.EXECUTE)})
+_SNAPSHOT = int(Flag.SNAPSHOT)
 
 
 @dataclass(slots=True)
@@ -28,13 +30,13 @@ class Book:
 
     def apply(self, kind: int, side: int, px: int, qty: int, flags: int) -> None:
         """Take in one row; rows that are no part of a book change nothing."""
-        if kind == Kind.LEVEL:
+        if kind == _LEVEL:
             self._set(side, px, qty)
-        elif kind == Kind.CLEAR:
+        elif kind == _CLEAR:
             for each in (self.bids, self.asks, self._best_bids, self._best_asks):
                 each.clear()
-            self.sound = bool(flags & Flag.SNAPSHOT)
-        elif kind == Kind.ADD:
+            self.sound = bool(flags & _SNAPSHOT)
+        elif kind == _ADD:
             self._set(side, px, (self.bids if side > 0 else self.asks).get(px, 0) + qty)
         elif kind in _FROM_LEVEL:
             self._set(side, px, (self.bids if side > 0 else self.asks).get(px, 0) - qty)
@@ -42,7 +44,8 @@ class Book:
     def apply_all(self, rows: Rows) -> None:
         """Take in rows one after the other."""
         for kind, side, px, qty, flags in zip(
-            *(column.tolist() for column in (rows.kind, rows.side, rows.px, rows.qty, rows.flags)), strict=True
+            *(column.tolist() for column in (rows.kind, rows.side, rows.px, rows.qty, rows.flags)),
+            strict=True,
         ):
             if kind in BOOK_KINDS:
                 self.apply(kind, side, px, qty, flags)

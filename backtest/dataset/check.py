@@ -3,6 +3,7 @@
 What an importer alone can see (unreadable lines, strangers, messages that contradict themselves) it tells itself.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,13 +16,26 @@ from backtest.dataset.order import out_of_order
 from backtest.dataset.rows import BOOK_KINDS, Bytes, Flag, Ints, Kind, Mask, Rows
 
 LAG_MAX_NS: Final = 60_000_000_000
+LONE_LAG_NS: Final = 500_000_000
+"""A message whose lag differs by so much from the four around it, which agree among themselves, is doubtful: what is
+truly late holds up what comes behind it. Ticker frames wait for their turn at the exchange and are not judged so."""
+LONE_LAG_SPREAD: Final = 5
 FAR_FACTOR: Final = 10.0
 """A price is far where this factor lies between it and the next price of its instrument; the widest such hole in the
 genuine recordings this was tried on is a factor 5."""
 JUMP_FACTOR: Final = 1.5
 """A trade is far where this factor lies between it and the median of the 21 trades around it."""
 JUMP_TRADES: Final = 21
-_PRICED: Final = (Kind.LEVEL, Kind.TRADE, Kind.TOUCH, Kind.ADD, Kind.REDUCE, Kind.DELETE, Kind.EXECUTE, Kind.HIDDEN)
+_PRICED: Final = (
+    Kind.LEVEL,
+    Kind.TRADE,
+    Kind.TOUCH,
+    Kind.ADD,
+    Kind.REDUCE,
+    Kind.DELETE,
+    Kind.EXECUTE,
+    Kind.HIDDEN,
+)
 _SIZED: Final = (Kind.TRADE, Kind.ADD, Kind.REDUCE, Kind.EXECUTE, Kind.HIDDEN)
 _GROUPS: Final = (
     ("book", BOOK_KINDS),
@@ -45,6 +59,8 @@ class Premises:
         Whether the source has a receiver's time.
     trades_numbered
         Whether ids of trades follow on by one.
+    void_ids
+        Ids of that numbering that are no trades, in ascending order.
     """
 
     tick_multiple: int = 1
@@ -53,6 +69,7 @@ class Premises:
     px_high: float | None = None
     recv_known: bool = True
     trades_numbered: bool = False
+    void_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +134,14 @@ class Checker:
         for fault, where in alone:
             useless |= self._tell(fault, where, rows, origin)
         self._tell(Fault.OFF_TICK, priced & (rows.px % self.premises.tick_multiple != 0), rows, origin)
-        self._tell(Fault.OFF_LOT, (priced | sized) & (rows.qty % self.premises.lot_multiple != 0), rows, origin)
+        self._tell(
+            Fault.OFF_LOT, (priced | sized) & (rows.qty % self.premises.lot_multiple != 0), rows, origin
+        )
         useless |= self._trade_ids(rows, origin, trades)
         if self.premises.recv_known:
             lag = np.abs(rows.recv_ns - rows.exch_ns) > LAG_MAX_NS
+            for one in (Kind.LEVEL, Kind.TRADE):
+                lag |= _lone_lag(rows, (kind == one) & ((rows.flags & (Flag.SNAPSHOT | Flag.SUSPECT)) == 0))
             suspect |= self._tell(Fault.LAG, lag & (kind != Kind.FUNDING), rows, origin)
         suspect |= self._times(rows, origin)
         flags: Bytes = rows.flags | ((suspect | useless) * np.uint8(Flag.SUSPECT)).astype(np.uint8)
@@ -232,8 +253,13 @@ class Checker:
             before = self._last_id.get(number, int(ids[0]) - 1)
             steps = np.diff(ids, prepend=before)
             for place in np.flatnonzero(steps > 1).tolist():
-                missing = int(steps[place]) - 1
-                self._add(Fault.MISSING_TRADES, origin, int(own[place]), f"{missing} missing before {int(ids[place])}")
+                last, void = int(ids[place]), self.premises.void_ids
+                passed = bisect_left(void, last) - bisect_left(void, last - int(steps[place]))
+                missing = int(steps[place]) - 1 - passed
+                if missing > 0:
+                    self._add(
+                        Fault.MISSING_TRADES, origin, int(own[place]), f"{missing} missing before {last}"
+                    )
             self._last_id[number] = int(ids[-1])
 
     def _gaps(self, rows: Rows, origin: Origin) -> None:
@@ -247,18 +273,41 @@ class Checker:
 
     def _books(self, rows: Rows, origin: Origin) -> None:
         """Rebuild the book, and look at its best prices where it is consistent."""
-        book = self.book
+        book, last = self.book, int(Flag.LAST)
+        places = np.flatnonzero(np.isin(rows.kind, BOOK_KINDS))
         columns = (rows.kind, rows.side, rows.px, rows.qty, rows.flags)
-        for place, (kind, side, px, qty, flags) in enumerate(zip(*(each.tolist() for each in columns), strict=True)):
-            if kind not in BOOK_KINDS:
-                continue
+        listed = (each[places].tolist() for each in columns)
+        for place, kind, side, px, qty, flags in zip(places.tolist(), *listed, strict=True):
             book.apply(kind, side, px, qty, flags)
-            if not flags & Flag.LAST or not book.sound:
+            if not flags & last or not book.sound:
                 continue
             bid, ask = book.best_bid, book.best_ask
             if bid is not None and ask is not None and bid >= ask:
                 fault = Fault.LOCKED if bid == ask else Fault.CROSSED
                 self._add(fault, origin, place, f"bid {bid} ticks, ask {ask} ticks")
+
+
+def _lone_lag(rows: Rows, mine: Mask) -> Mask:
+    """Find messages whose lag no other near them shares; the rows of a message share one receive time."""
+    lone = np.zeros(len(rows), np.bool_)
+    places = np.flatnonzero(mine)
+    if len(places) < 5:
+        return lone
+    recv = rows.recv_ns[places]
+    begins = np.append(True, recv[1:] != recv[:-1])
+    number = np.cumsum(begins) - 1
+    lags = (recv - rows.exch_ns[places])[begins]
+    if len(lags) < 5:
+        return lone
+    own = np.arange(len(lags))
+    start = np.clip(own - 2, 0, len(lags) - 5)
+    around = sliding_window_view(lags, 5)[start]
+    others = around[np.arange(5)[None, :] != (own - start)[:, None]].reshape(len(lags), 4)
+    apart = np.abs(lags - np.median(others, axis=1))
+    spread = others.max(axis=1) - others.min(axis=1)
+    doubtful = (apart > LONE_LAG_NS) & (spread < apart / LONE_LAG_SPREAD)
+    lone[places[doubtful[number]]] = True
+    return lone
 
 
 def _hand_on_marks(flags: Bytes, gone: Mask) -> None:

@@ -1,4 +1,4 @@
-"""What an importer hands on: rows of one stream with exact numbers, the line each came from, and how to collect them."""
+"""What an importer hands on: rows of one stream with exact numbers and the line each came from."""
 
 import re
 from dataclasses import dataclass, field
@@ -48,6 +48,8 @@ class Batch:
         Line of the source, from 1.
     ident
         What two trades must not share: their id, or a hash of it; 0 where there is none.
+    void_ids
+        Ids of the venue's numbering that are no trades and have no row.
     Others as in `Rows`.
     """
 
@@ -70,6 +72,7 @@ class Batch:
     newest_first: bool = False
     trades_numbered: bool = False
     rules: "RuleSteps | None" = None
+    void_ids: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.exch_ns)
@@ -109,6 +112,7 @@ class Gatherer:
     recv_known: bool = True
     trades_numbered: bool = False
     rules: RuleSteps | None = None
+    void_ids: list[int] = field(default_factory=list)
     _px: list[str] = field(default_factory=list)
     _qty: list[str] = field(default_factory=list)
     _runs: list[tuple[int, int, int, int, int, int, int, int, int, int]] = field(default_factory=list)
@@ -135,9 +139,7 @@ class Gatherer:
         if px:
             self._px += px
             self._qty += qty
-            self._runs.append(
-                (len(px), exch_ns, recv_ns, kind, side, seq, flags, line, ident, self._message)
-            )
+            self._runs.append((len(px), exch_ns, recv_ns, kind, side, seq, flags, line, ident, self._message))
 
     def clear(self, *, exch_ns: int, recv_ns: int, line: int, seq: int = 0, flags: int = 0) -> None:
         """Take the beginning of a snapshot, or the end of what is known."""
@@ -172,7 +174,8 @@ class Gatherer:
             exch, recv, kind, side, seq, flags, line, ident, message = (
                 column[keep] for column in (exch, recv, kind, side, seq, flags, line, ident, message)
             )
-        self._px, self._qty, self._runs = [], [], []
+        void_ids = tuple(self.void_ids)
+        self._px, self._qty, self._runs, self.void_ids = [], [], [], []
         if len(message):
             last = np.append(message[1:] != message[:-1], message[-1] != self._message)
             flags |= last * int(Flag.LAST)
@@ -195,6 +198,7 @@ class Gatherer:
             recv_known=self.recv_known,
             trades_numbered=self.trades_numbered,
             rules=self.rules,
+            void_ids=void_ids,
         )
 
     def _kept(self, px: Exact, qty: Exact, line: Ints) -> Mask | None:
@@ -210,5 +214,3 @@ class Gatherer:
                         Fault.BAD_NUMBER, self.source, int(line[place]), f"{what} {texts[place][:40]!r}"
                     )
         return ~bad
-
-

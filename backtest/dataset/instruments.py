@@ -42,7 +42,7 @@ def rules_of(stream: Stream, instrument: Instrument | None, tick: str, lot: str,
     known: dict[str, object] = {"tick_size": Decimal(tick), "qty_step": Decimal(lot)}
     if instrument is not None:
         known = {name: getattr(instrument, name) for name in _OPEN}
-    rules = Rules(
+    return Rules(
         venue=stream.venue,
         category=stream.category,
         symbol=stream.symbol,
@@ -50,7 +50,6 @@ def rules_of(stream: Stream, instrument: Instrument | None, tick: str, lot: str,
         unknown=[name for name in _OPEN if known.get(name) is None],
         **known,  # type: ignore[arg-type] # the names are those of the fields
     )
-    return rules
 
 
 def write_rules(root: Path, stream: Stream, rules: Rules) -> None:

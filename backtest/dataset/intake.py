@@ -8,12 +8,12 @@ as a whole.
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -65,11 +65,14 @@ class Outcome:
 
     Attributes
     ----------
+    stored, funding
+        Days that were written, and tables of funding rates with their numbers of rows.
     found
         Every fault, by instrument; faults of lines that belong to none stand under None.
     """
 
     stored: tuple[Stored, ...]
+    funding: tuple[tuple[Path, int], ...]
     found: dict[Stream | None, Findings]
     dropped_rows: int
 
@@ -101,6 +104,7 @@ class _Instrument:
     recv_known: bool = True
     trades_numbered: bool = True
     sources: list[Source] = field(default_factory=list)
+    void_ids: set[int] = field(default_factory=set)
     days: set[int] = field(default_factory=set)
 
 
@@ -160,7 +164,9 @@ class Intake:
                     told(number, len(chosen))
                 self._read(path, importer)
             instruments = {
-                key: instrument for importer in self.importers for key, instrument in importer.instruments.items()
+                key: instrument
+                for importer in self.importers
+                for key, instrument in importer.instruments.items()
             }
             return self._write(instruments)
         finally:
@@ -189,6 +195,7 @@ class Intake:
         known.tick = step_of(px, batch.px_scale, known.tick)
         known.lot = step_of(batch.qty[stepped], batch.qty_scale, known.lot)
         known.rules = batch.rules or known.rules
+        known.void_ids.update(batch.void_ids)
         known.recv_known = known.recv_known and batch.recv_known
         if bool((batch.kind == Kind.TRADE).any()):
             known.trades_numbered = known.trades_numbered and batch.trades_numbered
@@ -223,14 +230,18 @@ class Intake:
 
     def _write(self, instruments: dict[tuple[str, str], Instrument]) -> Outcome:
         stored: list[Stored] = []
+        funding: list[tuple[Path, int]] = []
         dropped = 0
         self._refuse_what_is_there()
         for stream, known in sorted(self._known.items()):
             found = self._found.setdefault(stream, Findings(self._examples_max))
-            instrument = instruments.get((stream.category, stream.symbol)) if stream.venue == "bybit" else None
+            instrument = (
+                instruments.get((stream.category, stream.symbol)) if stream.venue == "bybit" else None
+            )
             if not known.tick and not known.lot:
                 if self.root is not None:
-                    write_funding(self.root, stream, concat(piece.rows for piece in _plain(known)))
+                    settled = concat(piece.rows for piece in _plain(known))
+                    funding.append((write_funding(self.root, stream, settled), len(settled)))
                 continue
             writing = _Writing(
                 root=self.root,
@@ -255,12 +266,11 @@ class Intake:
                     "data" if ruled is None else "rules",
                 )
                 write_rules(self.root, stream, rules)
-        return Outcome(stored=tuple(stored), found=self._found, dropped_rows=dropped)
+        return Outcome(stored=tuple(stored), funding=tuple(funding), found=self._found, dropped_rows=dropped)
 
 
-def _with_arrays(batch: Batch, arrays: dict[str, Ints]) -> Batch:
-    others = {each.name: getattr(batch, each.name) for each in fields(Batch) if each.name not in _ARRAYS}
-    return Batch(**others, **arrays)
+def _with_arrays(batch: Batch, arrays: dict[str, Any]) -> Batch:
+    return replace(batch, **arrays)
 
 
 def _plain(known: _Instrument) -> Iterator[Piece]:
@@ -337,17 +347,22 @@ class _Writing:
                 px_high=None if bounds is None else bounds[1],
                 recv_known=known.recv_known,
                 trades_numbered=known.trades_numbered,
+                void_ids=tuple(sorted(known.void_ids)),
             ),
         )
         recordings = list(known.recordings.values())
         sources = tuple(recording.source for recording in recordings)
-        readers = [_pieces(recording, number, sources, tick, lot) for number, recording in enumerate(recordings)]
+        readers = [
+            _pieces(recording, number, sources, tick, lot) for number, recording in enumerate(recordings)
+        ]
         pieces = merged(readers)
         days: list[Stored] = []
         try:
             self._days(pieces, checker, days)
         except OverflowError as error:
-            raise DataError(self.stream.symbol, f"a number too large for its steps: {error}", "give --tick and --lot") from error
+            raise DataError(
+                self.stream.symbol, f"a number too large for its steps: {error}", "give --tick and --lot"
+            ) from error
         return days
 
     def _days(self, pieces: Iterator[Piece], checker: Checker, days: list[Stored]) -> None:
@@ -392,10 +407,13 @@ class _Writing:
                 sources=self.known.sources,
                 recv_known=self.known.recv_known,
                 trades_numbered=self.known.trades_numbered,
+                void_ids=sorted(self.known.void_ids),
                 carried_rows=day.carried_rows,
                 dropped_rows=day.dropped_rows,
                 faults={str(fault): count for fault, count in sorted(faults.items())},
-                left_out={str(fault): self.strays.counts[fault] for fault in Fault if self.strays.counts[fault]},
+                left_out={
+                    str(fault): self.strays.counts[fault] for fault in Fault if self.strays.counts[fault]
+                },
             )
         return [Stored(stream=self.stream, day=day.day, path=writer.path, info=info)]
 

@@ -49,7 +49,7 @@ def members(path: Path) -> list[str]:
 
 
 def head_of(path: Path, size: int = 4096) -> bytes:
-    """Give the first bytes of what a file unpacks to; of a zip archive, of its first member; empty if it cannot be read."""
+    """Give the first bytes of what a file unpacks to (of an archive, its first file); empty if it cannot be read."""
     try:
         with opened(path) as file:
             return file.read(size)
@@ -79,7 +79,9 @@ def opened(path: Path, member: str | None = None) -> Iterator[IO[bytes]]:
             with zipfile.ZipFile(raw) as archive:
                 names = [info.filename for info in archive.infolist() if not info.is_dir()]
                 if not names or (member is not None and member not in names):
-                    raise DataError(path, "the archive does not hold the file that is looked for", "get it again")
+                    raise DataError(
+                        path, "the archive does not hold the file that is looked for", "get it again"
+                    )
                 with archive.open(member or names[0]) as unpacked_member:
                     yield unpacked_member
         else:
@@ -103,7 +105,9 @@ def blocks(path: Path, member: str | None = None) -> Iterator[tuple[int, list[by
                 total += len(chunk)
                 if total > bound:
                     raise DataError(
-                        path, f"unpacks to more than {bound} bytes", "do not trust it: get it from its source again"
+                        path,
+                        f"unpacks to more than {bound} bytes",
+                        "do not trust it: get it from its source again",
                     )
                 first = number == 1 and not rest
                 *lines, rest = (rest + (chunk.removeprefix(_BOM) if first else chunk)).split(b"\n")
@@ -133,5 +137,7 @@ def _said(path: Path) -> Iterator[None]:
         raise DataError(path, "there is no such file", "look at the path") from None
     except _BROKEN as error:
         raise DataError(
-            path, f"damaged or cut short: {error or type(error).__name__}", "get it again; nothing of it was stored"
+            path,
+            f"damaged or cut short: {error or type(error).__name__}",
+            "get it again; nothing of it was stored",
         ) from error

@@ -6,7 +6,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -53,6 +52,8 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
         False where the source had no receiver's time and `recv_ns` repeats `exch_ns`.
     trades_numbered
         Whether ids of trades follow on by one.
+    void_ids
+        Ids of that numbering that are no trades.
     carried_rows
         Rows at the beginning that are the book as it stood at the end of the day before.
     faults
@@ -76,6 +77,7 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     last_exch_ns: int
     recv_known: bool
     trades_numbered: bool = False
+    void_ids: list[int] = []
     carried_rows: int = 0
     dropped_rows: int = 0
     faults: dict[str, int] = {}
@@ -277,7 +279,9 @@ class _parquet:  # noqa: N801 - a context manager reads as a verb
         try:
             self._file = pq.ParquetFile(self._path, memory_map=True)
         except FileNotFoundError:
-            raise DataError(self._path, "there is no such file", "`executor data info` lists what is there") from None
+            raise DataError(
+                self._path, "there is no such file", "`executor data info` lists what is there"
+            ) from None
         except (pa.ArrowException, OSError) as error:
             raise _damaged(self._path, error) from error
         return self._file
@@ -293,4 +297,3 @@ class _parquet:  # noqa: N801 - a context manager reads as a verb
 
 def _damaged(path: Path, error: BaseException) -> DataError:
     return DataError(path, f"damaged: {str(error)[:200]}", "import it again from its source")
-

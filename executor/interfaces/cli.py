@@ -14,6 +14,7 @@ from executor.interfaces import (
     cli_advice,
     cli_config,
     cli_daemon,
+    cli_data,
     cli_doctor,
     cli_orders,
     cli_stop,
@@ -79,6 +80,7 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
 )(cli_daemon.sandbox)
 app.add_typer(config_app, name="config")
+app.add_typer(cli_data.data_app, name="data")
 app.command()(cli_daemon.demo)
 app.command()(cli_daemon.version)
 

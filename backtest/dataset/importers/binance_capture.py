@@ -106,7 +106,7 @@ class BinanceCapture:
 
     def __init__(self) -> None:
         self.instruments: dict[tuple[str, str], Instrument] = {}
-        self._feeds: dict[Stream, _Feed] = {}
+        self._feeds: dict[tuple[str, str], _Feed] = {}
         self._frame = msgspec.json.Decoder(Frame).decode
         self._depth = msgspec.json.Decoder(Depth).decode
         self._trade = msgspec.json.Decoder(Trade).decode
@@ -121,7 +121,7 @@ class BinanceCapture:
     def read(self, path: Path, options: Options, found: Findings) -> Iterator[Batch]:
         """Read the frames as they were received."""
         source = path.name
-        seen: set[Stream] = set()
+        seen: dict[str, _Feed] = {}
         waiting: tuple[Snapshot, int, int] | None = None
         category = options.category
         for number, lines in blocks(path):
@@ -143,8 +143,9 @@ class BinanceCapture:
                             found.note(f"frames of {frame.stream.partition('@')[2][:20]} are not kept")
                             continue
                         category = category or _category_of(message)
-                        feed = self._feed(Stream("binance", category or "linear", message.s), source, found)
-                        seen.add(feed.into.stream)
+                        feed = seen.get(message.s)
+                        if feed is None:
+                            feed = seen[message.s] = self._feed(category, message.s, source, found)
                         if not frame.stream.upper().startswith(f"{message.s}@"):
                             found.add(Fault.WRONG_SYMBOL, source, line, f"{message.s} in {frame.stream[:40]}")
                             continue
@@ -154,7 +155,7 @@ class BinanceCapture:
                     continue
                 if waiting is not None and seen:
                     if len(seen) == 1:
-                        _take_snapshot(self._feeds[next(iter(seen))], *waiting, found)
+                        _take_snapshot(next(iter(seen.values())), *waiting, found)
                     else:
                         found.add(Fault.UNREADABLE, source, waiting[2], "a snapshot, but of which symbol?")
                     waiting = None
@@ -175,12 +176,12 @@ class BinanceCapture:
             case _:
                 return None
 
-    def _feed(self, stream: Stream, source: str, found: Findings) -> _Feed:
-        feed = self._feeds.get(stream)
+    def _feed(self, category: str, symbol: str, source: str, found: Findings) -> _Feed:
+        feed = self._feeds.get((category, symbol))
         if feed is None:
-            feed = self._feeds[stream] = _Feed(
-                Gatherer(stream=stream, source=source, found=found, trades_numbered=True)
-            )
+            stream = Stream("binance", category, symbol)
+            into = Gatherer(stream=stream, source=source, found=found, trades_numbered=True)
+            feed = self._feeds[category, symbol] = _Feed(into)
         feed.into.source, feed.into.found = source, found
         return feed
 
@@ -192,6 +193,7 @@ class BinanceCapture:
 
 def _category_of(message: Depth | Trade | BookTicker | MarkPrice) -> str:
     """Tell contracts from spot by what only the frames of contracts have."""
+    contract = True
     match message:
         case Depth():
             contract = message.pu is not None
@@ -200,7 +202,7 @@ def _category_of(message: Depth | Trade | BookTicker | MarkPrice) -> str:
         case BookTicker():
             contract = message.e != ""
         case MarkPrice():
-            contract = True
+            pass
     if not contract:
         return "spot"
     return "inverse" if "_" in message.s else "linear"
@@ -211,6 +213,9 @@ def _take(feed: _Feed, message: Depth | Trade | BookTicker | MarkPrice, recv_ns:
     match message:
         case Depth():
             _take_depth(feed, message, recv_ns, line)
+        case Trade(X="NA"):
+            # Numbered among the trades, and none: no price, no quantity.
+            feed.into.void_ids.append(message.t)
         case Trade():
             feed.into.add(
                 [message.p],
@@ -266,9 +271,7 @@ def _take_depth(feed: _Feed, depth: Depth, recv_ns: int, line: int) -> None:
     if feed.last_u is None or not follows(depth, feed.last_u):
         feed.whole = False
         feed.early.clear()
-        feed.into.clear(
-            exch_ns=_exch_ns(depth), recv_ns=recv_ns, line=line, seq=depth.u, flags=int(Flag.GAP)
-        )
+        feed.into.clear(exch_ns=_exch_ns(depth), recv_ns=recv_ns, line=line, seq=depth.u, flags=int(Flag.GAP))
     if not feed.whole:
         feed.early.append((depth, line))
     feed.last_u = depth.u

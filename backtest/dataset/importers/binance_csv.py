@@ -23,9 +23,12 @@ DEPTH: Final = (*TIMES, "Stream", "Symbol", *IDS, "IsAsk", "Price", "Quantity")
 TRADES: Final = (*TIMES, "Stream", "Symbol", "TradeId", "Price", "Quantity", "IsBuyerMarketMaker")
 
 
+_VOID: Final = frozenset((kind, zero, zero) for kind in ("", "NA") for zero in ("0", "0.0"))
+
+
 @dataclass(slots=True)
 class _Following:
-    """The book of one stream so far: its last update id, and whether a message is still open at the end of a table."""
+    """The book of one stream so far: its last update id."""
 
     last_u: int | None = None
 
@@ -82,11 +85,18 @@ class BinanceCsv:
         recv = table.numbers("TimestampOfReceive", 6, found, bad)
         exch = table.numbers("TransactionTime", 6, found, bad)
         ids = table.numbers("TradeId", 0, found, bad)
-        maker = np.array([{"1": -1, "0": 1}.get(text, 0) for text in table.texts("IsBuyerMarketMaker")], np.int8)
+        maker = np.array(
+            [{"1": -1, "0": 1}.get(text, 0) for text in table.texts("IsBuyerMarketMaker")], np.int8
+        )
         table.tell(Fault.BAD_SIDE, "IsBuyerMarketMaker", maker == 0, found)
         bad |= maker == 0
         flags = np.full(len(table), Flag.LAST, np.uint8)
-        return _batch(table, stream, recv, exch, Kind.TRADE, maker, ids, ids, flags, bad, found)
+        void = _void(table)
+        void_ids = tuple(ids[void & ~bad].tolist())
+        if void_ids:
+            found.note("numbered rows of the venue that are no trade", len(void_ids))
+        bad |= void
+        return _batch(table, stream, recv, exch, Kind.TRADE, maker, ids, ids, flags, bad, found, void_ids)
 
     def _depth(self, table: Table, options: Options, found: Findings) -> Batch:
         contracts = any(table.texts("FinalUpdateIdInLastStream"))
@@ -100,7 +110,9 @@ class BinanceCsv:
         side = np.array([{"0": 1, "1": -1}.get(text, 0) for text in table.texts("IsAsk")], np.int8)
         table.tell(Fault.BAD_SIDE, "IsAsk", side == 0, found)
         flags = np.zeros(len(table), np.uint8)
-        messages = list(zip(recv.tolist(), event.tolist(), exch.tolist(), final.tolist(), before.tolist(), strict=True))
+        messages = list(
+            zip(recv.tolist(), event.tolist(), exch.tolist(), final.tolist(), before.tolist(), strict=True)
+        )
         for start_id, group in groupby(enumerate(first.tolist()), key=itemgetter(1)):
             places = [place for place, _ in group]
             truth = _agreed([messages[place] for place in places], start_id, book.last_u)
@@ -160,6 +172,14 @@ def _strangers(table: Table, stream: Stream, found: Findings) -> Mask:
     return other
 
 
+def _void(table: Table) -> Mask:
+    """Rows that the venue numbers among the trades and that are none: no type, no price, no quantity."""
+    if "XUnknownParameter" not in table.columns:
+        return np.zeros(len(table), np.bool_)
+    rows = zip(*(table.texts(name) for name in ("XUnknownParameter", "Price", "Quantity")), strict=True)
+    return np.array([row in _VOID for row in rows], np.bool_)
+
+
 def _joined(one: Table, other: Table) -> Table:
     return Table(
         source=one.source,
@@ -188,6 +208,7 @@ def _batch(
     flags: Bytes,
     bad: Mask,
     found: Findings,
+    void_ids: tuple[int, ...] = (),
 ) -> Batch:
     """Leave out what has no place in the store, and hand on the rest."""
     px, qty = exact(table.texts("Price")), exact(table.texts("Quantity"))
@@ -214,4 +235,5 @@ def _batch(
         px_scale=px.scale,
         qty_scale=qty.scale,
         trades_numbered=kind is Kind.TRADE,
+        void_ids=void_ids,
     )

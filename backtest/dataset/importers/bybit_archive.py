@@ -55,7 +55,9 @@ class BybitArchive:
                     chain = self._chains.setdefault(stream, chain)
                     into = Gatherer(stream=stream, source=path.name, found=found, recv_known=False)
                 if message.data.s != symbol or depth_of(message.topic) is None:
-                    found.add(Fault.WRONG_SYMBOL, path.name, line, f"{message.topic[:60]} in a file of {symbol}")
+                    found.add(
+                        Fault.WRONG_SYMBOL, path.name, line, f"{message.topic[:60]} in a file of {symbol}"
+                    )
                     continue
                 chain.take(message, None, line, into)
                 if len(into) >= BATCH_ROWS and (batch := into.flush()) is not None:

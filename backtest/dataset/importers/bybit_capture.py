@@ -23,7 +23,6 @@ from backtest.dataset.importers.bybit_rules import read_rules, steps_of
 from backtest.dataset.importers.protocol import Options
 from backtest.dataset.rows import Kind
 from backtest.dataset.sources import blocks, head_of
-from backtest.dataset.ticks import exact
 from executor.domain.instrument import Instrument
 
 _CATEGORY: Final = re.compile(r"/v5/public/(linear|inverse|spot)\b")
@@ -74,7 +73,7 @@ class BybitCapture:
         self._book = msgspec.json.Decoder(BookMessage).decode
         self._trades = msgspec.json.Decoder(TradeMessage).decode
         self._ticker = msgspec.json.Decoder(TickerMessage).decode
-        self._feeds: dict[Stream, _Feed] = {}
+        self._feeds: dict[tuple[str, str], _Feed] = {}
 
     def sniff(self, path: Path) -> bool:
         """Tell by the first line."""
@@ -132,8 +131,7 @@ class BybitCapture:
                 raise DataError(
                     f"{source}:{line}", "a frame before its connection was named", "give --category"
                 )
-            feed = self._feed(Stream("bybit", category, words[-1]), source, found)
-            feed.into.found = found
+            feed = self._feed(category, words[-1], source, found)
             recv_ns = _seconds_ns(bytes(record.ts))
             depth = depth_of(topic)
             if depth is not None:
@@ -145,12 +143,15 @@ class BybitCapture:
             else:
                 found.note(f"frames of {words[0]} are not kept")
 
-    def _feed(self, stream: Stream, source: str, found: Findings) -> _Feed:
-        feed = self._feeds.get(stream)
+    def _feed(self, category: str, symbol: str, source: str, found: Findings) -> _Feed:
+        feed = self._feeds.get((category, symbol))
         if feed is None:
-            rules = self.instruments.get((stream.category, stream.symbol))
-            into = Gatherer(stream=stream, source=source, found=found, rules=steps_of(rules))
-            feed = self._feeds[stream] = _Feed(into)
+            rules = steps_of(self.instruments.get((category, symbol)))
+            stream = Stream("bybit", category, symbol)
+            feed = self._feeds[category, symbol] = _Feed(
+                Gatherer(stream=stream, source=source, found=found, rules=rules)
+            )
+        feed.into.found = found
         return feed
 
     def _take_book(self, feed: _Feed, depth: int, text: str, recv_ns: int, line: int) -> None:
@@ -241,7 +242,7 @@ def _of_log(text: bytes) -> Record:
 
 def _seconds_ns(text: bytes) -> int:
     """Seconds as they were written, to the nanosecond, without the rounding of a float."""
-    read = exact([text.decode()], 9)
-    if read.bad is not None:
-        raise ValueError(f"{text.decode()[:40]!r} is no time")
-    return int(read.at(9)[0])
+    whole, _, part = text.partition(b".")
+    if not whole.isdigit() or not (part.isdigit() or not part) or len(whole) > 11:
+        raise ValueError(f"{text.decode('latin-1')[:40]!r} is no time")
+    return int(whole) * 1_000_000_000 + int((part + b"000000000")[:9])

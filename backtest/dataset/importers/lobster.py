@@ -51,52 +51,57 @@ class Side:
     sign
         +1 bids, -1 asks.
     shown
-        The visible levels that the book table stated last.
+        The visible levels that the book table stated last, and what the message since then made of them.
+    floor
+        The worst of them when the side was full, None when it reached to the end of the book.
+    touched
+        Price of the last message.
     """
 
     sign: int
     levels: Levels
     shown: Levels
+    floor: int | None = None
+    touched: int = 0
 
     def apply(self, kind: Kind, px: int, size: int) -> None:
         """Change a level as a message says."""
         if kind not in {Kind.ADD, Kind.REDUCE, Kind.DELETE, Kind.EXECUTE}:
             return
-        total = self.levels.get(px, 0) + (size if kind is Kind.ADD else -size)
-        if total:
-            self.levels[px] = total
-        else:
-            self.levels.pop(px, None)
+        self.touched = px
+        size = size if kind is Kind.ADD else -size
+        for levels in (self.levels, self.shown) if px in self.shown else (self.levels,):
+            total = levels.get(px, 0) + size
+            if total:
+                levels[px] = total
+            else:
+                levels.pop(px, None)
 
     def meet(self, stated: Levels, depth: int) -> tuple[list[tuple[int, int]], bool]:
-        """Compare with the visible levels that the table states after the message, and take over what it alone tells.
+        """Compare with the visible levels that the table states after the message, best first, and take over the rest.
 
         Gives the levels that had to be changed, and whether the message explains everything else: a level may
         differ only where it was out of view before, below the worst level then shown by a full side.
         """
-        if stated == self.shown and all(self.levels.get(px) == qty for px, qty in stated.items()):
+        if stated == self.shown:
             return [], True
-        floor = self._worst(self.shown, depth)
-        reach = self._worst(stated, depth)
+        reach = next(reversed(stated)) if len(stated) == depth else None
         changed, explained = [], True
-        for px in {*self.levels, *stated}:
+        wider = self.floor is not None and (reach is None or (reach - self.floor) * self.sign < 0)
+        for px in {*(self.levels if wider else self.shown), *stated, self.touched}:
             if reach is not None and (px - reach) * self.sign < 0:
                 continue
             new = stated.get(px, 0)
             if self.levels.get(px, 0) != new:
                 changed.append((px, new))
-                explained = explained and floor is not None and (px - floor) * self.sign < 0
+                explained = explained and self.floor is not None and (px - self.floor) * self.sign < 0
         for px, new in changed:
             if new:
                 self.levels[px] = new
             else:
                 del self.levels[px]
-        self.shown = stated
+        self.shown, self.floor = dict(stated), reach
         return sorted(changed, reverse=self.sign > 0), explained
-
-    def _worst(self, levels: Levels, depth: int) -> int | None:
-        """Where the view ends; None where it reaches to the end of the book."""
-        return None if len(levels) < depth else min(levels, key=lambda px: px * self.sign)
 
 
 class Lobster:
@@ -133,7 +138,9 @@ class Lobster:
         view: dict[int, Side] = {}
         for table in tables(path, found, MESSAGE, header=MESSAGE, member=message):
             bad = np.zeros(len(table), np.bool_)
-            columns = [table.numbers(name, 9 if name == "time" else 0, found, bad).tolist() for name in MESSAGE]
+            columns = [
+                table.numbers(name, 9 if name == "time" else 0, found, bad).tolist() for name in MESSAGE
+            ]
             rows: list[_Row] = []
             for place, line in enumerate(table.line.tolist()):
                 at_ns, type_, order_id, size, px, side = (column[place] for column in columns)
@@ -174,19 +181,25 @@ def _book_rows(
     path: Path, member: str, header: list[str], found: Findings
 ) -> Iterator[tuple[Levels, Levels]]:
     """Give bids and asks of each row; prices that stand for no level are left out."""
-    depth = len(header) // 4
     for table in tables(path, found, header, header=header, member=member):
         bad = np.zeros(len(table), np.bool_)
         columns = [table.numbers(name, 0, found, bad) for name in header]
+        before: list[int] = []
+        bids: Levels = {}
+        asks: Levels = {}
         for row in np.stack(columns, axis=1).tolist():
-            bids: Levels = {}
-            asks: Levels = {}
-            for level in range(depth):
-                ask, ask_qty, bid, bid_qty = row[4 * level : 4 * level + 4]
-                if abs(ask) != EMPTY_PX and ask_qty:
-                    asks[ask] = ask_qty
-                if abs(bid) != EMPTY_PX and bid_qty:
-                    bids[bid] = bid_qty
+            if row != before:
+                before = row
+                asks = {
+                    px: qty
+                    for px, qty in zip(row[0::4], row[1::4], strict=True)
+                    if qty and abs(px) != EMPTY_PX
+                }
+                bids = {
+                    px: qty
+                    for px, qty in zip(row[2::4], row[3::4], strict=True)
+                    if qty and abs(px) != EMPTY_PX
+                }
             yield bids, asks
 
 
@@ -197,7 +210,9 @@ def _before(bids: Levels, asks: Levels, kind: Kind, side: int, px: int, size: in
     if kind in undo:
         view[side].apply(undo[kind], px, size)
     for each in view.values():
+        # Whether the book went on below what is shown is not known before the first row.
         each.shown = dict(each.levels)
+        each.floor = min(each.levels, key=lambda px: px * each.sign, default=None)
     return view
 
 

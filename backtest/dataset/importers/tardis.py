@@ -49,7 +49,13 @@ class Tardis:
             recv = table.numbers("local_timestamp", 3, found, bad).tolist()
             marks = table.texts("is_snapshot" if book else "id")
             rows = zip(
-                table.texts("exchange"), table.texts("symbol"), exch, recv, marks, table.texts("side"), strict=True
+                table.texts("exchange"),
+                table.texts("symbol"),
+                exch,
+                recv,
+                marks,
+                table.texts("side"),
+                strict=True,
             )
             for place, (exchange, symbol, exch_ns, recv_ns, mark, word) in enumerate(rows):
                 if bad[place]:
@@ -72,7 +78,9 @@ class Tardis:
         if len(into) >= BATCH_ROWS and (batch := into.flush()) is not None:
             self._full.append(batch)
 
-    def _gatherer(self, table: Table, exchange: str, symbol: str, options: Options, found: Findings) -> Gatherer | None:
+    def _gatherer(
+        self, table: Table, exchange: str, symbol: str, options: Options, found: Findings
+    ) -> Gatherer | None:
         if not Stream.is_name(symbol) or not Stream.is_name(exchange):
             return None
         category = options.category or ("spot" if "spot" in exchange or exchange == "binance" else "linear")
@@ -84,14 +92,22 @@ class Tardis:
         return into
 
     def _level(
-        self, table: Table, place: int, row: _Key, options: Options, found: Findings, open_at: dict[Stream, int]
+        self,
+        table: Table,
+        place: int,
+        row: _Key,
+        options: Options,
+        found: Findings,
+        open_at: dict[Stream, int],
     ) -> None:
         exchange, symbol, exch_ns, recv_ns, mark, word = row
         line = int(table.line[place])
         side = _BOOK_SIDES.get(word)
         into = self._gatherer(table, exchange, symbol, options, found)
         if into is None or mark not in {"true", "false"}:
-            found.add(Fault.UNREADABLE, table.source, line, f"{exchange[:20]!r} {symbol[:20]!r} {mark[:20]!r}")
+            found.add(
+                Fault.UNREADABLE, table.source, line, f"{exchange[:20]!r} {symbol[:20]!r} {mark[:20]!r}"
+            )
             return
         if side is None:
             found.add(Fault.BAD_SIDE, table.source, line, f"{word[:40]!r}")
