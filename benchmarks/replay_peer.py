@@ -2,6 +2,8 @@
 
 `python -m benchmarks.replay_peer ROWS.npz` with the columns of `benchmarks.replay_stream` as arrays, or with
 `--events EVENTS.npy` in its own layout. Nothing of the project depends on it.
+Orders are of one lot: its exchange with partial fills leaves orders that were filled to the lot in its book and stops
+at the next trade (its issues 301 and 312), so the one without is used, and with one lot there is nothing partial.
 """
 
 import argparse
@@ -17,7 +19,7 @@ from numba import njit  # type: ignore[import-untyped]
 TICK: Final = 0.1
 LOT: Final = 0.001
 STEP_NS: Final = 100_000_000
-QTY: Final = 3
+QTY: Final = 1
 EXCH: Final = 1 << 31
 LOCAL: Final = 1 << 30
 BUY: Final = 1 << 29
@@ -38,7 +40,7 @@ def to_events(columns: Any, feed_ns: int) -> Any:  # noqa: ANN401 - arrays
     return events
 
 
-@njit(cache=True)
+@njit
 def play(hbt: Any, touches: Any, distance: int) -> Any:
     """Play the strategy; submits, cancels and the time of the first wake-up come back."""
     ids = np.zeros(2, np.int64)
@@ -81,7 +83,7 @@ def build(data: Any, entry_ns: int, answer_ns: int) -> Any:  # noqa: ANN401 - th
         .linear_asset(1.0)
         .constant_order_latency(entry_ns, answer_ns)
         .risk_adverse_queue_model()
-        .partial_fill_exchange()
+        .no_partial_fill_exchange()
         .trading_value_fee_model(0.0, 0.0)
         .tick_size(TICK)
         .lot_size(LOT)

@@ -14,7 +14,7 @@ from simulation.replay.layout import Rows, State
 from simulation.replay.machine import ReplayMachine
 
 STEP_NS: Final = 100_000_000
-QTY: Final = 3
+QTY: Final = 1
 _GONE, _SENT, _RESTS, _LEAVING = 0, 1, 2, 3
 
 

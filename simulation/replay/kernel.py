@@ -358,6 +358,8 @@ def _there(state: State, b: int, key: int) -> int:
 @compiled
 def _take_lots(state: State, b: int, key: int, lots: int) -> None:
     registers, taken = state.registers, state.taken
+    if not state.terms[layout.KEEPS_TAKEN]:
+        return
     slot = _taken_slot(state, b, key)
     if slot < 0:
         slot = registers[TAKEN + b]
@@ -540,11 +542,8 @@ def _fill(state: State, j: int, lots: int, at_ns: int) -> bool:
 @compiled
 def _match_level(state: State, b: int, s: int, key: int, at_ns: int) -> None:
     """A recorded level has reached our orders on the other side: it trades with the best of them first."""
-    orders = state.orders
-    while True:
-        there = _there(state, b, key)
-        if there <= 0:
-            return
+    orders, left = state.orders, _there(state, b, key)
+    while left > 0:
         best, best_key = -1, _NONE
         for j in range(state.registers[ORDERS]):
             if orders[j, O_SIDE] == -s:
@@ -553,7 +552,8 @@ def _match_level(state: State, b: int, s: int, key: int, at_ns: int) -> None:
                     best, best_key = j, own_key
         if best < 0:
             return
-        lots = min(there, orders[best, O_LEAVES])
+        lots = min(left, orders[best, O_LEAVES])
+        left -= lots
         _take_lots(state, b, key, lots)
         _fill(state, best, lots, at_ns)
 

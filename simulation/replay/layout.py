@@ -71,7 +71,8 @@ SEED: Final = 7
 DELAY_SOURCE: Final = 8
 DELAY_CONSTANT: Final = 11
 DELAY_SAMPLES: Final = 14
-TERMS: Final = 17
+KEEPS_TAKEN: Final = 17
+TERMS: Final = 18
 
 # Columns of an order of ours.
 O_ID: Final = 0

@@ -83,6 +83,7 @@ def _terms(terms: ReplayTerms, delays: tuple[Delay, Delay, Delay]) -> Numbers:
     table[layout.CONFLATE_NS] = terms.conflate_ns
     table[layout.PRICES_ONLY] = terms.prices_only
     table[layout.SEED] = terms.seed
+    table[layout.KEEPS_TAKEN] = terms.keeps_taken
     for wire, delay in enumerate(delays):
         table[layout.DELAY_SOURCE + wire] = delay.source
         table[layout.DELAY_CONSTANT + wire] = delay.constant_ns
@@ -148,6 +149,7 @@ class ReplayMachine:
         self._wire = (state.registers, state.terms, state.samples, state.requests)
         self._registers = memoryview(state.registers)  # type: ignore[arg-type]
         self._answers = state.answers
+        self._seen = state.registers[layout.SEEN : layout.SEEN + layout.GLANCE_WIDTH]
 
     @property
     def now_ns(self) -> int:
@@ -200,10 +202,13 @@ class ReplayMachine:
 
     def answers(self) -> list[Answer]:
         """Take what was heard by now."""
-        registers, heard = self._registers, []
-        head, tail, now_ns = registers[layout.ANSWER_HEAD], registers[layout.ANSWER_TAIL], registers[layout.NOW]
+        registers = self._registers
+        head, tail = registers[layout.ANSWER_HEAD], registers[layout.ANSWER_TAIL]
+        if head == tail:
+            return []
+        heard, now_ns, answers = [], registers[layout.NOW], self._answers
         while head < tail:
-            answer = Answer(*self._answers[head % len(self._answers)].tolist())
+            answer = Answer._make(answers[head % len(answers)].tolist())
             if answer.due_ns > now_ns:
                 break
             heard.append(answer)
@@ -213,7 +218,7 @@ class ReplayMachine:
 
     def glance(self) -> Glance:
         """See the market."""
-        return Glance(*self._registers[layout.SEEN : layout.SEEN + layout.GLANCE_WIDTH])
+        return Glance._make(self._seen.tolist())
 
     def account(self) -> Account:
         """Read position and money, as the exchange has them."""

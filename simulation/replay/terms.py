@@ -69,6 +69,9 @@ class ReplayTerms:
         A wake-up by the touch needs a price to move; otherwise a size is enough.
     seed
         Of the sampled latencies.
+    keeps_taken
+        What we took of the recorded book stays taken until the recording takes it away. False lets the same lots be
+        taken again and again: only for comparison with engines that assume no impact.
     """
 
     feed: Delay = field(default_factory=Delay)
@@ -82,6 +85,7 @@ class ReplayTerms:
     conflate_ns: int = 0
     prices_only: bool = False
     seed: int = 0
+    keeps_taken: bool = True
 
     def __post_init__(self) -> None:
         """Refuse terms that mean nothing."""

@@ -295,6 +295,10 @@ class ReplayTwin:
         """Lots on a level that can trade: what is recorded less what we took."""
         return self._lots(side, px) - self._taken.get((side, px), 0)
 
+    def _keep_taken(self, side: int, px: int, lots: int) -> None:
+        if self._terms.keeps_taken:
+            self._taken[side, px] = self._taken.get((side, px), 0) + lots
+
     def _levels(self, side: int) -> Iterator[tuple[int, int]]:
         """Levels of one side that have something to trade, best first."""
         for px in sorted(self._book[side], reverse=side > 0):
@@ -329,13 +333,15 @@ class ReplayTwin:
 
     def _match_level(self, side: int, px: int, at_ns: int) -> None:
         """A recorded level has reached our orders on the other side: it trades with the best of them first."""
-        while self._there(side, px) > 0:
+        left = self._there(side, px)
+        while left > 0:
             reached = [order for order in self._orders if order.side == -side and side * (px - order.px) >= 0]
             if not reached:
                 return
             best = max(reached, key=lambda order: order.side * order.px)
-            lots = min(self._there(side, px), best.leaves)
-            self._taken[side, px] = self._taken.get((side, px), 0) + lots
+            lots = min(left, best.leaves)
+            left -= lots
+            self._keep_taken(side, px, lots)
             self._fill(best, best.px, lots, codes.MAKER, at_ns)
 
     def _match(self, side: int, px: int, qty: int, at_ns: int) -> None:
@@ -487,7 +493,7 @@ class ReplayTwin:
         for px, there in offered:
             lots = min(there, order.leaves)
             if lots > 0:
-                self._taken[-side, px] = self._taken.get((-side, px), 0) + lots
+                self._keep_taken(-side, px, lots)
                 self._fill(order, px, lots, codes.TAKER, at_ns)
         if order.leaves and ours:
             self._end(order, codes.SELF_TRADE, at_ns)
