@@ -175,7 +175,9 @@ class Intake:
 
     def _read(self, path: Path, importer: Importer) -> None:
         source: Source | None = None
+        rows = 0
         for batch in importer.read(path, self.options, self._found[None]):
+            rows += len(batch)
             if not len(batch):
                 continue
             if source is None:
@@ -188,6 +190,8 @@ class Intake:
             key = f"{len(known.sources) if not path.is_dir() else path.name}/{batch.source}"
             recording = known.recordings.setdefault(key, _Recording(batch.source, batch.newest_first))
             recording.parts.append(self._put_aside(batch))
+        if not rows:
+            self._found[None].note(f"no row came out of {path.name}")
 
     def _learn(self, known: _Instrument, batch: Batch) -> None:
         stepped = ~np.isin(batch.kind, _NO_STEP)

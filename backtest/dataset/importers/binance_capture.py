@@ -85,6 +85,10 @@ class Snapshot(msgspec.Struct):
     T: int = 0
 
 
+class _StrangerError(Exception):
+    """A frame speaks of another instrument than its stream."""
+
+
 @dataclass(slots=True)
 class _Feed:
     """What is followed of one instrument: `early` holds frames that a snapshot may still need."""
@@ -135,6 +139,8 @@ class BinanceCapture:
                         raise ValueError(f"{at.decode('latin-1')[:40]!r} is no receive time")
                     recv_ns = int(at) * unit
                     if body.startswith(b'{"lastUpdateId"'):
+                        if len(seen) > 1:
+                            raise ValueError("a snapshot, but of which symbol?")
                         waiting = (self._snapshot(body), recv_ns, line)
                     else:
                         frame = self._frame(body)
@@ -147,18 +153,19 @@ class BinanceCapture:
                         if feed is None:
                             feed = seen[message.s] = self._feed(category, message.s, source, found)
                         if not frame.stream.upper().startswith(f"{message.s}@"):
-                            found.add(Fault.WRONG_SYMBOL, source, line, f"{message.s} in {frame.stream[:40]}")
-                            continue
+                            raise _StrangerError(f"{message.s} in {frame.stream[:40]}")
+                        if waiting is not None:
+                            # The snapshot came before anything that says of what.
+                            _take_snapshot(feed, *waiting, found)
+                            waiting = None
                         _take(feed, message, recv_ns, line)
+                    if waiting is not None and seen:
+                        _take_snapshot(next(iter(seen.values())), *waiting, found)
+                        waiting = None
+                except _StrangerError as error:
+                    found.add(Fault.WRONG_SYMBOL, source, line, str(error))
                 except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
                     found.add(Fault.UNREADABLE, source, line, str(error)[:120])
-                    continue
-                if waiting is not None and seen:
-                    if len(seen) == 1:
-                        _take_snapshot(next(iter(seen.values())), *waiting, found)
-                    else:
-                        found.add(Fault.UNREADABLE, source, waiting[2], "a snapshot, but of which symbol?")
-                    waiting = None
             yield from self._full(BATCH_ROWS)
         yield from self._full(1)
 

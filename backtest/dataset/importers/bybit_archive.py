@@ -30,7 +30,7 @@ class BybitArchive:
 
     def sniff(self, path: Path) -> bool:
         """Tell by the beginning of the first message."""
-        return head_of(path, 64).startswith(b'{"topic":"orderbook.')
+        return bool(re.match(rb'\{"topic": ?"orderbook\.', head_of(path, 64)))
 
     def read(self, path: Path, options: Options, found: Findings) -> Iterator[Batch]:
         """Read the messages in order; the archive has no receiver's time."""

@@ -78,9 +78,7 @@ class BybitCapture:
     def sniff(self, path: Path) -> bool:
         """Tell by the first line."""
         head = head_of(path, 512)
-        return head.startswith((b'{"t":"header"', b'{"t":"connect"')) or bool(
-            re.match(rb"wss?://\S*/v5/public/\w+ <", head)
-        )
+        return bool(re.match(rb'\{"t": ?"(header|connect)"|wss?://\S*/v5/public/\w+ <', head))
 
     def read(self, path: Path, options: Options, found: Findings) -> Iterator[Batch]:
         """Read the frames as they were received, connection by connection if the file holds them so."""
