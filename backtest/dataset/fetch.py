@@ -5,9 +5,11 @@ order books under `<books>/orderbook/<category>/<symbol>/<day>_<symbol>_ob<level
 """
 
 import asyncio
+import gzip
 import hashlib
 import re
 import zipfile
+import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +19,7 @@ from typing import Final
 import aiohttp
 
 from backtest.dataset.errors import DataError
-from backtest.dataset.sources import CHUNK_BYTES, opened
+from backtest.dataset.sources import CHUNK_BYTES
 
 TRADES_URL: Final = "https://public.bybit.com"
 BOOKS_URL: Final = "https://quote-saver.bycsi.com"
@@ -178,16 +180,16 @@ class Fetcher:
                 part.unlink()
                 raise _LaterError(f"checksum {digest}, the server says {named[1]}", 0.0)
         try:
-            if zipfile.is_zipfile(part):
+            if url.endswith(".zip"):
                 with zipfile.ZipFile(part) as archive:
                     broken = archive.testzip()
                 if broken is not None:
-                    raise DataError(url, f"{broken} in it is damaged", "try again")
+                    raise zipfile.BadZipFile(broken)
             else:
-                with opened(part) as file_in:
-                    while file_in.read(CHUNK_BYTES):
+                with gzip.open(part) as unpacked:
+                    while unpacked.read(CHUNK_BYTES):
                         pass
-        except (DataError, zipfile.BadZipFile, EOFError, OSError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
             part.unlink()
             raise _LaterError(f"the file that came is damaged: {error}", 0.0) from error
         return "crc" if named is None else "md5, crc"

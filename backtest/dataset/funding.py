@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from backtest.dataset.errors import DataError
 from backtest.dataset.gather import Stream
-from backtest.dataset.rows import DTYPES, Flag, Kind, Rows
+from backtest.dataset.rows import DTYPES, Flag, Ints, Kind, Rows
 from backtest.dataset.store import symbol_folder
 
 
@@ -20,10 +20,9 @@ def funding_path(root: Path, stream: Stream) -> Path:
     return symbol_folder(root, stream) / "funding.parquet"
 
 
-def write_funding(root: Path, stream: Stream, rows: Rows) -> Path:
-    """Add settlements to those that are there; one of the same time takes the place of the other."""
+def write_funding(root: Path, stream: Stream, at_ns: Ints, rate: Ints) -> Path:
+    """Add settlements (times, rates times 1e9) to those that are there; of one time the new one stays."""
     path = funding_path(root, stream)
-    at_ns, rate = rows.exch_ns, rows.px
     if path.exists():
         before = read_funding(root, stream)
         at_ns, rate = np.concatenate([before.exch_ns, at_ns]), np.concatenate([before.px, rate])

@@ -20,13 +20,13 @@ import numpy as np
 from backtest.dataset.check import Checker, Origin, Premises, lone_bounds
 from backtest.dataset.errors import DataError
 from backtest.dataset.faults import Fault, Findings
-from backtest.dataset.funding import write_funding
+from backtest.dataset.funding import read_funding, write_funding
 from backtest.dataset.gather import Batch, RuleSteps, Stream
 from backtest.dataset.importers.protocol import Importer, Options
 from backtest.dataset.importers.registry import all_importers, importer_of
 from backtest.dataset.instruments import rules_of, write_rules
 from backtest.dataset.merge import Piece, merged
-from backtest.dataset.rows import BOOK_KINDS, RATE_UNITS, Flag, Ints, Kind, Rows, concat
+from backtest.dataset.rows import BOOK_KINDS, RATE_UNITS, Flag, Ints, Kind, Rows
 from backtest.dataset.sources import sha256_of
 from backtest.dataset.store import DAY_NS, DayWriter, Info, Source, day_of, day_path
 from backtest.dataset.ticks import common_step, scaled, step_of, step_text
@@ -105,6 +105,8 @@ class _Instrument:
     trades_numbered: bool = True
     sources: list[Source] = field(default_factory=list)
     void_ids: set[int] = field(default_factory=set)
+    first_ns: int = 2**63 - 2
+    last_ns: int = 0
     days: set[int] = field(default_factory=set)
 
 
@@ -143,6 +145,7 @@ class Intake:
         self._examples_max = examples_max
         self._known: dict[Stream, _Instrument] = {}
         self._found: dict[Stream | None, Findings] = {None: Findings(examples_max)}
+        self._funding: dict[Stream, list[tuple[Ints, Ints]]] = {}
         self._in_memory = 0
         self._aside: tempfile.TemporaryDirectory[str] | None = None
         self._asides = 0
@@ -183,6 +186,10 @@ class Intake:
             if source is None:
                 fingerprint = "" if path.is_dir() else sha256_of(path)
                 source = Source(name=path.name, sha256=fingerprint, importer=importer.name)
+            if bool((batch.kind == Kind.FUNDING).all()):
+                rates = _ticks(batch, Fraction(1))
+                self._funding.setdefault(batch.stream, []).append((batch.exch_ns, rates))
+                continue
             known = self._known.setdefault(batch.stream, _Instrument())
             if source not in known.sources:
                 known.sources.append(source)
@@ -200,6 +207,8 @@ class Intake:
         known.lot = step_of(batch.qty[stepped], batch.qty_scale, known.lot)
         known.rules = batch.rules or known.rules
         known.void_ids.update(batch.void_ids)
+        known.first_ns = min(known.first_ns, int(batch.recv_ns.min()))
+        known.last_ns = max(known.last_ns, int(batch.recv_ns.max()))
         known.recv_known = known.recv_known and batch.recv_known
         if bool((batch.kind == Kind.TRADE).any()):
             known.trades_numbered = known.trades_numbered and batch.trades_numbered
@@ -227,7 +236,7 @@ class Intake:
         if self.root is None or self.replace:
             return
         for stream, known in sorted(self._known.items()):
-            for number in sorted(known.days) if known.tick or known.lot else ():
+            for number in sorted(known.days):
                 path = day_path(self.root, stream, day_of(number * DAY_NS))
                 if path.exists():
                     raise DataError(path, "this day is stored already", "add --replace to write over it")
@@ -237,16 +246,15 @@ class Intake:
         funding: list[tuple[Path, int]] = []
         dropped = 0
         self._refuse_what_is_there()
+        if self.root is not None:
+            for stream, settled in self._funding.items():
+                at_ns, rates = (np.concatenate(columns) for columns in zip(*settled, strict=True))
+                funding.append((write_funding(self.root, stream, at_ns, rates), len(at_ns)))
         for stream, known in sorted(self._known.items()):
             found = self._found.setdefault(stream, Findings(self._examples_max))
             instrument = (
                 instruments.get((stream.category, stream.symbol)) if stream.venue == "bybit" else None
             )
-            if not known.tick and not known.lot:
-                if self.root is not None:
-                    settled = concat(piece.rows for piece in _plain(known))
-                    funding.append((write_funding(self.root, stream, settled), len(settled)))
-                continue
             writing = _Writing(
                 root=self.root,
                 stream=stream,
@@ -275,11 +283,6 @@ class Intake:
 
 def _with_arrays(batch: Batch, arrays: dict[str, Any]) -> Batch:
     return replace(batch, **arrays)
-
-
-def _plain(known: _Instrument) -> Iterator[Piece]:
-    for recording in known.recordings.values():
-        yield from _pieces(recording, 0, (recording.source,), Fraction(1), Fraction(1))
 
 
 def _pieces(
@@ -355,11 +358,11 @@ class _Writing:
             ),
         )
         recordings = list(known.recordings.values())
-        sources = tuple(recording.source for recording in recordings)
+        sources = self._names()
         readers = [
             _pieces(recording, number, sources, tick, lot) for number, recording in enumerate(recordings)
         ]
-        pieces = merged(readers)
+        pieces = merged([*readers, self._settlements()])
         days: list[Stored] = []
         try:
             self._days(pieces, checker, days)
@@ -368,6 +371,20 @@ class _Writing:
                 self.stream.symbol, f"a number too large for its steps: {error}", "give --tick and --lot"
             ) from error
         return days
+
+    def _settlements(self) -> Iterator[Piece]:
+        """Give the funding settlements of the store that fall between the first and the last row."""
+        if self.root is None:
+            return
+        rows = read_funding(self.root, self.stream, self.known.first_ns, self.known.last_ns + 1)
+        number = np.full(len(rows), len(self.known.recordings), np.int64)
+        nothing = np.zeros(len(rows), np.int64)
+        yield Piece(
+            rows=rows, origin=Origin(sources=self._names(), source=number, line=nothing, ident=nothing)
+        )
+
+    def _names(self) -> tuple[str, ...]:
+        return (*(recording.source for recording in self.known.recordings.values()), "funding.parquet")
 
     def _days(self, pieces: Iterator[Piece], checker: Checker, days: list[Stored]) -> None:
         """Check and write, one day after the other."""

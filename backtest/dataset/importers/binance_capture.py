@@ -148,12 +148,12 @@ class BinanceCapture:
                         if message is None:
                             found.note(f"frames of {frame.stream.partition('@')[2][:20]} are not kept")
                             continue
+                        if not frame.stream.upper().startswith(f"{message.s}@"):
+                            raise _StrangerError(f"{message.s} in {frame.stream[:40]}")
                         category = category or _category_of(message)
                         feed = seen.get(message.s)
                         if feed is None:
                             feed = seen[message.s] = self._feed(category, message.s, source, found)
-                        if not frame.stream.upper().startswith(f"{message.s}@"):
-                            raise _StrangerError(f"{message.s} in {frame.stream[:40]}")
                         if waiting is not None:
                             # The snapshot came before anything that says of what.
                             _take_snapshot(feed, *waiting, found)
