@@ -34,7 +34,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     min_notional: Decimal | None = None
     trading: bool | None = None
     tick_from: str
-    unknown: list[str] = []
+    unknown: tuple[str, ...] = ()
 
 
 def rules_of(stream: Stream, instrument: Instrument | None, tick: str, lot: str, tick_from: str) -> Rules:
@@ -47,7 +47,7 @@ def rules_of(stream: Stream, instrument: Instrument | None, tick: str, lot: str,
         category=stream.category,
         symbol=stream.symbol,
         tick_from=tick_from,
-        unknown=[name for name in _OPEN if known.get(name) is None],
+        unknown=tuple(name for name in _OPEN if known.get(name) is None),
         **known,  # type: ignore[arg-type] # the names are those of the fields
     )
 

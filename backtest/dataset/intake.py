@@ -428,7 +428,7 @@ class _Writing:
                 sources=self.known.sources,
                 recv_known=self.known.recv_known,
                 trades_numbered=self.known.trades_numbered,
-                void_ids=sorted(self.known.void_ids),
+                void_ids=tuple(sorted(self.known.void_ids)),
                 carried_rows=day.carried_rows,
                 dropped_rows=day.dropped_rows,
                 faults={str(fault): count for fault, count in sorted(faults.items())},

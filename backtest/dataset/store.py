@@ -77,11 +77,11 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     last_exch_ns: int
     recv_known: bool
     trades_numbered: bool = False
-    void_ids: list[int] = []
+    void_ids: tuple[int, ...] = ()
     carried_rows: int = 0
     dropped_rows: int = 0
-    faults: dict[str, int] = {}
-    left_out: dict[str, int] = {}
+    faults: dict[str, int] = msgspec.field(default_factory=dict)
+    left_out: dict[str, int] = msgspec.field(default_factory=dict)
 
     @property
     def rows(self) -> int:

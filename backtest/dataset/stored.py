@@ -39,7 +39,7 @@ def check_day(root: Path, day: Day, examples_max: int = 20) -> Findings:
             px_high=None if bounds is None else bounds[1],
             recv_known=info.recv_known,
             trades_numbered=info.trades_numbered,
-            void_ids=tuple(info.void_ids),
+            void_ids=info.void_ids,
         ),
     )
     first = 1

@@ -3,6 +3,7 @@
 import gzip
 import json
 import zipfile
+from contextlib import suppress
 
 import pyarrow as pa
 import pytest
@@ -117,7 +118,7 @@ def test_a_broken_zstd_session_is_refused(tmp_path):
     good = written(tmp_path / "good.zst", whole)
     assert sum(len(lines) for _, lines in blocks(good)) == 6
     for number, bad in enumerate((whole[: len(whole) // 2], whole[:6] + bytes(40) + whole[46:])):
-        with pytest.raises(DataError, match="damaged|no importer knows"):
+        with pytest.raises(DataError, match=r"damaged|no importer knows"):
             taken_in(tmp_path, written(tmp_path / f"bad{number}.zst", bad))
 
 
@@ -179,12 +180,9 @@ def test_no_damage_to_a_small_recording_brings_an_importer_down(tmp_path_factory
     for importer in all_importers():
         found = Findings()
         if importer.sniff(path):
-            try:
-                rows = sum(len(batch) for batch in importer.read(path, Options(), found))
-            except DataError:
-                continue
-            assert rows >= 0
-    try:
-        taken_in(folder, path)
-    except DataError as error:
-        assert error.next_step
+            with suppress(DataError):
+                lengths = [len(batch) for batch in importer.read(path, Options(), found)]
+                assert sum(lengths) <= 3_000
+    with suppress(DataError):
+        outcome, days = taken_in(folder, path)
+        assert sum(map(len, days.values())) == sum(each.info.rows for each in outcome.stored)

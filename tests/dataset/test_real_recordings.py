@@ -213,8 +213,9 @@ def test_bybits_books_show_what_its_tickers_show(imported, capsys):
     still_equal, still, moved_equal, moved, without = agreement(days)
     with capsys.disabled():
         tell(
-            f"Bybit: {still_equal + moved_equal} of {still + moved} tickers equal the rebuilt book ({still} where it stood "
-            f"still, {moved} at either end where it moved); {without} stand before the first or after the last book state"
+            f"Bybit: {still_equal + moved_equal} of {still + moved} tickers equal the rebuilt book "
+            f"({still} where it stood still, {moved} at either end where it moved); "
+            f"{without} stand before the first or after the last book state"
         )
     assert (still_equal, moved_equal) == (still, moved)
     assert still + moved >= 611
@@ -252,7 +253,8 @@ def test_binances_books_chain_and_show_what_its_book_tickers_show(
                     same_equal += touches[place - 1][1] == state
     with capsys.disabled():
         tell(
-            f"Binance {name}: {equal} of {count} book states equal the last book ticker, {same_equal} of {same} at the same id, {gaps} gaps"
+            f"Binance {name}: {equal} of {count} book states equal the last book ticker, "
+            f"{same_equal} of {same} at the same id, {gaps} gaps"
         )
     assert (equal, same_equal, gaps) == (count, same, 0)
     assert count > states_min

@@ -118,19 +118,19 @@ def test_gaps_are_told_but_for_a_beginning_without_a_snapshot():
         row(2, Kind.CLEAR, 0, 0, 0, flags=GAP),
         row(3, px=102),
     ]
-    found, _ = checked(day + [row(4, side=-1, px=101)])
+    found, _ = checked([*day, row(4, side=-1, px=101)])
     assert lines_of(found) == {("GAP", 3)}
     assert dict(found.notes) == {"the book begins without a snapshot": 1}
 
 
 def test_steps_of_the_rules_are_held_against_the_rows():
-    day = begin() + [row(1, px=95, qty=10), row(2, px=90, qty=3)]
+    day = [*begin(), row(1, px=95, qty=10), row(2, px=90, qty=3)]
     found, _ = checked(day, tick_multiple=5, lot_multiple=5)
     assert lines_of(found) == {("OFF_TICK", 3), ("OFF_LOT", 5)}
 
 
 def test_repair_leaves_out_what_is_useless_alone_and_keeps_the_marks_of_its_message():
-    day = begin() + [row(1, px=99, flags=0), row(1, px=5_000, flags=LAST), row(2, lag=61 * SECOND), row(3)]
+    day = [*begin(), row(1, px=99, flags=0), row(1, px=5_000, flags=LAST), row(2, lag=61 * SECOND), row(3)]
     found, kept = checked(day, drop=True, px_low=50.0, px_high=1_000.0)
     (rows, dropped) = kept[0]
     assert dropped == 1

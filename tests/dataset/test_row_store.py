@@ -78,12 +78,18 @@ def test_long_days_lie_in_row_groups_and_are_read_one_by_one(tmp_path, monkeypat
     assert (info.rows, info.first_recv_ns, info.last_recv_ns) == (350, 1, 350)
 
 
-def test_a_writer_that_is_left_midway_leaves_nothing(tmp_path):
-    path = tmp_path / "d" / "rows.parquet"
-    with pytest.raises(RuntimeError, match="midway"), DayWriter(path) as writer:
+def begin_and_break_off(path):
+    with DayWriter(path) as writer:
         writer.write(rows_of((1, 1, 1, 1, 1, 1, 0, 0, 1)))
         writer._flush()
+        assert len(list(path.parent.iterdir())) == 1
         raise RuntimeError("midway")
+
+
+def test_a_writer_that_is_left_midway_leaves_nothing(tmp_path):
+    path = tmp_path / "d" / "rows.parquet"
+    with pytest.raises(RuntimeError, match="midway"):
+        begin_and_break_off(path)
     assert list(path.parent.iterdir()) == []
 
 
