@@ -10,7 +10,6 @@ import numpy as np
 from numba import njit  # type: ignore[import-untyped]
 
 from simulation.replay import codes, kernel, layout
-from simulation.replay.layout import Rows, State
 from simulation.replay.machine import ReplayMachine
 
 STEP_NS: Final = 100_000_000
@@ -55,7 +54,7 @@ class Quoter:
 
 
 @njit(cache=True, _nrt=False)
-def _play_compiled(state: State, rows: Rows, memory: Any, touches: Any, distance: int) -> int:  # pragma: no cover
+def _play_rows(state: Any, rows: Any, memory: Any, touches: Any, distance: int) -> int:  # pragma: no cover
     """Go on until rows or wake-ups are used up; memory: wake number, time of the next, ids, submits, cancels, quotes."""
     registers = state.registers
     while memory[0] < len(touches):
@@ -86,14 +85,20 @@ def _play_compiled(state: State, rows: Rows, memory: Any, touches: Any, distance
                 memory[2] += 1
                 memory[3] += 1
                 memory[at], memory[at + 1], memory[at + 2] = memory[2], target, _SENT
-                kernel.place(state, memory[2], side, target, QTY, codes.POST_ONLY)
+                kernel.send(state, codes.PLACE, memory[2], side, target, QTY, codes.POST_ONLY)
             elif memory[at + 1] != target and memory[at + 2] == _RESTS:
                 memory[at + 2] = _LEAVING
                 memory[4] += 1
-                kernel.cancel(state, memory[at])
+                kernel.send(state, codes.CANCEL, memory[at], 0, 0, 0, 0)
         memory[0] += 1
         memory[1] += STEP_NS
     return codes.UNTIL
+
+
+@njit(cache=True)
+def _play_compiled(table: Any, memory: Any, touches: Any, distance: int) -> int:  # pragma: no cover
+    state, rows = kernel.opened(table)
+    return _play_rows(state, rows, memory, touches, distance)
 
 
 class CompiledQuoter:
@@ -115,6 +120,10 @@ class CompiledQuoter:
         """Cancels sent."""
         return int(self._memory[4])
 
-    def play(self, state: State, rows: Rows) -> int:
-        """Go on with these rows; the reason says what is missing."""
-        return int(_play_compiled(state, rows, self._memory, self.table, self.distance))
+    def play(self, venue: ReplayMachine) -> int:
+        """Go on with the rows that are there; MORE asks for further ones, UNTIL says that all is done."""
+        while True:
+            reason: int = _play_compiled(venue.table, self._memory, self.table, self.distance)
+            if reason <= codes.MORE:
+                return reason
+            venue.make_room(reason)

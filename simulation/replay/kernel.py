@@ -9,10 +9,12 @@ Side b is 0 for bids and 1 for asks; s is +1 and -1. A key k = s * px is larger 
 
 from collections.abc import Callable
 from math import log
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from zlib import crc32
 
-from numba import njit  # type: ignore[import-untyped]
+import numpy as np
+from numba import carray, njit, types  # type: ignore[import-untyped]
+from numba.extending import intrinsic  # type: ignore[import-untyped]
 
 from simulation.replay import codes, layout
 from simulation.replay.codes import AHEAD_UNIT, NEVER, NS_PER_S
@@ -100,11 +102,23 @@ _WORD: Final = 32
 
 
 def compiled(function: _F) -> _F:
-    """Compile a function on its first call, and keep the code on disk.
+    """Compile a function for use by compiled functions.
 
     Nothing here makes arrays, so that nobody has to count who uses them; counting would take most of the time.
     """
+    result: _F = njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return result
+
+
+def kept(function: _F) -> _F:
+    """Compile a function, and keep the code on disk with all that it calls."""
     result: _F = njit(cache=True, _nrt=False)(function)
+    return result
+
+
+def opening(function: _F) -> _F:
+    """Compile a function that makes views of arrays, which have to be counted; it calls those that do the work."""
+    result: _F = njit(cache=True)(function)
     return result
 
 
@@ -216,7 +230,7 @@ def _far_drop(registers: Numbers, far: Numbers, b: int, slot: int) -> None:
     far[b, hole, 1] = 0
 
 
-@compiled
+@kept
 def far_copy(source: Numbers, target: Numbers) -> None:
     """Enter every level of one table of far levels into a wider one."""
     for b in range(source.shape[0]):
@@ -633,7 +647,7 @@ def _theirs_find(theirs: Numbers, their_id: int) -> int:
     return slot
 
 
-@compiled
+@kept
 def theirs_copy(source: Numbers, target: Numbers) -> None:
     """Enter every order of others of one table into a wider one."""
     for slot in range(source.shape[0]):
@@ -1015,59 +1029,25 @@ def _take(state: State) -> None:
 # ---------------------------------------------------------------------- our end
 
 
-@compiled
-def send(
-    registers: Numbers,
-    terms: Numbers,
-    samples: Numbers,
-    requests: Numbers,
-    what: int,
-    order_id: int,
-    side: int,
-    px: int,
-    qty: int,
-    hold: int,
-) -> bool:
+@kept
+def send(state: State, what: int, order_id: int, side: int, px: int, qty: int, hold: int) -> bool:
     """Send a request off; False if there is no room on the wire: then nothing was sent."""
-    tail, size = registers[REQUEST_TAIL], requests.shape[0]
+    registers = state.registers
+    tail, size = registers[REQUEST_TAIL], state.requests.shape[0]
     if tail - registers[REQUEST_HEAD] >= size:
         return False
-    delay_ns = _draw(registers, terms, samples, 1, registers[layout.SENT])
+    delay_ns = _draw(registers, state.terms, state.samples, 1, registers[layout.SENT])
     registers[layout.SENT] += 1
-    at_ns = max(registers[layout.REQUEST_NS], registers[NOW] + delay_ns)
+    at_ns = max(registers[layout.REQUEST_NS], registers[NOW] + delay_ns, registers[ROW_NS])
     registers[layout.REQUEST_NS] = at_ns
-    request = requests[tail & (size - 1)]
+    request = state.requests[tail & (size - 1)]
     request[R_AT], request[R_WHAT], request[R_ID], request[R_SIDE] = at_ns, what, order_id, side
     request[R_PX], request[R_QTY], request[R_HOLD] = px, qty, hold
     registers[REQUEST_TAIL] = tail + 1
     return True
 
 
-@compiled
-def place(state: State, order_id: int, side: int, px: int, qty: int, hold: int) -> bool:
-    """Send an order off, from compiled code."""
-    return send(
-        state.registers, state.terms, state.samples, state.requests, codes.PLACE, order_id, side, px, qty, hold
-    )
-
-
-@compiled
-def amend(state: State, order_id: int, px: int, qty: int) -> bool:
-    """Send an amendment off, from compiled code."""
-    return send(
-        state.registers, state.terms, state.samples, state.requests, codes.AMEND, order_id, 0, px, qty, 0
-    )
-
-
-@compiled
-def cancel(state: State, order_id: int) -> bool:
-    """Send a cancel off, from compiled code."""
-    return send(
-        state.registers, state.terms, state.samples, state.requests, codes.CANCEL, order_id, 0, 0, 0, 0
-    )
-
-
-@compiled
+@kept
 def next_answer(state: State) -> int:
     """Take the next answer that was heard: its slot in `answers`, or -1; it is good until the next advance."""
     registers = state.registers
@@ -1087,7 +1067,7 @@ def _answer_due(state: State) -> int:
     return state.answers[registers[ANSWER_HEAD] & (state.answers.shape[0] - 1), 0]
 
 
-@compiled
+@kept
 def advance(state: State, rows: Rows, until_ns: int, wake: int) -> int:
     """Let time pass until an instant, or until what is waited for.
 
@@ -1117,6 +1097,8 @@ def advance(state: State, rows: Rows, until_ns: int, wake: int) -> int:
         if registers[ROW] < end:
             row_ns = max(registers[ROW_NS], rows.exch_ns[registers[ROW]])
         elif not registers[layout.IS_FINAL]:
+            if not looks:
+                _see(registers, state.terms, state.coming, registers[ROW_NS], looks)
             return codes.MORE
         request_ns = NEVER
         if registers[REQUEST_HEAD] < registers[REQUEST_TAIL]:
@@ -1207,3 +1189,96 @@ def state_hash(state: State) -> int:
         for field in range(GLANCE_WIDTH):
             total = _absorb(total, state.coming[i & (state.coming.shape[0] - 1), field])
     return total
+
+
+# ---------------------------------------------------------------------- from Python
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _pointer(_typing: Any, address: Any) -> Any:  # noqa: ANN401 - the compiler's own types
+    """Address as a pointer."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401
+        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+
+    return types.voidptr(address), generate
+
+
+@opening
+def _numbers(table: Numbers, i: int) -> Numbers:
+    result: Numbers = carray(_pointer(table[i, 0]), (table[i, 1],), np.int64)
+    return result
+
+
+@opening
+def _pairs(table: Numbers, i: int) -> Numbers:
+    result: Numbers = carray(_pointer(table[i, 0]), (table[i, 1], table[i, 2]), np.int64)
+    return result
+
+
+@opening
+def _triples(table: Numbers, i: int) -> Numbers:
+    result: Numbers = carray(_pointer(table[i, 0]), (table[i, 1], table[i, 2], table[i, 3]), np.int64)
+    return result
+
+
+@opening
+def opened(table: Numbers) -> tuple[State, Rows]:
+    """State and rows from a table of where their arrays lie.
+
+    One array instead of twenty-one goes from Python to compiled code, which is most of what a call costs.
+
+    Parameters
+    ----------
+    table
+        For each array of `State`, then of `Rows`: its address and its shape.
+    """
+    state = State(
+        _numbers(table, 0),
+        _numbers(table, 1),
+        _pairs(table, 2),
+        _pairs(table, 3),
+        _pairs(table, 4),
+        _triples(table, 5),
+        _triples(table, 6),
+        _pairs(table, 7),
+        _pairs(table, 8),
+        _pairs(table, 9),
+        _pairs(table, 10),
+        _pairs(table, 11),
+        _pairs(table, 12),
+    )
+    rows = Rows(
+        _numbers(table, 13),
+        _numbers(table, 14),
+        carray(_pointer(table[15, 0]), (table[15, 1],), np.uint8),
+        carray(_pointer(table[16, 0]), (table[16, 1],), np.int8),
+        _numbers(table, 17),
+        _numbers(table, 18),
+        _numbers(table, 19),
+        carray(_pointer(table[20, 0]), (table[20, 1],), np.uint8),
+    )
+    return state, rows
+
+
+@opening
+def advance_at(table: Numbers, until_ns: int, wake: int) -> int:
+    """`advance`, from Python."""
+    state, rows = opened(table)
+    return advance(state, rows, until_ns, wake)
+
+
+@opening
+def send_at(
+    table: Numbers, what: int, order_id: int, side: int, px: int, qty: int, hold: int
+) -> bool:
+    """`send`, from Python."""
+    state, _ = opened(table)
+    return send(state, what, order_id, side, px, qty, hold)
+
+
+@opening
+def state_hash_at(table: Numbers) -> int:
+    """`state_hash`, from Python."""
+    state, _ = opened(table)
+    return state_hash(state)

@@ -1,9 +1,8 @@
 """The compiled replay venue as Python sees it: makes its arrays, hands it rows, gives it more room when it asks."""
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from executor.domain.errors import InvariantViolation, LocalProtocolError
 from simulation.replay import codes, kernel, layout
@@ -18,18 +17,17 @@ _BASE_AT_FIRST: Final = -(1 << 61)
 def rows_of(columns: Columns) -> Rows:
     """Lay columns out as the kernel reads them; nothing is copied that has the right form already."""
     types = (np.int64, np.int64, np.uint8, np.int8, np.int64, np.int64, np.int64, np.uint8)
-    return Rows(*(_read_only(getattr(columns, name), kind) for name, kind in zip(Rows._fields, types, strict=True)))
+    return Rows(
+        *(
+            np.ascontiguousarray(getattr(columns, name), dtype=kind)
+            for name, kind in zip(Rows._fields, types, strict=True)
+        )
+    )
 
 
 def no_rows() -> Rows:
     """Make the rows before the first ones."""
     return rows_of(Rows(*([()] * len(Rows._fields))))  # type: ignore[arg-type]
-
-
-def _read_only(column: Any, kind: Any) -> npt.NDArray[Any]:  # noqa: ANN401 - arrays of any library
-    array = np.ascontiguousarray(column, dtype=kind).view()
-    array.flags.writeable = False
-    return array
 
 
 def make_state(
@@ -136,19 +134,28 @@ def _wider_ring(ring: Numbers, registers: Numbers, head: int, tail: int) -> Numb
 
 
 class ReplayMachine:
-    """The compiled venue behind the same calls as `twin.ReplayTwin`."""
+    """The compiled venue behind the same calls as `twin.ReplayTwin`.
+
+    Attributes
+    ----------
+    state
+        Its arrays.
+    table
+        Where they lie, for compiled strategies: `kernel.opened(machine.table)`. Another one after each call of `feed`
+        and `make_room`.
+    """
 
     def __init__(
         self, terms: ReplayTerms, *, start_ns: int = 0, window: int = 1 << 13, room: int = 1 << 12
     ) -> None:
-        self._adopt(make_state(terms, start_ns=start_ns, window=window, room=room))
         self._rows = no_rows()
+        self._adopt(make_state(terms, start_ns=start_ns, window=window, room=room))
 
     def _adopt(self, state: State) -> None:
         self.state = state
-        self._wire = (state.registers, state.terms, state.samples, state.requests)
+        self.table = _table(state, self._rows)
         self._registers = memoryview(state.registers)  # type: ignore[arg-type]
-        self._answers = state.answers
+        self._answers = memoryview(state.answers).cast("B").cast("q")  # type: ignore[arg-type]
         self._seen = state.registers[layout.SEEN : layout.SEEN + layout.GLANCE_WIDTH]
 
     @property
@@ -161,6 +168,7 @@ class ReplayMachine:
         if self._registers[layout.ROW] != len(self._rows.exch_ns) or self._registers[layout.IS_FINAL]:
             raise LocalProtocolError("rows were handed over before those before them were used up")
         self._rows = rows_of(rows)
+        self.table = _table(self.state, self._rows)
         self._registers[layout.ROW] = 0
         self._registers[layout.IS_FINAL] = int(final)
 
@@ -177,12 +185,10 @@ class ReplayMachine:
         self._send(codes.CANCEL, order_id, 0, 0, 0, 0)
 
     def _send(self, what: int, order_id: int, side: int, px: int, qty: int, hold: int) -> None:
-        while not kernel.send(*self._wire, what, order_id, side, px, qty, hold):
-            requests, size = self.state.requests, len(self.state.requests)
-            wider = _zeros(2 * size, layout.REQUEST_WIDTH)
-            for number in range(self._registers[layout.REQUEST_HEAD], self._registers[layout.REQUEST_TAIL]):
-                wider[number % (2 * size)] = requests[number % size]
-            self._adopt(self.state._replace(requests=wider))
+        while not kernel.send_at(self.table, what, order_id, side, px, qty, hold):
+            state = self.state
+            wider = _wider_ring(state.requests, state.registers, layout.REQUEST_HEAD, layout.REQUEST_TAIL)
+            self._adopt(state._replace(requests=wider))
 
     def advance(self, until_ns: int, wake: int = 0) -> int:
         """Let time pass until an instant, or until what is waited for; MORE asks for rows and the same call again.
@@ -193,12 +199,16 @@ class ReplayMachine:
             If the code in the cache is not that of the numbers beside it, or there was not room enough.
         """
         while True:
-            reason: int = kernel.advance(self.state, self._rows, until_ns, wake)
-            if reason == codes.STALE:
-                raise InvariantViolation("the compiled code on disk is of another version: delete its cache")
-            if reason != codes.FULL:
+            reason: int = kernel.advance_at(self.table, until_ns, wake)
+            if reason < codes.FULL:
                 return reason
-            self._adopt(enlarge(self.state))
+            self.make_room(reason)
+
+    def make_room(self, reason: int) -> None:
+        """Do what a strategy that runs compiled has to have done when an advance ended with FULL or STALE."""
+        if reason == codes.STALE:
+            raise InvariantViolation("the compiled code on disk is of another version: delete its cache")
+        self._adopt(enlarge(self.state))
 
     def answers(self) -> list[Answer]:
         """Take what was heard by now."""
@@ -207,11 +217,12 @@ class ReplayMachine:
         if head == tail:
             return []
         heard, now_ns, answers = [], registers[layout.NOW], self._answers
+        mask = len(self.state.answers) - 1
         while head < tail:
-            answer = Answer._make(answers[head % len(answers)].tolist())
-            if answer.due_ns > now_ns:
+            first = (head & mask) * layout.ANSWER_WIDTH
+            if answers[first] > now_ns:
                 break
-            heard.append(answer)
+            heard.append(Answer._make(answers[first : first + layout.ANSWER_WIDTH].tolist()))
             head += 1
         registers[layout.ANSWER_HEAD] = head
         return heard
@@ -234,4 +245,12 @@ class ReplayMachine:
 
     def state_hash(self) -> int:
         """Sum everything up in 64 bits."""
-        return int(kernel.state_hash(self.state)) & _MASK
+        return int(kernel.state_hash_at(self.table)) & _MASK
+
+
+def _table(state: State, rows: Rows) -> Numbers:
+    table = _zeros(len(state) + len(rows), 4)
+    for i, array in enumerate((*state, *rows)):
+        table[i, 0] = array.ctypes.data
+        table[i, 1 : 1 + array.ndim] = array.shape
+    return table

@@ -165,6 +165,8 @@ class ReplayTwin:
             if hears and self._answers and self._answers[0].due_ns <= self.now_ns:
                 return codes.ANSWER
             if not self._rows and not self._final:
+                while not looks and self._coming and self._coming[0].seen_ns <= self._row_ns:
+                    self._see(self._coming.popleft(), looks=looks)
                 return codes.MORE
             row_ns = max(self._row_ns, self._rows[0][0]) if self._rows else codes.NEVER
             request_ns = self._requests[0].at_ns if self._requests else codes.NEVER
@@ -196,7 +198,7 @@ class ReplayTwin:
     def _send(self, what: int, order_id: int, side: int, px: int, qty: int, hold: int) -> None:
         delay_ns = self._draw(self._terms.entry, 1, self._sent)
         self._sent += 1
-        self._request_ns = max(self._request_ns, self.now_ns + delay_ns)
+        self._request_ns = max(self._request_ns, self.now_ns + delay_ns, self._row_ns)
         self._requests.append(_Request(self._request_ns, what, order_id, side, px, qty, hold))
 
     def _see(self, glance: Glance, *, looks: bool) -> None:
