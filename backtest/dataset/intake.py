@@ -32,7 +32,7 @@ from backtest.dataset.store import DAY_NS, DayWriter, Info, Source, day_of, day_
 from backtest.dataset.ticks import common_step, scaled, step_of, step_text
 from executor.domain.instrument import Instrument
 
-MEMORY_ROWS: Final = 4_000_000
+MEMORY_ROWS: Final = 2_000_000
 _ARRAYS: Final = (
     "exch_ns",
     "recv_ns",

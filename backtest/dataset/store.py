@@ -195,7 +195,11 @@ class DayWriter:
         if self._writer is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(
-                self._partial, _SCHEMA, compression="zstd", use_dictionary=list(_SMALL), write_statistics=True
+                self._partial,
+                _SCHEMA,
+                compression="zstd",
+                use_dictionary=list(_SMALL),
+                column_encoding={name: "DELTA_BINARY_PACKED" for name in DTYPES if name not in _SMALL},
             )
         return self._writer
 

@@ -49,7 +49,7 @@ data_app = typer.Typer(
 )
 
 
-@data_app.command("import")
+@data_app.command("import", short_help="Read files of one recording into the store.")
 def import_files(
     files: Files,
     data: Root = USUAL_ROOT,
@@ -113,7 +113,7 @@ def import_files(
     _tell(found)
 
 
-@data_app.command()
+@data_app.command(short_help="Say what is wrong with files, or with the store.")
 def check(
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="[FILE]...", help="Files; without any, the store.")
@@ -162,7 +162,7 @@ def check(
     raise typer.Exit(ExitCode.REFUSED if found.counts else ExitCode.OK)
 
 
-@data_app.command()
+@data_app.command(short_help="List what the store holds.")
 def info(data: Root = USUAL_ROOT, as_json: AsJson = False) -> None:
     """List what the store holds."""
     with _data_errors():
@@ -200,7 +200,7 @@ def info(data: Root = USUAL_ROOT, as_json: AsJson = False) -> None:
     show_rich(table)
 
 
-@data_app.command()
+@data_app.command(short_help="Bring days of Bybit's public archives.")
 def fetch(
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Instrument, for example BTCUSDT.")],
     start: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD, UTC.")],
@@ -285,7 +285,7 @@ async def _bring(
     return brought
 
 
-@data_app.command()
+@data_app.command(short_help="Write a stored day as CSV or for hftbacktest.")
 def convert(
     day: Annotated[Path, typer.Argument(metavar="ROWS", help="A rows.parquet of the store.")],
     target: Annotated[
