@@ -32,7 +32,9 @@ def to_events(columns: Any, feed_ns: int) -> Any:  # noqa: ANN401 - arrays
 
     events = np.zeros(len(columns["exch_ns"]), event_dtype)
     kinds = np.where(columns["kind"] == 1, 1, 2).astype(np.uint64)
-    events["ev"] = kinds | np.where(columns["side"] > 0, BUY, SELL).astype(np.uint64) | np.uint64(EXCH | LOCAL)
+    events["ev"] = (
+        kinds | np.where(columns["side"] > 0, BUY, SELL).astype(np.uint64) | np.uint64(EXCH | LOCAL)
+    )
     events["exch_ts"] = columns["exch_ns"]
     events["local_ts"] = columns["exch_ns"] + feed_ns
     events["px"] = np.round(columns["px"] * TICK, 1)
@@ -96,7 +98,9 @@ def main() -> None:
     """Play once, and print what came of it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", type=Path)
-    parser.add_argument("--events", action="store_true", help="the file has the peer's own layout: let it read it")
+    parser.add_argument(
+        "--events", action="store_true", help="the file has the peer's own layout: let it read it"
+    )
     parser.add_argument("--make-events", type=Path, help="write the rows in the peer's layout, and stop")
     parser.add_argument("--wakes", type=int, required=True)
     parser.add_argument("--distance", type=int, default=0)

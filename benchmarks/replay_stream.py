@@ -28,7 +28,7 @@ _GROUP_ROWS: Final = 1_000_000
 def _fill(
     exch_ns: Any, kind: Any, side: Any, px: Any, qty: Any, flags: Any, seed: int, levels: int
 ) -> None:  # pragma: no cover - compiled
-    np.random.seed(seed)  # noqa: NPY002 - the compiled generator
+    np.random.seed(seed)
     book = np.zeros((2, _RANGE), np.int64)
     count, i, now_ns = len(exch_ns), 0, START_NS
     bid, ask = _START_PX, _START_PX + 1
@@ -99,7 +99,9 @@ def _fill(
                     if depth >= levels:
                         continue
                     at = touch - s * depth
-                    lots = 0 if np.random.random() < 0.25 else SMALLEST_LOTS + int(np.random.exponential(40.0))
+                    lots = (
+                        0 if np.random.random() < 0.25 else SMALLEST_LOTS + int(np.random.exponential(40.0))
+                    )
                     if lots == 0 and depth == 0 and np.random.random() < 0.8:
                         lots = SMALLEST_LOTS
                 if not 1_000 < at < _RANGE - 1_000:
@@ -148,7 +150,11 @@ def write_rows(rows: Rows, path: Path) -> None:
         row_group_size=_GROUP_ROWS,
         compression="zstd",
         use_dictionary=["kind", "side", "flags"],
-        column_encoding={"exch_ns": "DELTA_BINARY_PACKED", "px": "DELTA_BINARY_PACKED", "qty": "DELTA_BINARY_PACKED"},
+        column_encoding={
+            "exch_ns": "DELTA_BINARY_PACKED",
+            "px": "DELTA_BINARY_PACKED",
+            "qty": "DELTA_BINARY_PACKED",
+        },
     )
 
 

@@ -1,1 +1,1 @@
-"""A venue that plays a recording: the rules are in `docs/replay.md`, an obvious twin and a compiled kernel keep them."""
+"""A venue that plays a recording: rules in `docs/replay.md`, kept by an obvious twin and a compiled kernel."""

@@ -12,9 +12,9 @@ from math import log
 from typing import Any, Final, TypeVar
 from zlib import crc32
 
+import numba
 import numpy as np
-from numba import carray, njit, types  # type: ignore[import-untyped]
-from numba.extending import intrinsic  # type: ignore[import-untyped]
+from numba import extending, types
 
 from simulation.replay import codes, layout
 from simulation.replay.codes import AHEAD_UNIT, NEVER, NS_PER_S
@@ -61,7 +61,6 @@ from simulation.replay.layout import (
     R_WHAT,
     REQUEST_HEAD,
     REQUEST_TAIL,
-    REQUEST_WIDTH,
     ROW,
     ROW_NS,
     SEEN,
@@ -79,7 +78,14 @@ from simulation.replay.layout import (
     State,
 )
 
+# mypy: disable-error-code="no-any-return"
+# What an array of numbers holds is a number.
+
 _F = TypeVar("_F", bound=Callable[..., object])
+
+_njit: Any = numba.njit
+_intrinsic: Any = extending.intrinsic
+_carray: Any = getattr(numba, "carray")  # noqa: B009 - there, but not among the names that the package declares
 
 STAMP: Final = crc32(
     repr(
@@ -106,25 +112,25 @@ def compiled(function: _F) -> _F:
 
     Nothing here makes arrays, so that nobody has to count who uses them; counting would take most of the time.
     """
-    result: _F = njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    result: _F = _njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
     return result
 
 
 def kept(function: _F) -> _F:
     """Compile a function, and keep the code on disk with all that it calls."""
-    result: _F = njit(cache=True, _nrt=False)(function)
+    result: _F = _njit(cache=True, _nrt=False)(function)
     return result
 
 
 def opening(function: _F) -> _F:
     """Compile a function that makes views of arrays, which have to be counted; it calls those that do the work."""
-    result: _F = njit(cache=True)(function)
+    result: _F = _njit(cache=True)(function)
     return result
 
 
 def inlined(function: _F) -> _F:
     """Write a function into those that call it."""
-    result: _F = njit(inline="always", _nrt=False)(function)
+    result: _F = _njit(inline="always", _nrt=False)(function)
     return result
 
 
@@ -455,7 +461,9 @@ def _tell(
 
 
 @compiled
-def _send_glance(registers: Numbers, coming: Numbers, bid_px: int, bid_qty: int, ask_px: int, ask_qty: int) -> None:
+def _send_glance(
+    registers: Numbers, coming: Numbers, bid_px: int, bid_qty: int, ask_px: int, ask_qty: int
+) -> None:
     """Send the touch on its way to us, if it is not as it was sent last."""
     if (
         bid_px == registers[SHOWN + 1]
@@ -494,7 +502,7 @@ def _show(state: State) -> None:
 
 
 @compiled
-def _see(registers: Numbers, terms: Numbers, coming: Numbers, until_ns: int, looks: bool) -> None:  # noqa: FBT001
+def _see(registers: Numbers, terms: Numbers, coming: Numbers, until_ns: int, looks: bool) -> None:
     """Let what was sent to be seen arrive."""
     size = coming.shape[0]
     while registers[COMING_HEAD] < registers[COMING_TAIL]:
@@ -503,9 +511,7 @@ def _see(registers: Numbers, terms: Numbers, coming: Numbers, until_ns: int, loo
             return
         moved = coming[slot, 1] != registers[SEEN + 1] or coming[slot, 3] != registers[SEEN + 3]
         if not terms[layout.PRICES_ONLY]:
-            moved = (
-                moved or coming[slot, 2] != registers[SEEN + 2] or coming[slot, 4] != registers[SEEN + 4]
-            )
+            moved = moved or coming[slot, 2] != registers[SEEN + 2] or coming[slot, 4] != registers[SEEN + 4]
         for field in range(GLANCE_WIDTH):
             registers[SEEN + field] = coming[slot, field]
         if looks and moved and registers[TOUCH_AT] == NEVER:
@@ -605,7 +611,7 @@ def _match(state: State, side: int, px: int, qty: int, at_ns: int) -> None:
 
 
 @compiled
-def _set_level(state: State, side: int, px: int, lots: int, at_ns: int, exact: bool) -> None:  # noqa: FBT001
+def _set_level(state: State, side: int, px: int, lots: int, at_ns: int, exact: bool) -> None:
     registers = state.registers
     s, b, key = side, (1 - side) >> 1, side * px
     old = _lots_at(state, b, key)
@@ -686,7 +692,7 @@ def _add_theirs(state: State, side: int, px: int, qty: int, their_id: int, at_ns
                 registers[CROWDED] = 1
         theirs[slot, 0], theirs[slot, 1], theirs[slot, 2] = their_id, registers[ARRIVALS], qty
     old = _lots_at(state, (1 - side) >> 1, side * px)
-    _set_level(state, side, px, old + qty, at_ns, False)  # noqa: FBT003
+    _set_level(state, side, px, old + qty, at_ns, False)
 
 
 @compiled
@@ -722,7 +728,7 @@ def _take_off(state: State, kind: int, side: int, px: int, qty: int, their_id: i
         if orders[i, O_SIDE] == side and orders[i, O_PX] == px and orders[i, O_ARRIVAL] > arrival:
             orders[i, O_AHEAD] = max(orders[i, O_AHEAD] - qty * AHEAD_UNIT, 0)
     old = _lots_at(state, (1 - side) >> 1, side * px)
-    _set_level(state, side, px, max(old - qty, 0), at_ns, True)  # noqa: FBT003
+    _set_level(state, side, px, max(old - qty, 0), at_ns, True)
 
 
 @compiled
@@ -758,7 +764,7 @@ def _follow_other(state: State, rows: Rows, i: int, kind: int, at_ns: int) -> No
         _clear(state, side)
     elif kind == codes.ADD:
         _add_theirs(state, side, px, qty, rows.order_id[i], at_ns)
-    elif kind in (codes.REDUCE, codes.DELETE, codes.EXECUTE):  # noqa: PLR6201 - sets are not compiled
+    elif kind in (codes.REDUCE, codes.DELETE, codes.EXECUTE):
         _take_off(state, kind, side, px, qty, rows.order_id[i], at_ns)
     elif kind == codes.HIDDEN:
         _print(registers, px, qty)
@@ -826,10 +832,23 @@ def _reaches(registers: Numbers, orders: Numbers, side: int, px: int) -> bool:
 
 
 @compiled
-def _play(state: State, rows: Rows, limit_ns: int, stays_quiet: bool) -> None:  # noqa: FBT001
+def _play(state: State, rows: Rows, limit_ns: int, stays_quiet: bool) -> None:
     """Follow rows up to an instant, or until something was sent to us that is waited for."""
-    registers, level, bits, orders, coming = state.registers, state.level, state.bits, state.orders, state.coming
-    exch_ns, kinds, sides, pxs, qtys, flags = rows.exch_ns, rows.kind, rows.side, rows.px, rows.qty, rows.flags
+    registers, level, bits, orders, coming = (
+        state.registers,
+        state.level,
+        state.bits,
+        state.orders,
+        state.coming,
+    )
+    exch_ns, kinds, sides, pxs, qtys, flags = (
+        rows.exch_ns,
+        rows.kind,
+        rows.side,
+        rows.px,
+        rows.qty,
+        rows.flags,
+    )
     i, end, at_ns = registers[ROW], exch_ns.shape[0], registers[ROW_NS]
     mask = level.shape[1] - 1
     delay_ns = state.terms[layout.DELAY_CONSTANT]
@@ -845,7 +864,7 @@ def _play(state: State, rows: Rows, limit_ns: int, stays_quiet: bool) -> None:  
         kind, side, px, qty = int(kinds[i]), int(sides[i]), pxs[i], qtys[i]
         if kind == codes.LEVEL:
             if not _set_level_at_once(registers, level, bits, orders, side, px, qty):
-                _set_level(state, side, px, qty, at_ns, False)  # noqa: FBT003
+                _set_level(state, side, px, qty, at_ns, False)
         elif kind == codes.TRADE:
             registers[TRADED_QTY] += qty
             registers[TRADED_VALUE] += px * qty
@@ -859,7 +878,7 @@ def _play(state: State, rows: Rows, limit_ns: int, stays_quiet: bool) -> None:  
             registers[BEGUN] = 0
             registers[layout.MESSAGES] += 1
             bid, ask = registers[BEST], registers[BEST + 1]
-            if registers[TAKEN] == 0 and registers[TAKEN + 1] == 0 and bid != _NONE and ask != _NONE:
+            if registers[TAKEN] == 0 and registers[TAKEN + 1] == 0 and min(bid, ask) != _NONE:
                 _send_glance(registers, coming, bid, level[0, bid & mask], -ask, level[1, ask & mask])
             else:
                 _show(state)
@@ -869,7 +888,7 @@ def _play(state: State, rows: Rows, limit_ns: int, stays_quiet: bool) -> None:  
         if glances != registers[COMING_TAIL]:
             if not stays_quiet:
                 break
-            _see(registers, state.terms, coming, at_ns, False)  # noqa: FBT003
+            _see(registers, state.terms, coming, at_ns, False)
             glances = registers[COMING_TAIL]
     registers[ROW] = i
 
@@ -955,7 +974,13 @@ def _enter(
         registers[ARRIVALS] += 1
         order = state.orders[registers[ORDERS]]
         registers[ORDERS] += 1
-        order[O_ID], order[O_SIDE], order[O_PX], order[O_QTY], order[O_LEAVES] = order_id, side, px, qty, leaves
+        order[O_ID], order[O_SIDE], order[O_PX], order[O_QTY], order[O_LEAVES] = (
+            order_id,
+            side,
+            px,
+            qty,
+            leaves,
+        )
         order[O_AHEAD] = _there(state, 1 - b, side * px) * AHEAD_UNIT
         order[O_TRADED], order[O_ARRIVAL], order[O_HOLD] = 0, registers[ARRIVALS], hold
     if takes:
@@ -992,7 +1017,13 @@ def _take(state: State) -> None:
     registers = state.registers
     request = state.requests[registers[REQUEST_HEAD] & (state.requests.shape[0] - 1)]
     registers[REQUEST_HEAD] += 1
-    at_ns, what, order_id, px, qty = request[R_AT], request[R_WHAT], request[R_ID], request[R_PX], request[R_QTY]
+    at_ns, what, order_id, px, qty = (
+        request[R_AT],
+        request[R_WHAT],
+        request[R_ID],
+        request[R_PX],
+        request[R_QTY],
+    )
     side, found = request[R_SIDE], -1
     for j in range(registers[ORDERS]):
         if state.orders[j, O_ID] == order_id:
@@ -1153,7 +1184,9 @@ def _book_hash(state: State) -> int:
                 key = _window_below(state.bits, base, b, key - 1)
         for slot in range(state.far.shape[1]):
             if state.far[b, slot, 1] != 0:
-                total += _absorb(_absorb(_absorb(1, side), side * state.far[b, slot, 0]), state.far[b, slot, 1])
+                total += _absorb(
+                    _absorb(_absorb(1, side), side * state.far[b, slot, 0]), state.far[b, slot, 1]
+                )
         for slot in range(registers[TAKEN + b]):
             total += _absorb(
                 _absorb(_absorb(2, side), side * state.taken[b, slot, 0]), state.taken[b, slot, 1]
@@ -1194,7 +1227,7 @@ def state_hash(state: State) -> int:
 # ---------------------------------------------------------------------- from Python
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def _pointer(_typing: Any, address: Any) -> Any:  # noqa: ANN401 - the compiler's own types
     """Address as a pointer."""
 
@@ -1206,19 +1239,19 @@ def _pointer(_typing: Any, address: Any) -> Any:  # noqa: ANN401 - the compiler'
 
 @opening
 def _numbers(table: Numbers, i: int) -> Numbers:
-    result: Numbers = carray(_pointer(table[i, 0]), (table[i, 1],), np.int64)
+    result: Numbers = _carray(_pointer(table[i, 0]), (table[i, 1],), np.int64)
     return result
 
 
 @opening
 def _pairs(table: Numbers, i: int) -> Numbers:
-    result: Numbers = carray(_pointer(table[i, 0]), (table[i, 1], table[i, 2]), np.int64)
+    result: Numbers = _carray(_pointer(table[i, 0]), (table[i, 1], table[i, 2]), np.int64)
     return result
 
 
 @opening
 def _triples(table: Numbers, i: int) -> Numbers:
-    result: Numbers = carray(_pointer(table[i, 0]), (table[i, 1], table[i, 2], table[i, 3]), np.int64)
+    result: Numbers = _carray(_pointer(table[i, 0]), (table[i, 1], table[i, 2], table[i, 3]), np.int64)
     return result
 
 
@@ -1251,12 +1284,12 @@ def opened(table: Numbers) -> tuple[State, Rows]:
     rows = Rows(
         _numbers(table, 13),
         _numbers(table, 14),
-        carray(_pointer(table[15, 0]), (table[15, 1],), np.uint8),
-        carray(_pointer(table[16, 0]), (table[16, 1],), np.int8),
+        _carray(_pointer(table[15, 0]), (table[15, 1],), np.uint8),
+        _carray(_pointer(table[16, 0]), (table[16, 1],), np.int8),
         _numbers(table, 17),
         _numbers(table, 18),
         _numbers(table, 19),
-        carray(_pointer(table[20, 0]), (table[20, 1],), np.uint8),
+        _carray(_pointer(table[20, 0]), (table[20, 1],), np.uint8),
     )
     return state, rows
 
@@ -1269,9 +1302,7 @@ def advance_at(table: Numbers, until_ns: int, wake: int) -> int:
 
 
 @opening
-def send_at(
-    table: Numbers, what: int, order_id: int, side: int, px: int, qty: int, hold: int
-) -> bool:
+def send_at(table: Numbers, what: int, order_id: int, side: int, px: int, qty: int, hold: int) -> bool:
     """`send`, from Python."""
     state, _ = opened(table)
     return send(state, what, order_id, side, px, qty, hold)

@@ -30,9 +30,7 @@ def no_rows() -> Rows:
     return rows_of(Rows(*([()] * len(Rows._fields))))  # type: ignore[arg-type]
 
 
-def make_state(
-    terms: ReplayTerms, *, start_ns: int = 0, window: int = 1 << 13, room: int = 1 << 12
-) -> State:
+def make_state(terms: ReplayTerms, *, start_ns: int = 0, window: int = 1 << 13, room: int = 1 << 12) -> State:
     """Make the state of a venue that has seen nothing.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The obvious replay venue: dicts, lists and plain numbers. `kernel` must do the same; the rules are in docs/replay.md."""
+"""The obvious replay venue: dicts, lists and plain numbers. `kernel` must do the same; rules: docs/replay.md."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -120,7 +120,16 @@ class ReplayTwin:
     def feed(self, rows: Columns, *, final: bool) -> None:
         """Hand over the next rows."""
         self._final = final
-        columns = (rows.exch_ns, rows.recv_ns, rows.kind, rows.side, rows.px, rows.qty, rows.order_id, rows.flags)
+        columns = (
+            rows.exch_ns,
+            rows.recv_ns,
+            rows.kind,
+            rows.side,
+            rows.px,
+            rows.qty,
+            rows.order_id,
+            rows.flags,
+        )
         self._rows.extend(tuple(map(int, row)) for row in zip(*columns, strict=True))  # type: ignore[misc]
 
     def place(self, order_id: int, side: int, px: int, qty: int, hold: int = codes.GTC) -> None:
@@ -479,7 +488,9 @@ class ReplayTwin:
     def _enter(self, order: _Order, at_ns: int) -> None:
         """An order comes to the book: it takes what it may, and rests or ends (R17 to R22)."""
         side = order.side
-        ours = [other.px for other in self._orders if other.side == -side and side * (order.px - other.px) >= 0]
+        ours = [
+            other.px for other in self._orders if other.side == -side and side * (order.px - other.px) >= 0
+        ]
         wall = min(side * px for px in ours) if ours else codes.NEVER
         offered = [
             (px, there)

@@ -75,7 +75,11 @@ class Stage:
         return [(one.kind, one.order_id, one.px, one.qty, one.leaves, one.detail) for one in self.heard]
 
     def fills(self):
-        return [(order, px, lots, detail) for kind, order, px, lots, _, detail in self.finish() if kind == codes.FILLED]
+        return [
+            (order, px, lots, detail)
+            for kind, order, px, lots, _, detail in self.finish()
+            if kind == codes.FILLED
+        ]
 
     def reasons(self):
         return [(kind, detail) for kind, _, _, _, _, detail in self.finish()]
@@ -118,15 +122,39 @@ def test_r2_measured_feed_takes_the_receive_time_and_never_overtakes(stage):
 
 
 def test_r2_sampled_latencies_come_from_the_seed(stage):
-    def seen(seed):
-        at = stage(feed=Delay(samples_ns=(1, 5, 9)), entry=Delay(samples_ns=(2, 4)), seed=seed)
+    def arrivals(seed):
+        at = stage(entry=Delay(samples_ns=(2, 400)), answer=Delay(samples_ns=(1, 5, 9)), seed=seed)
+        at.venue.feed(Rows(*([] for _ in Rows._fields)), final=True)
         for order_id in range(1, 9):
-            at.ask("place", order_id, BUY, 90, 1)
-        at.finish()
-        return [one.at_ns for one in at.heard]
+            at.venue.advance(2_000 + 1_000 * order_id)
+            at.venue.place(order_id, BUY, 90, 1)
+        at.venue.advance(FOREVER)
+        return [(one.at_ns % 1_000, one.due_ns - one.at_ns) for one in at.venue.answers()]
 
-    assert seen(1) == seen(1)
-    assert len({tuple(seen(seed)) for seed in range(5)}) > 1
+    seen = [arrivals(seed) for seed in range(5)]
+    assert seen == [arrivals(seed) for seed in range(5)]
+    assert len({tuple(times) for times in seen}) > 1
+    assert {entry for times in seen for entry, _ in times} == {2, 400}
+    assert {answer for times in seen for _, answer in times} == {1, 5, 9}
+
+
+def test_r3_at_one_instant_rows_come_before_requests_and_these_before_what_we_see(stage):
+    at = stage()
+    at.venue.feed(Rows([1_100], [0], [1], [SELL], [101], [3], [0], [1]), final=True)
+    at.venue.advance(1_099)
+    at.venue.place(1, BUY, 101, 9, codes.IOC)
+    at.venue.advance(1_100)
+    # Zero latency: sent and arrived at 1099, so it met the old 10; what follows meets the row of its own instant.
+    assert [one.qty for one in at.venue.answers()] == [9, 9]
+    assert at.venue.glance()[3:5] == (101, 1)
+
+
+def test_r4_a_request_never_arrives_before_rows_already_played(stage):
+    at = stage()
+    at.level(SELL, 101, 4)
+    at.venue.place(1, BUY, 101, 9, codes.IOC)
+    assert at.fills() == [(1, 101, 4, codes.TAKER)]
+    assert at.heard[0].at_ns == 1_020
 
 
 def test_r4_requests_and_answers_take_their_time_and_keep_their_order(stage):
@@ -141,7 +169,9 @@ def test_r4_requests_and_answers_take_their_time_and_keep_their_order(stage):
 
 def test_r4_a_cancel_that_arrives_after_the_fill_finds_nothing(stage):
     at = stage(entry=Delay(constant_ns=15), answer=Delay(constant_ns=100))
-    at.venue.feed(Rows([1_050, 1_060], [0, 0], [2, 2], [SELL, 0], [98, 98], [1, 1], [0, 0], [1, 1]), final=True)
+    at.venue.feed(
+        Rows([1_050, 1_060], [0, 0], [2, 2], [SELL, 0], [98, 98], [1, 1], [0, 0], [1, 1]), final=True
+    )
     at.venue.advance(1_030)
     at.venue.place(1, BUY, 99, 2)
     at.venue.advance(1_040)
@@ -159,7 +189,16 @@ def test_r4_a_cancel_that_arrives_after_the_fill_finds_nothing(stage):
 def test_r5_an_advance_ends_at_what_was_asked_for(stage):
     at = stage(feed=Delay(constant_ns=3), conflate_ns=100)
     rows = [(1_100, 9), (1_110, 8), (1_150, 8), (1_300, 7)]
-    columns = [[ns for ns, _ in rows], [0] * 4, [1] * 4, [1] * 4, [100] * 4, [qty for _, qty in rows], [0] * 4, [1] * 4]
+    columns = [
+        [ns for ns, _ in rows],
+        [0] * 4,
+        [1] * 4,
+        [1] * 4,
+        [100] * 4,
+        [qty for _, qty in rows],
+        [0] * 4,
+        [1] * 4,
+    ]
     at.venue.advance(1_050)
     at.venue.feed(Rows(*columns), final=True)
     woken = []
@@ -182,6 +221,73 @@ def test_r5_prices_only_wakes_for_no_size(stage):
     while at.venue.advance(5_000, codes.WAKE_TOUCH) == codes.TOUCH_MOVED:
         woken.append((at.venue.now_ns, at.venue.glance().bid_px))
     assert woken == [(1_200, 99)]
+
+
+def test_r6_we_see_whole_messages_and_the_totals_of_trades(stage):
+    at = stage()
+    at.rows((codes.LEVEL, BUY, 100, 3), last=False)
+    assert at.venue.glance()[1:3] == (100, 10)
+    at.rows((codes.LEVEL, BUY, 99, 3))
+    at.trade(SELL, 100, 2)
+    at.trade(BUY, 101, 1)
+    at.ask("place", 1, BUY, 100, 1)
+    at.finish()
+    assert at.venue.glance()[1:] == (100, 3, 101, 10, 2 + 1 + 1, 200 + 101 + 100)
+
+
+# ---------------------------------------------------------------------- the book
+
+
+def test_r7_levels_are_totals_and_a_clear_empties(stage):
+    at = stage()
+    at.level(BUY, 100, 0)
+    at.rows((codes.TOUCH, BUY, 100, 7))
+    at.finish()
+    assert at.venue.glance()[1:5] == (99, 10, 101, 10)
+    at = stage()
+    at.rows((codes.CLEAR, SELL, 0, 0))
+    at.finish()
+    assert at.venue.glance()[1:5] == (100, 10, 0, 0)
+    at = stage()
+    at.rows((codes.CLEAR, 0, 0, 0), (codes.LEVEL, BUY, 98, 1))
+    at.finish()
+    assert at.venue.glance()[1:5] == (98, 1, 0, 0)
+
+
+def test_r7_a_clear_forgets_what_was_taken(stage):
+    at = stage()
+    at.ask("place", 1, BUY, 101, 10, codes.IOC)
+    at.rows((codes.CLEAR, 0, 0, 0), (codes.LEVEL, SELL, 101, 10))
+    at.ask("place", 2, BUY, 101, 4, codes.IOC)
+    assert at.fills() == [(1, 101, 10, codes.TAKER), (2, 101, 4, codes.TAKER)]
+
+
+@pytest.mark.parametrize(("lots", "ahead"), [(20, 6), (3, 3)])
+def test_r8_a_snapshot_shortens_a_queue_and_never_lengthens_it(stage, lots, ahead):
+    at = stage()
+    at.ask("place", 1, BUY, 100, 5)
+    at.trade(SELL, 100, 4)
+    at.rows((codes.CLEAR, 0, 0, 0), (codes.LEVEL, BUY, 100, lots))
+    at.trade(SELL, 100, ahead)
+    at.trade(SELL, 100, 1)
+    assert at.fills() == [(1, 100, 1, codes.MAKER)]
+    assert at.heard[-1].at_ns == at.at
+
+
+def test_r9_a_trade_of_unknown_side_fills_nobody(stage):
+    at = stage()
+    at.ask("place", 1, BUY, 100, 5)
+    at.trade(0, 90, 50)
+    assert at.fills() == []
+    assert at.venue.glance().traded_qty == 51
+
+
+def test_r10_without_our_taking_the_book_is_the_recorded_one(stage):
+    at = stage()
+    at.ask("place", 1, BUY, 100, 5, codes.POST_ONLY)
+    at.ask("place", 2, BUY, 102, 99, codes.FOK)
+    at.finish()
+    assert at.venue.glance()[1:5] == (100, 10, 101, 10)
 
 
 # ---------------------------------------------------------------------- queues

@@ -46,12 +46,20 @@ all_terms = st.builds(
 @st.composite
 def row(draw):
     """Time after the one before, delay, kind, side, price, lots, order of others, flags."""
-    kind = draw(st.sampled_from((*[codes.LEVEL] * 10, *[codes.TRADE] * 4, *range(1, 13), *[codes.ADD] * 2, codes.EXECUTE)))
+    kind = draw(
+        st.sampled_from(
+            (*[codes.LEVEL] * 10, *[codes.TRADE] * 4, *range(1, 13), *[codes.ADD] * 2, codes.EXECUTE)
+        )
+    )
     side, lots = draw(SIDES), draw(LOTS)
     px = 100 - side * draw(NEAR) if draw(st.integers(0, 4)) else 100 + draw(st.integers(-90, 1_000))
     their_id = 0
     if kind == codes.CLEAR:
-        kind, side = (codes.CLEAR, draw(st.sampled_from((0, 0, 1, -1)))) if draw(st.booleans()) else (codes.LEVEL, side)
+        kind, side = (
+            (codes.CLEAR, draw(st.sampled_from((0, 0, 1, -1))))
+            if draw(st.booleans())
+            else (codes.LEVEL, side)
+        )
     elif kind == codes.TRADE:
         side, lots = draw(st.sampled_from((1, -1, 1, -1, 0))), max(lots, 1)
     elif codes.ADD <= kind <= codes.EXECUTE:
@@ -93,7 +101,9 @@ def drive(venue, table, cut, steps):
         while (reason := venue.advance(venue_time, wake)) == codes.MORE:
             chunk = chunks.pop(0)
             venue.feed(Rows(*zip(*chunk, strict=True)) if chunk else Rows(*([()] * 8)), final=not chunks)
-        seen.append((reason, venue.now_ns, venue.glance(), venue.account(), venue.state_hash(), venue.answers()))
+        seen.append(
+            (reason, venue.now_ns, venue.glance(), venue.account(), venue.state_hash(), venue.answers())
+        )
         for what, *terms in requests:
             if what == "place":
                 placed += 1
@@ -130,7 +140,9 @@ def test_nothing_is_filled_twice_and_money_adds_up(model):
         at += i * 7919 % 23
         side = 1 if i * 31 % 7 < 3 else -1
         kind = codes.TRADE if i % 5 == 0 else codes.LEVEL
-        px = 1_000 + (i * 37 % 11) - 5 if kind == codes.TRADE else 1_000 - side * (1 + i * 53 % 9) + (i // 600)
+        px = (
+            1_000 + (i * 37 % 11) - 5 if kind == codes.TRADE else 1_000 - side * (1 + i * 53 % 9) + (i // 600)
+        )
         rows.append((at, at, kind, side, px, 1 + i * 17 % 13 if kind == codes.TRADE else i * 29 % 12, 0, 1))
     venue = ReplayMachine(ReplayTerms(queue_model=model), window=128, room=16)
     venue.feed(Rows(*zip(*rows, strict=True)), final=True)
