@@ -78,7 +78,7 @@ from simulation.replay.layout import (
     State,
 )
 
-# mypy: disable-error-code="no-any-return"
+# mypy: disable-error-code="no-any-return,untyped-decorator"
 # What an array of numbers holds is a number.
 
 _F = TypeVar("_F", bound=Callable[..., object])

@@ -1,8 +1,9 @@
 """The compiled replay venue as Python sees it: makes its arrays, hands it rows, gives it more room when it asks."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from executor.domain.errors import InvariantViolation, LocalProtocolError
 from simulation.replay import codes, kernel, layout
@@ -248,7 +249,8 @@ class ReplayMachine:
 
 def _table(state: State, rows: Rows) -> Numbers:
     table = _zeros(len(state) + len(rows), 4)
-    for i, array in enumerate((*state, *rows)):
+    arrays: tuple[npt.NDArray[Any], ...] = (*state, *rows)
+    for i, array in enumerate(arrays):
         table[i, 0] = array.ctypes.data
         table[i, 1 : 1 + array.ndim] = array.shape
     return table

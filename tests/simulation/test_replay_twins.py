@@ -147,19 +147,19 @@ def test_nothing_is_filled_twice_and_money_adds_up(model):
     venue = ReplayMachine(ReplayTerms(queue_model=model), window=128, room=16)
     venue.feed(Rows(*zip(*rows, strict=True)), final=True)
     placed, filled, position, cash = {}, {}, 0, 0
-    until = 1_000
-    while venue.advance(until) != codes.END:
+    for until in range(1_000, at + 1_000, 100):
+        venue.advance(until)
         for one in venue.answers():
             if one.kind == codes.FILLED:
                 filled[one.order_id] = filled.get(one.order_id, 0) + one.qty
                 position += one.side * one.qty
                 cash -= one.side * one.qty * one.px
                 assert filled[one.order_id] + one.leaves == placed[one.order_id]
-        order_id = len(placed) + 1
-        placed[order_id] = 1 + order_id % 9
-        side = 1 if order_id % 2 else -1
-        venue.place(order_id, side, 1_000 - side * (order_id % 4 - 1), placed[order_id], order_id % 4)
-        until += 100
+        if until < at:
+            order_id = len(placed) + 1
+            placed[order_id] = 1 + order_id % 9
+            side = 1 if order_id % 2 else -1
+            venue.place(order_id, side, 1_000 - side * (order_id % 4 - 1), placed[order_id], order_id % 4)
     account = venue.account()
     assert account.fills > 50
     assert (account.position, account.cash) == (position, cash)
