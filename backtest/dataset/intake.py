@@ -388,25 +388,36 @@ class _Writing:
 
     def _days(self, pieces: Iterator[Piece], checker: Checker, days: list[Stored]) -> None:
         """Check and write, one day after the other."""
-        open_day: _OpenDay | None = None
-        for piece in pieces:
-            for part in _by_day(piece):
-                day = day_of(int(part.rows.recv_ns[0]))
-                if open_day is None or day != open_day.day:
-                    if open_day is not None:
-                        days += self._closed(open_day)
-                    open_day = self._opened(day, checker, part.rows)
-                rows, dropped = checker.feed(part.rows, part.origin, drop=self.repair)
-                open_day.dropped_rows += dropped
-                self.dropped_rows += dropped
-                if open_day.writer is not None:
-                    open_day.writer.write(rows)
-        if open_day is not None:
-            days += self._closed(open_day)
+        # A receive time that is wrong leads to another day and back, so no day is closed before the end.
+        opened: dict[date, _OpenDay] = {}
+        current: _OpenDay | None = None
+        try:
+            for piece in pieces:
+                for part in _by_day(piece):
+                    day = day_of(int(part.rows.recv_ns[0]))
+                    if current is None or day != current.day:
+                        if current is not None and current.writer is not None:
+                            current.writer.flush()
+                        if day not in opened:
+                            opened[day] = self._opened(day, checker, part.rows)
+                        current = opened[day]
+                    before = Counter(self.found.counts)
+                    rows, dropped = checker.feed(part.rows, part.origin, drop=self.repair)
+                    current.faults += self.found.counts - before
+                    current.dropped_rows += dropped
+                    self.dropped_rows += dropped
+                    if current.writer is not None:
+                        current.writer.write(rows)
+            for _, each in sorted(opened.items()):
+                days += self._closed(each)
+        finally:
+            for each in opened.values():
+                if each.writer is not None:
+                    each.writer.abandon()
 
     def _opened(self, day: date, checker: Checker, rows: Rows) -> "_OpenDay":
         """Begin a day, with the book as it stands if the day does not bring its own."""
-        opened = _OpenDay(day=day, faults_before=Counter(self.found.counts))
+        opened = _OpenDay(day=day)
         if self.root is not None:
             opened.writer = DayWriter(day_path(self.root, self.stream, day))
             start = _carried(checker, rows)
@@ -417,7 +428,6 @@ class _Writing:
     def _closed(self, day: "_OpenDay") -> list[Stored]:
         if day.writer is None:
             return []
-        faults = self.found.counts - day.faults_before
         tick, lot = self.steps
         with day.writer as writer:
             info = writer.close(
@@ -431,7 +441,7 @@ class _Writing:
                 void_ids=tuple(sorted(self.known.void_ids)),
                 carried_rows=day.carried_rows,
                 dropped_rows=day.dropped_rows,
-                faults={str(fault): count for fault, count in sorted(faults.items())},
+                faults={str(fault): count for fault, count in sorted(day.faults.items())},
                 left_out={
                     str(fault): self.strays.counts[fault] for fault in Fault if self.strays.counts[fault]
                 },
@@ -444,7 +454,7 @@ class _OpenDay:
     """A day that is being written; without a writer it is only checked."""
 
     day: date
-    faults_before: Counter[Fault]
+    faults: Counter[Fault] = field(default_factory=Counter)
     writer: DayWriter | None = None
     carried_rows: int = 0
     dropped_rows: int = 0

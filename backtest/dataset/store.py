@@ -154,8 +154,13 @@ class DayWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Take back what was not closed; nothing where it was."""
         if self._writer is not None:
             self._writer.close()
+            self._writer = None
             self._partial.unlink(missing_ok=True)
 
     def write(self, rows: Rows) -> None:
@@ -169,11 +174,11 @@ class DayWriter:
         self._waiting.append(rows)
         self._waiting_rows += len(rows)
         if self._waiting_rows >= GROUP_ROWS:
-            self._flush()
+            self.flush()
 
     def close(self, **known: Any) -> Info:  # noqa: ANN401 - the fields of Info
         """Write what is left and the metadata, and give the file its name."""
-        self._flush()
+        self.flush()
         counts = {Kind(kind).name: int(self.counts[kind]) for kind in np.flatnonzero(self.counts).tolist()}
         first_recv, last_recv, first_exch, last_exch = self.span or [0, 0, 0, 0]
         info = Info(
@@ -203,7 +208,8 @@ class DayWriter:
             )
         return self._writer
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write down what waits for a whole row group."""
         writer = self._opened()
         if self._waiting:
             rows = concat(self._waiting)

@@ -590,3 +590,15 @@ def test_importers_can_be_named_and_the_unknown_are_listed(tmp_path):
     with pytest.raises(DataError, match="no importer is called x") as raised:
         importer_of(path, all_importers(), "x")
     assert "binance_csv" in raised.value.next_step
+
+
+def test_a_receive_time_of_another_day_takes_no_row_from_its_own(tmp_path):
+    frames = [snapshot(9, [["10", "2"]], [["12", "1"]])] + [
+        depth(n, n, n - 1, [["9", "1"]], ms=n) for n in range(10, 60)
+    ]
+    lines = capture(*frames).splitlines()
+    lines[20] = f"{(T0_MS + 86_400_000) * 1_000} {lines[20].partition(' ')[2]}"
+    outcome, days = taken_in(tmp_path, written(tmp_path / "a.gz", "\n".join(lines)))
+    assert {name: len(rows) for name, rows in days.items()} == {f"ABCUSDT {DAY}": 52, "ABCUSDT 2023-11-15": 5}
+    assert [each.info.rows for each in outcome.stored] == [52, 5]
+    assert lines_of(outcome.everything()) == {("LAG", 21), ("RECEIVED_BACK", 21)}

@@ -81,7 +81,7 @@ def test_long_days_lie_in_row_groups_and_are_read_one_by_one(tmp_path, monkeypat
 def begin_and_break_off(path):
     with DayWriter(path) as writer:
         writer.write(rows_of((1, 1, 1, 1, 1, 1, 0, 0, 1)))
-        writer._flush()
+        writer.flush()
         assert len(list(path.parent.iterdir())) == 1
         raise RuntimeError("midway")
 
