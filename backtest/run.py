@@ -9,6 +9,7 @@ from typing import Final
 from backtest.counsel import VirtualModel
 from executor.advice.prompt import Template
 from executor.adviser.playback import VirtualAdviser
+from executor.domain.advice import Failure
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.errors import ExecutorError
 from executor.domain.events import EngineStarted, InstrumentLoaded, ParentSubmitted, Stream, StreamChanged
@@ -92,6 +93,8 @@ class Drive:
         Questions that were sent.
     outcomes
         What became of all questions, by name.
+    missed
+        Questions that the tape that was played does not hold.
     events
         Events that the engine worked.
     """
@@ -103,6 +106,7 @@ class Drive:
     bill: Money
     calls: int
     outcomes: dict[str, int]
+    missed: int
     events: int
 
 
@@ -209,5 +213,6 @@ def _measured(runtime: VirtualRuntime, seed: int, wanted: int) -> Drive:
         bill=Money(sum((bill.cost for bill in state.spend.parents.values()), ZERO)),
         calls=sum(bill.calls for bill in state.spend.parents.values()),
         outcomes=dict(Counter(record.outcome.value for record in runtime.decisions.values())),
+        missed=sum(record.reason == Failure.NOT_ON_TAPE for record in runtime.decisions.values()),
         events=runtime.events,
     )

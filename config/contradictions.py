@@ -148,6 +148,8 @@ _ADVISER_ORDER = (
     ("deadline_s", "interval_s"),
     ("min_gap_s", "interval_s"),
     ("wait_s_max", "hold_s_max"),
+    ("breaker_open_s", "breaker_open_s_max"),
+    ("deadline_s", "breaker_probe_s"),
     ("parent_cost_max", "day_cost_max"),
     ("hour_cost_max", "day_cost_max"),
     ("parent_calls_max", "day_calls_max"),

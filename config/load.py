@@ -84,7 +84,7 @@ def load_settings(
     problems += reference_contradictions(limits, references, reader.origins)
     problems += venue_contradictions(executor, venue, reader.origins)
     problems += adviser_contradictions(adviser, limits, reader.origins)
-    if adviser is not None and adviser.enabled:
+    if adviser is not None and adviser.asks:
         adviser_key, key_problems = read_adviser_key(adviser.api_key_file, environ)
         problems += key_problems
     if (

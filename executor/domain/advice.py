@@ -73,6 +73,7 @@ class Failure(StrEnum):
     TOO_LARGE = "TOO_LARGE"
     NOT_ON_TAPE = "NOT_ON_TAPE"
     CROWDED = "CROWDED"
+    UNWRITTEN = "UNWRITTEN"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +167,8 @@ class AdviceRecord:
         NOT_ASKED: a cap or the breaker forbade the call; ENDED: the parent ended first.
     reason
         Code that says why: an `Unusable`, a `Failure`, why nothing was asked; empty where there is nothing to say.
+    rate, wishes
+        Speed that was advised, a multiple of the schedule's, None where none was named; and what else, in words.
     clips
         Every difference between what was advised and what holds, by name.
     held
@@ -190,6 +193,8 @@ class AdviceRecord:
     detail: str
     action: Action | None
     confidence: Decimal | None
+    rate: Decimal | None = None
+    wishes: tuple[str, ...] = ()
     clips: tuple[str, ...]
     held: str
     reasoning: str

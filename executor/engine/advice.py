@@ -49,6 +49,8 @@ def on_timer(desk: Desk, parent_id: str) -> list[ParentState]:
     if parent is None or parent.is_final:
         return []
     expire(desk, parent)
+    if parent.advice is not None and parent.advice.question is not None:
+        watch(desk, parent)  # a parent that is not at work is not looked at again before the deadline
     return [parent]
 
 

@@ -13,15 +13,17 @@ from executor.advice.facts import alike
 from executor.advice.reply import Rejected, parse_reply
 from executor.advice.ruling import Ruling, Standing, Stop, direct
 from executor.domain.advice import Advice, AdviceOutcome, AdviceRecord, Unusable, Usage
+from executor.domain.advice_facts import ImpactFacts
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.commands import AlertCode, Severity
 from executor.domain.events import AdviceFailed, AdviceReceived
 from executor.domain.parent_state import ParentStatus, Reason
-from executor.domain.units import ZERO
+from executor.domain.units import ONE, ZERO, plain
 from executor.engine.desk import Desk
 from executor.engine.question import question_facts
 from executor.engine.state import AdviceState, OpenQuestion, ParentState, Spare
 from executor.engine.viewing import view_of
+from executor.engine.worth import charge, predict
 
 RECENT_MAX: Final = 8
 """Finished questions of a parent that stay in memory; all of them are kept in the journal's tables."""
@@ -60,6 +62,7 @@ def on_received(desk: Desk, event: AdviceReceived) -> ParentState | None:
     cost = budget.cost(usage, terms.prices)
     if not budget.settle(state.spend, event.decision_id, cost, desk.now_ns):
         return None
+    charge(state, parent, cost)
     told = Ending(
         outcome=AdviceOutcome.UNUSABLE, model=event.model, usage=usage, cost=cost, latency_ns=event.latency_ns
     )
@@ -82,6 +85,7 @@ def on_failed(desk: Desk, event: AdviceFailed) -> ParentState | None:
         return None
     cost = budget.cost_of_failure(event.failure, call.worst_cost)
     budget.settle(state.spend, event.decision_id, cost, desk.now_ns)
+    charge(state, parent, cost)
     told = Ending(
         outcome=AdviceOutcome.FAILED,
         reason=event.failure.value,
@@ -103,6 +107,7 @@ def forget_calls(desk: Desk) -> None:
     for decision_id, call in tuple(state.spend.reserved.items()):
         budget.settle(state.spend, decision_id, call.worst_cost, desk.now_ns)
         parent = state.parents[call.parent_id]
+        charge(state, parent, call.worst_cost)
         if parent.advice is not None and parent.advice.question is not None:
             told = Ending(outcome=AdviceOutcome.FAILED, reason="RESTARTED", cost=call.worst_cost)
             parent.advice.directive = None
@@ -152,7 +157,7 @@ def held(parent: ParentState) -> str:
         name = parent.order.strategy if advice is None else advice.switch_to or parent.order.strategy
         return f"the schedule decides ({name})"
     directive = advice.directive
-    parts = [f"{directive.action} at {directive.rate:f} times the schedule's speed"]
+    parts = [f"{directive.action} {_speed(directive.rate)}"]
     if directive.style is not None:
         parts.append(f"style {directive.style}")
     if directive.child_qty_max is not None:
@@ -162,6 +167,40 @@ def held(parent: ParentState) -> str:
     if directive.strategy is not None:
         parts.append(f"schedule {directive.strategy}")
     return ", ".join(parts)
+
+
+def _speed(rate: Decimal) -> str:
+    if rate == ONE:
+        return "at the schedule's speed"
+    return f"at {rate:f} times the schedule's speed" if rate else "with nothing opened meanwhile"
+
+
+def wishes_of(advice: Advice) -> tuple[str, ...]:
+    """What was advised besides action, speed and confidence, in words."""
+    parts = (
+        ("schedule", advice.strategy),
+        ("children up to", advice.qty),
+        ("as a", None if advice.order_kind is None else f"{advice.order_kind.value} order"),
+        ("limit price", advice.limit_px),
+        ("for", None if advice.wait_s is None else f"{advice.wait_s} s"),
+        ("impact times", None if advice.impact_adjustment == ONE else advice.impact_adjustment),
+    )
+    return tuple(
+        f"{what} {plain(value) if isinstance(value, Decimal) else value}"
+        for what, value in parts
+        if value is not None
+    )
+
+
+def leaned_bps(told: ImpactFacts, factor: Decimal) -> Decimal | None:
+    """An estimate of impact times the advised factor, within its range; None where nothing was estimated.
+
+    An opinion may lean, it may not leave what is plausible.
+    """
+    if told.estimate_bps is None:
+        return None
+    low, high = told.low_bps or ZERO, told.high_bps or told.estimate_bps
+    return min(max(told.estimate_bps * factor, low), high)
 
 
 def _judge(
@@ -182,7 +221,10 @@ def _judge(
     view = view_of(desk, parent)
     advice = parent.advice
     assert advice is not None
+    predict(advice, question.facts, leaned_bps(question.facts.impact, read.impact_adjustment))
     if view is None or not parent.is_working:
+        # What was said before is no longer meant, also where this can not take its place.
+        advice.directive = None
         end(desk, parent, replace(told, outcome=AdviceOutcome.WITHOUT_EFFECT, reason=NOT_AT_WORK))
         return
     ruling = direct(
@@ -297,10 +339,8 @@ def _record(
 ) -> AdviceRecord:
     facts, advice = question.facts, told.advice
     impact = facts.impact
-    if advice is not None and impact.estimate_bps is not None:
-        low, high = impact.low_bps or ZERO, impact.high_bps or impact.estimate_bps
-        leaned = min(max(impact.estimate_bps * advice.impact_adjustment, low), high)
-        impact = replace(impact, estimate_bps=leaned)
+    if advice is not None:
+        impact = replace(impact, estimate_bps=leaned_bps(impact, advice.impact_adjustment))
     return AdviceRecord(
         decision_id=facts.decision_id,
         parent_id=parent.order.parent_id,
@@ -312,6 +352,8 @@ def _record(
         detail=told.detail,
         action=None if advice is None else advice.action,
         confidence=None if advice is None else advice.confidence,
+        rate=None if advice is None else advice.rate,
+        wishes=() if advice is None else wishes_of(advice),
         clips=() if told.ruling is None else tuple(clip.value for clip in told.ruling.clips),
         held=holds,
         reasoning="" if advice is None else advice.reasoning,

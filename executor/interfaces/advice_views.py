@@ -12,11 +12,13 @@ from executor.advice.breaker import BreakerPhase
 from executor.advice.budget import Bill
 from executor.advice.ruling import CLIP_TEXT, Clip
 from executor.advice.tally import as_json, tally
-from executor.domain.advice import AdviceRecord
+from executor.domain.advice import AdviceOutcome, AdviceRecord
 from executor.domain.instrument import notional
 from executor.domain.timeline import NS_PER_MS, NS_PER_S, iso_utc
 from executor.domain.units import ZERO, Money, plain
 from executor.engine.state import EngineState, ParentState
+from executor.interfaces.advice_reasons import OUTCOME_TEXT, reason_text
+from executor.interfaces.worth_views import worst_case_view, worth_view
 
 Json = dict[str, object]
 DECISIONS: Final = "decisions"
@@ -24,12 +26,19 @@ DECISIONS: Final = "decisions"
 _SHOWN: Final = Decimal("0.0001")
 
 
-def decisions_view(report: Mapping[str, object], parent: ParentState) -> Json:
-    """Show every question about a parent and what became of it, newest last."""
+def decisions_view(report: Mapping[str, object], state: EngineState, parent: ParentState) -> Json:
+    """Show the most that advice can do to a parent, what it was worth, and every question about it, newest last."""
+    records = _records(report)
+    then = [*(record.cum_qty for record in records[1:]), parent.cum_qty]
     return {
         "parent_id": parent.order.parent_id,
         "advised": parent.advice is not None,
-        "decisions": [_decision(record) for record in _records(report)],
+        "worst_case": worst_case_view(parent),
+        "worth": worth_view(state, parent),
+        "decisions": [
+            _decision(record) | {"filled_until_next": plain(filled - record.cum_qty)}
+            for record, filled in zip(records, then, strict=False)
+        ],
     }
 
 
@@ -39,7 +48,10 @@ def advice_part(report: Mapping[str, object], state: EngineState, parent: Parent
     px = parent.arrival_px or parent.decision_px
     bill = state.spend.parents.get(order.parent_id, Bill())
     value = Money(ZERO) if px is None else notional(order.category, order.order_qty, px)
-    return as_json(tally(_records(report), cost=Money(bill.cost), notional=value))
+    return as_json(tally(_records(report), cost=Money(bill.cost), notional=value)) | {
+        "worst_case": worst_case_view(parent),
+        "worth": worth_view(state, parent),
+    }
 
 
 def advice_view(parent: ParentState, now_ns: int) -> Json | None:
@@ -105,7 +117,10 @@ def _decision(record: AdviceRecord) -> Json:
         "detail": record.detail,
         "action": None if record.action is None else record.action.value,
         "confidence": _plain(record.confidence),
+        "rate": _plain(record.rate),
+        "wishes": list(record.wishes),
         "held": record.held,
+        "why": _why(record),
         "clips": [{"code": code, "text": _clip_text(code)} for code in record.clips],
         "reasoning": record.reasoning,
         "risk_assessment": record.risk_assessment,
@@ -126,8 +141,25 @@ def _decision(record: AdviceRecord) -> Json:
             }
         ),
         "cost_usd": plain(record.cost),
+        "decided_after_ms": _after_ms(record),
         "latency_ms": record.latency_ns // NS_PER_MS if record.latency_ns else None,
     }
+
+
+def _why(record: AdviceRecord) -> list[str]:
+    """Say why what was done is not what was advised; that it is, where nothing stands between the two."""
+    told = [reason_text(record.reason)] if record.reason else []
+    clips = [_clip_text(code) for code in record.clips]
+    if record.outcome is AdviceOutcome.APPLIED and not clips:
+        return ["as advised"]
+    if record.outcome is AdviceOutcome.APPLIED:
+        return clips
+    return [*told, *clips, OUTCOME_TEXT[record.outcome].format(after_ms=_after_ms(record))]
+
+
+def _after_ms(record: AdviceRecord) -> int:
+    """How long after the question its outcome was settled."""
+    return (record.decided_ns - record.asked_ns) // NS_PER_MS
 
 
 def _clip_text(code: str) -> str:

@@ -94,6 +94,10 @@ ALERT_TEXT: Final[dict[AlertCode, tuple[str, str]]] = {
         "the model advised to cancel an order: it is paused, or ended if adviser.cancel_allowed",
         "`executor decisions PARENT` says why; then `executor resume` or `executor cancel`",
     ),
+    _A.ADVICE_BOUNDED: (
+        "an order that a model advises on has its schedule: the most that advice can do to it is known and told",
+        "nothing; `executor decisions PARENT` shows it again",
+    ),
     _A.ADVISER_SILENT: (
         "the model brought nothing usable several times in a row: it is left alone a while, the schedules decide",
         "nothing for the orders; `executor decisions PARENT` names what came back; check server, key and model",

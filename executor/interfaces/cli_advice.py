@@ -1,5 +1,6 @@
 """The command about advice: what a model was asked about an order, what it said, and what became of it."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SECOND_CHARS: Final = len("2026-11-20T12:00:00")
+REASONING_CHARS_MAX: Final = 110
 
 
 def decisions(
@@ -60,19 +62,46 @@ def decisions(
             show_rich(decision_table(one))
     elif as_json:
         emit_json(answer)
-    elif listed:
-        show_rich(decisions_table(listed))
     elif answer["advised"]:
-        show("no question has ended yet")
+        show("\n".join(head_lines(answer)))
+        if listed:
+            show_rich(decisions_table(listed))
+        else:
+            show("no question has ended yet")
     else:
         show(f"{parent} is not advised: no model is asked about it")
+
+
+def head_lines(answer: Json) -> list[str]:
+    """What is said before the questions: the most that advice can do to the order, and what it was worth so far."""
+    lines = []
+    worst, worth = answer.get("worst_case"), answer.get("worth")
+    if isinstance(worst, Mapping):
+        lines += ["The most that advice can do to it, known before any question:"]
+        lines += [f"  - {cell(line)}" for line in worst["text"]]
+    if isinstance(worth, Mapping):
+        lines += ["What it was worth:", f"  - {cell(worth['text'])}", *_impact_line(worth["impact"])]
+    return lines
+
+
+def _impact_line(impact: object) -> list[str]:
+    """What was said of impact beforehand, and what came of it."""
+    if not isinstance(impact, Mapping):
+        return []
+    told, low, high, adjusted, realised = (
+        figures.amount(impact[f"{name}_bps"]) for name in ("predicted", "low", "high", "adjusted", "realised")
+    )
+    came = "not known before it is completed" if impact["realised_bps"] is None else f"{realised} bps"
+    asked = cell(impact["decision_id"])
+    leaned = f"as the model adjusted it {adjusted}"
+    return [f"  - impact told with {asked}: {told} bps ({low} to {high}), {leaned}; it was {came}"]
 
 
 def decisions_table(listed: list[Json]) -> "Table":
     """Lay out one row of a few lines for each question, within 80 columns.
 
-    When and why it was asked; how it ended, after what time, for how much; what was advised, what held, and every
-    difference between the two.
+    When and why it was asked; how it ended, after what time, for how much; what was advised and why, what held, every
+    difference between the two, and what was filled until the next question.
     """
     from rich.table import Table  # noqa: PLC0415 - slow to import
     from rich.text import Text  # noqa: PLC0415
@@ -87,7 +116,13 @@ def decisions_table(listed: list[Json]) -> "Table":
         cells = (
             [cell(each["decision_id"]), asked, cell(each["trigger"])],
             [cell(each["outcome"]), *reason, _took(each), f"${figures.amount(each['cost_usd'])}"],
-            [_advised(each), f"held: {cell(each['held'])}", *_clips(each)],
+            [
+                f"advised: {_advised(each)}",
+                *_reasoning(each),
+                f"held: {cell(each['held'])}",
+                *(f"why: {text}" for text in _why(each)),
+                f"filled until the next: {cell(each['filled_until_next'])}",
+            ],
         )
         table.add_row(*(Text("\n".join(lines)) for lines in cells), end_section=True)
     return table
@@ -107,7 +142,8 @@ def decision_table(each: Json) -> "Table":
         ("detail", cell(each["detail"] or None)),
         ("advised", _advised(each)),
         ("what held", cell(each["held"])),
-        *((("differs from the advice", text)) for text in _clips(each)),
+        *((("why", text)) for text in _why(each)),
+        ("filled until the next", cell(each["filled_until_next"])),
         ("reasoning", cell(each["reasoning"] or None)),
         ("risk assessment", cell(each["risk_assessment"] or None)),
         ("mid price", figures.price(each["mid_price"])),
@@ -159,12 +195,23 @@ def _outcome(each: Json) -> str:
 def _advised(each: Json) -> str:
     if each["action"] is None:
         return "-"
-    return f"{cell(each['action'])}, sure {cell(each['confidence'])}"
+    rate, wishes = each["rate"], each["wishes"]
+    others = [cell(wish) for wish in wishes] if isinstance(wishes, list) else []
+    speed = [] if rate is None else [f"at {figures.price(rate)} times the schedule's speed"]
+    return ", ".join([cell(each["action"]), *speed, *others, f"sure {cell(each['confidence'])}"])
 
 
-def _clips(each: Json) -> list[str]:
-    clips = each["clips"]
-    return [cell(clip["text"]) for clip in clips] if isinstance(clips, list) else []
+def _reasoning(each: Json) -> list[str]:
+    text = cell(each["reasoning"])
+    if not each["reasoning"]:
+        return []
+    short = text if len(text) <= REASONING_CHARS_MAX else f"{text[: REASONING_CHARS_MAX - 3]}..."
+    return [f'because: "{short}"']
+
+
+def _why(each: Json) -> list[str]:
+    why = each["why"]
+    return [cell(text) for text in why] if isinstance(why, list) else []
 
 
 def _took(each: Json) -> str:

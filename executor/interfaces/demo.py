@@ -30,6 +30,8 @@ _STOP_S_MAX: Final = 25.0
 _SENTINEL_S_MAX: Final = 3.0
 _CLI: Final = "executor.interfaces.cli"
 _SYMBOL, _QTY, _SLICES = "BTCUSDT", "1.2", 6
+_PARENT: Final = "P1"
+"""The first order of a fresh journal."""
 _MODEL: Final = "sandbox-trader"
 _MODEL_LATENCY_MS: Final = 400
 _ASK_EVERY_S: Final = 5
@@ -68,7 +70,7 @@ def run_demo(*, json_output: bool, seconds: int, seed: int) -> int:
             f"model    {model['llm']}  (a local stand-in that advises by a few rules, and once keeps us waiting)"
         )
         say(f"daemon   {control.url}  metrics {control.url}/metrics  log {HOME / 'daemon.log'}")
-        return _submit(settings, seconds, seed, json_output=json_output)
+        return _submit_and_tell(settings, seconds, seed, json_output=json_output)
     except KeyboardInterrupt:
         raise failed(
             ExitCode.INTERRUPTED,
@@ -185,6 +187,27 @@ def _submit(settings: Mapping[str, str], seconds: int, seed: int, *, json_output
         child.terminate()
         child.wait()
         console_on(sys.stderr).show_cursor()
+        raise
+
+
+def _submit_and_tell(settings: Mapping[str, str], seconds: int, seed: int, *, json_output: bool) -> int:
+    """Work the order to its end; then tell, people only, what was advised on it."""
+    ended = _submit(settings, seconds, seed, json_output=json_output)
+    if not json_output:
+        _tell_decisions(settings)
+    return ended
+
+
+def _tell_decisions(settings: Mapping[str, str]) -> None:
+    """Show what the model advised on the order, what was done, and why the two differ."""
+    say(f"$ executor decisions {_PARENT}")
+    command = [sys.executable, "-m", _CLI, "decisions", _PARENT]
+    child = subprocess.Popen(command, env=dict(settings), process_group=0)  # noqa: S603 - our own interpreter
+    try:
+        child.wait()
+    except KeyboardInterrupt:
+        child.terminate()
+        child.wait()
         raise
 
 

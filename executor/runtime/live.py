@@ -31,7 +31,13 @@ from executor.domain.commands import (
     Subscribe,
 )
 from executor.domain.errors import Overflow
-from executor.domain.events import Event, ShutdownRequested, StreamChanged
+from executor.domain.events import (
+    AdviceFailed,
+    AdviceReceived,
+    Event,
+    ShutdownRequested,
+    StreamChanged,
+)
 from executor.domain.ports import Counsel, Log, Venue
 from executor.engine.engine import Engine
 from executor.engine.report import parent_facts
@@ -206,6 +212,10 @@ class LiveRuntime:
         self.telemetry.observe(event, commands, decisions)
         if isinstance(event, StreamChanged) and event.live:
             self.telemetry.on_reconnect(event.stream)
+        if self._counsel is not None and isinstance(event, AdviceReceived | AdviceFailed):
+            for record in decisions:
+                if record.decision_id == event.decision_id:
+                    self._counsel.heard(record, event.at_ns)
         for command in commands:
             say(command, self._log)
 

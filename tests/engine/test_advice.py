@@ -335,6 +335,32 @@ def test_an_answer_for_a_paused_parent_is_without_effect():
     assert desk.advice.directive is None
 
 
+def test_a_pause_after_a_question_before_its_time_does_not_put_off_its_deadline():
+    """The timer of the next usual question comes first; it must not be the last one that is looked at."""
+    desk = Desk(replace(TERMS, interval_s=30, min_gap_s=10, deadline_ms=8_000))
+    desk.advise(desk.until_asked())
+    for _ in range(25):
+        desk.tick(1)
+    desk.send(NewsArrived(at_ns=0, source="wire"))
+    due_ns = desk.advice.question.due_ns
+    assert desk.timers["advice:P1"] < due_ns
+    desk.send(PauseRequested(at_ns=0, request_id="p", parent_id="P1"))
+    for _ in range(9):
+        desk.tick(1)
+    assert (desk.last().outcome, desk.last().decided_ns) == (AdviceOutcome.LATE, due_ns)
+
+
+def test_an_answer_for_a_paused_parent_ends_what_was_advised_before():
+    desk = Desk(replace(TERMS, band=replace(TERMS.band, hold_s_max=600)))
+    desk.advise(desk.until_asked())
+    assert desk.advice.directive is not None
+    second = desk.until_asked(2)
+    desk.send(PauseRequested(at_ns=0, request_id="p", parent_id="P1"))
+    desk.advise(second)
+    assert desk.last().reason == "NOT_AT_WORK"
+    assert desk.advice.directive is None
+
+
 def test_after_a_restart_calls_under_way_count_at_their_worst_and_have_no_answer():
     desk = Desk()
     request = desk.until_asked()

@@ -21,6 +21,7 @@ REFERENCE = (
     "alerts.md",
     "exit-codes.md",
     "checks.md",
+    "advice.md",
 )
 
 of_each_script = pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def asked(daemon: Daemon):
     parent = add_parent(daemon.control.state, "P1")
     parent.advice = AdviceState()
     records = [
-        advice_record(1, clips=(Clip.RATE_CLIPPED.value,), reasoning=HOSTILE),
+        advice_record(1, clips=(Clip.RATE_CLIPPED.value,), reasoning=HOSTILE, wishes=("as a LIMIT order",)),
         advice_record(2, AdviceOutcome.UNUSABLE, reason="KEY_TWICE", held="the schedule decides (twap)"),
         advice_record(3, AdviceOutcome.LATE, reason="TIMEOUT"),
     ]
@@ -74,7 +74,10 @@ def test_each_question_is_one_row(run, asked):
     assert CLIP_TEXT[Clip.RATE_CLIPPED] in out
     for word in ("INTERVAL", "APPLIED", "ACCELERATE", "0.75", "700 ms", "0.0012", "KEY_TWICE", "TIMEOUT"):
         assert word in out, word
-    assert HOSTILE[:10] not in out
+    assert '"[bold]calm[/bold] <script>alert(1)</script> \\x1b[2Jgone"' in out
+    assert "\x1b" not in out
+    for words in ("as a LIMIT order", "why: the answer named a key twice", "why: no answer by the deadline"):
+        assert words in out, words
     assert [each["decision_id"] for each in json.loads(run("decisions", "P1", "--json")[1])["decisions"]] == [
         "P1-1",
         "P1-2",
@@ -105,7 +108,9 @@ def test_nothing_to_list_is_said_in_words(run, daemon: Daemon):
     parent = add_parent(daemon.control.state)
     assert run("decisions", "tst-1")[1] == "tst-1 is not advised: no model is asked about it\n"
     parent.advice = AdviceState()
-    assert run("decisions", "tst-1")[1] == "no question has ended yet\n"
+    out = run("decisions", "tst-1")[1]
+    assert out.endswith("no question has ended yet\n")
+    assert "what advice was worth is not known" in out
     assert run("decisions", "P9")[0] == ExitCode.REFUSED
     assert run("decisions", "no such id")[0] == ExitCode.USAGE
 
@@ -116,6 +121,9 @@ def test_without_a_daemon_they_are_read_from_the_journal(run, home):
     assert "no daemon runs; this is read from" in err
     outcomes = {each["decision_id"]: each["outcome"] for each in json.loads(out)["decisions"]}
     assert outcomes == {"P1-1": "APPLIED", "P1-2": "UNUSABLE", "P1-3": "LATE"}
+    head = run("decisions", "P1")[1].partition("P1-1")[0]
+    assert "at most 15.0 % of the order ahead of its schedule, 15.0 % behind" in head
+    assert f"  - {json.loads(out)['worth']['text']}" in head
     first = run("decisions", "P1", "1")[1]
     assert "[bold]calm[/bold] <script>alert(1)</script>" in first
     assert "\x1b" not in first
@@ -135,6 +143,10 @@ def test_the_report_has_a_part_about_advice_for_advised_parents_only(run, home):
     assert rows["acted on"][1] == "1 of 3 sent = 33.33 %"
     assert rows["spent, US dollars"][2] == report["advice"]["cost_bps"]
     assert rows["schedule had to decide"][1] == "66.67 %"
+    assert rows["worst: ahead / behind"][1] == "15.00 % / 15.00 %"
+    assert rows["by crossing, no fees"][2] == "30.0000"
+    assert rows["value of following it"][2] == f"{report['advice']['worth']['value_bps'] or '-'}"
+    assert rows["standard error"][1] == f"{report['advice']['worth']['periods']} periods"
     assert "advice" not in json.loads(run("report", "P2", "--json")[1])
     assert "acted on" not in run("report", "P2")[1]
 
@@ -164,7 +176,9 @@ def test_status_names_a_silent_model_and_whether_a_parent_is_advised(run, asked)
 
 
 def test_the_table_fits_80_columns(asked):
-    table = decisions_table(decisions_view(asked.reports["P1"], asked.state.parents["P1"])["decisions"])
+    table = decisions_table(
+        decisions_view(asked.reports["P1"], asked.state, asked.state.parents["P1"])["decisions"]
+    )
     out = StringIO()
     Console(file=out, width=80, color_system=None).print(table)
     assert "…" not in out.getvalue()
