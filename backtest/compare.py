@@ -13,15 +13,13 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Final
 
-from backtest.run import Drive, MakeAdviser, Scene, drive
+from backtest.run import FELL_BACK, Drive, MakeAdviser, Scene, drive
 from backtest.statistics import Paired, paired, sign_flip_p
 from executor.domain.advice import AdviceOutcome
 from executor.domain.units import BPS_PER_UNIT, ZERO, Bps, Money
 
 _LATE: Final = frozenset({AdviceOutcome.LATE, AdviceOutcome.BRIDGED})
-_FELL_BACK: Final = frozenset(
-    {AdviceOutcome.LATE, AdviceOutcome.UNUSABLE, AdviceOutcome.FAILED, AdviceOutcome.NOT_ASKED}
-)
+_USABLE: Final = frozenset({AdviceOutcome.APPLIED, AdviceOutcome.WITHOUT_EFFECT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +51,8 @@ class Comparison:
         Questions that were sent.
     outcomes
         What became of all questions, by name.
+    reasons
+        Why the schedule decided alone, by name.
     sign_p
         Probability of gains so far from zero if advice changed nothing, without a normal mean: see `sign_flip_p`.
     missed
@@ -66,6 +66,7 @@ class Comparison:
     bill_bps: Bps
     calls: int
     outcomes: dict[str, int]
+    reasons: dict[str, int]
     missed: int
 
     @property
@@ -74,9 +75,14 @@ class Comparison:
         return sum(self.outcomes.values())
 
     @property
+    def usable(self) -> int:
+        """Questions that had an answer in time which could be used, whether it changed anything or not."""
+        return sum(self.outcomes.get(kind.value, 0) for kind in _USABLE)
+
+    @property
     def fallback_rate(self) -> float:
         """Share of the questions after which the schedule decided alone, 0-1."""
-        return self._share(_FELL_BACK)
+        return self._share(FELL_BACK)
 
     @property
     def late_rate(self) -> float:
@@ -163,8 +169,10 @@ def summed(worked: Iterable[Pair], confidence: float = 0.95) -> Comparison:
     gains = [float(pair.gain_bps) for pair in pairs]
     bill = sum((one.bill for one in advised), ZERO)
     outcomes: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     for one in advised:
         outcomes.update(one.outcomes)
+        reasons.update(one.reasons)
     return Comparison(
         pairs=pairs,
         gain=paired(gains, confidence),
@@ -173,5 +181,6 @@ def summed(worked: Iterable[Pair], confidence: float = 0.95) -> Comparison:
         bill_bps=Bps(bill * BPS_PER_UNIT / sum((one.paper_notional for one in advised), ZERO)),
         calls=sum(one.calls for one in advised),
         outcomes=dict(outcomes),
+        reasons=dict(reasons),
         missed=sum(one.missed for one in advised),
     )

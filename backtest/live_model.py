@@ -8,21 +8,41 @@ import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from executor.advice.budget import believed, cost, cost_of_failure, worst_cost
 from executor.advice.calls import Answer, Failed, Outcome, Question
 from executor.adviser.client import ModelAdviser, ModelClient
 from executor.adviser.playback import VirtualAdviser, in_time
 from executor.adviser.tape import TapeWriter, line_of
+from executor.domain.advice import Failure
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.errors import ExecutorError
 from executor.domain.units import ZERO, Money
 from simulation.walk_market import WalkMarket
 
+FIRST_CALLS: Final = 3
+"""So many calls tell whether it is worth going on."""
+_LASTING: Final = frozenset({Failure.NOT_AUTHORISED, Failure.UNREACHABLE, Failure.PROTOCOL})
+"""Failures that do not go away by asking again: a refused key, nobody there, a model or a path that is not known."""
+
 
 class CapReached(ExecutorError):  # noqa: N818 - reads as the sentence an operator sees
     """The next call could break a cap, so that it is not made."""
+
+
+class NobodyAnswers(ExecutorError):  # noqa: N818 - as above
+    """The first calls have all failed for a reason that stays.
+
+    Parameters
+    ----------
+    last
+        How the last of them failed.
+    """
+
+    def __init__(self, calls: int, last: Failed) -> None:
+        self.last = last
+        super().__init__(f"the first {calls} calls all failed, the last with {last.failure}: {last.detail}")
 
 
 class LiveModel:
@@ -44,6 +64,7 @@ class LiveModel:
         self._tape = tape
         self._runner = asyncio.Runner()
         self._client: ModelClient | None = None
+        self._lasting = 0
         self.calls = 0
         self.spent = Decimal(ZERO)
         """US dollars, as the engine books them."""
@@ -71,6 +92,8 @@ class LiveModel:
         ------
         CapReached
             If the call could break a cap of the day.
+        NobodyAnswers
+            If no call has been answered, and none will be.
         """
         assert self._client is not None, "use it inside `with`"
         terms = self._terms
@@ -87,6 +110,10 @@ class LiveModel:
         self.spent += price
         if self._tape is not None:
             self._tape.write(line_of(question, terms.model, outcome, price))
+        if isinstance(outcome, Failed) and outcome.failure in _LASTING:
+            self._lasting += 1
+            if self._lasting == self.calls == FIRST_CALLS:
+                raise NobodyAnswers(self.calls, outcome)
         return in_time(outcome, question)
 
 

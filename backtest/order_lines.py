@@ -61,6 +61,15 @@ def orders_in(at_ns: int, commands: bytes) -> list[OrderLine]:
     ]
 
 
+def questions_in(commands: bytes) -> dict[str, bytes]:
+    """The questions to the adviser among the commands of one event, each with all that it asks, by its decision."""
+    found = {}
+    for kind, body in _commands.decode(commands):
+        if kind == "RequestAdvice":
+            found[str(msgspec.json.decode(body)["decision_id"])] = bytes(body)
+    return found
+
+
 def timers_in(commands: bytes) -> dict[str, int]:
     """The timers that commands set: when each is due."""
     found = {}

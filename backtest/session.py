@@ -19,7 +19,7 @@ from typing import Final
 
 import apsw
 
-from backtest.order_lines import OrderLine, orders_in, timers_in
+from backtest.order_lines import OrderLine, orders_in, questions_in, timers_in
 from backtest.pace import Pace
 from executor.advice.calls import Failed
 from executor.advice.context import MarketContext
@@ -80,6 +80,9 @@ class SessionResult:
         What the engine asked.
     misses
         Questions that are not on the tape, although their answer could have come.
+    missed_then
+        Questions that the session itself had no answer to, since it played a recording that did not hold them; they
+        fail as they did then.
     cut_off
         Questions that the end of a life left without an answer.
     estimated
@@ -94,6 +97,7 @@ class SessionResult:
     orders: int
     questions: int
     misses: tuple[str, ...]
+    missed_then: tuple[str, ...]
     cut_off: tuple[str, ...]
     estimated: int
     tolerance_ns: int
@@ -129,11 +133,12 @@ def replay_session(
     """
     if not journal.is_file():
         raise JournalError(f"{journal}: no such file", "DB_MISSING")
-    play = _Play(SessionTape(tape), pace)
+    calls = SessionTape(tape)
     try:
         db = open_to_read(journal)
         try:
             db.execute("BEGIN")  # one view of a journal that may be growing
+            play = _Play(calls, pace, _unheard(db))
             total = int(str(db.execute("SELECT count(*) FROM journal").fetchall()[0][0]))
             for link in rows(db, 0):
                 if not play.follow(link):
@@ -149,6 +154,17 @@ def replay_session(
         raise JournalError(f"{journal}: {type(error).__name__}: {error}") from error
     play.close()
     return play.result()
+
+
+def _unheard(db: apsw.Connection) -> frozenset[str]:
+    """Decisions whose question failed in the session because a recording that was played did not hold it."""
+    found = db.execute("SELECT event FROM journal WHERE kind = ?", (AdviceFailed.__name__,))
+    events = [record.decode_event(AdviceFailed.__name__, bytes(row[0])) for row in found]
+    return frozenset(
+        event.decision_id
+        for event in events
+        if isinstance(event, AdviceFailed) and event.failure is Failure.NOT_ON_TAPE
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +200,10 @@ class _Orders:
 class _Play:
     """One engine between a recorded world and a tape."""
 
-    def __init__(self, tape: SessionTape, pace: Pace) -> None:
+    def __init__(self, tape: SessionTape, pace: Pace, unheard: frozenset[str]) -> None:
         self._tape = tape
         self._pace = pace
+        self._unheard = unheard
         self._engine = Engine()
         self._orders = _Orders()
         self._numbers = count()
@@ -200,7 +217,9 @@ class _Play:
         self._awaited: dict[str, None] = {}
         """Questions that are not on the tape and whose deadline is still to come."""
         self._questions = 0
+        self._recorded_questions: dict[str, bytes] = {}
         self._misses: list[str] = []
+        self._missed_then: list[str] = []
         self._cut_off: list[str] = []
         self._estimated = 0
         self._events = 0
@@ -239,6 +258,7 @@ class _Play:
             orders=self._orders.same,
             questions=self._questions,
             misses=(*self._misses, *(self._awaited if self._differs else ())),
+            missed_then=tuple(self._missed_then),
             cut_off=tuple(self._cut_off),
             estimated=self._estimated,
             tolerance_ns=self._tolerance_ns,
@@ -257,11 +277,22 @@ class _Play:
 
     def _feed(self, link: Link) -> bool:
         """Whether a recorded event happens again: not the advice, nor a timer that is set otherwise by now."""
+        if link.kind in _ADVICE:
+            return self._failed_then(link)
         if link.kind != _FIRED:
-            return link.kind not in _ADVICE
+            return True
         event = record.decode_event(link.kind, link.event)
         assert isinstance(event, TimerFired)
         return self._engine.state.timers.get(event.key) == self._recorded_timers.get(event.key)
+
+    def _failed_then(self, link: Link) -> bool:
+        """Whether this is how a question that no recording held has failed, and the same was asked again."""
+        event = record.decode_event(link.kind, link.event)
+        assert isinstance(event, AdviceReceived | AdviceFailed)
+        if event.decision_id not in self._missed_then:
+            return False
+        self._heard[event.decision_id] = _Hearing(link.at_ns, link.event)
+        return True
 
     def _note_recorded(self, link: Link) -> None:
         """Keep what the recording holds to be compared with: timers, orders, and when which advice was heard."""
@@ -276,6 +307,7 @@ class _Play:
             assert isinstance(event, AdviceReceived | AdviceFailed)
             self._recorded[event.decision_id] = _Hearing(link.at_ns, link.event)
         self._recorded_timers.update(timers_in(link.commands))
+        self._recorded_questions.update(questions_in(link.commands))
         self._orders.recorded.extend(orders_in(link.at_ns, link.commands))
 
     def _work_own(self, until_ns: int) -> None:
@@ -325,13 +357,17 @@ class _Play:
         kind, body = type(stamped).__name__, record.encode_event(stamped)
         self._hash = chain_hash(self._hash, self._events, now_ns, kind, body, written)
         self._orders.replayed.extend(orders_in(now_ns, written))
-        self._ask(commands, now_ns)
+        self._ask(commands, questions_in(written), now_ns)
 
-    def _ask(self, commands: tuple[Command, ...], asked_ns: int) -> None:
+    def _ask(self, commands: tuple[Command, ...], written: dict[str, bytes], asked_ns: int) -> None:
         for request in commands:
             if isinstance(request, RequestAdvice):
                 self._questions += 1
-                self._look_up(request, asked_ns)
+                name = request.decision_id
+                if name in self._unheard and self._recorded_questions.get(name) == written[name]:
+                    self._missed_then.append(name)
+                else:
+                    self._look_up(request, asked_ns)
 
     def _look_up(self, request: RequestAdvice, asked_ns: int) -> None:
         """Find a question on the tape and let its answer be on its way; one that is not there fails at its deadline."""

@@ -188,7 +188,7 @@ class AdviserSection(Section):
     tape: Annotated[TapeMode, choice(TapeMode)] = TapeMode.LIVE
     """Whether the model is asked and every call recorded, or a recording is played again and nobody is asked."""
     tape_file: Annotated[Path | None, path()] = None
-    """The recording; `advice.jsonl` in the data directory when not given. Every question adds some 20 kB to it."""
+    """The recording; `advice.jsonl` in the data directory when not given. Every question adds some 14 kB to it."""
     news_sources: Annotated[
         tuple[str, ...],
         words(

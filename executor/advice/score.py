@@ -240,16 +240,25 @@ class AdviceScore:
         """Value of all periods, quote units, bills taken off; positive is money saved."""
         return Money(self.value_sum + usual_cost_bps / BPS_PER_UNIT * self.traded_sum)
 
-    def value_bps(self, usual_cost_bps: Decimal) -> Bps | None:
-        """Value of all periods relative to what was due or traded in them, basis points; None without data."""
-        return _ratio_bps(self.value(usual_cost_bps), self.notional_sum)
+    def value_bps(self, usual_cost_bps: Decimal, order_value: Money | None = None) -> Bps | None:
+        """Value of all periods, basis points; None without data.
 
-    def standard_error_bps(self, usual_cost_bps: Decimal) -> Bps | None:
-        """Standard error of `value_bps`, basis points; None for fewer than two periods.
+        Parameters
+        ----------
+        order_value
+            What it is relative to, quote units; None takes what was due or traded in the periods, whichever is more in
+            each: the only base that periods of several orders share.
+        """
+        base = self.notional_sum if order_value is None else order_value
+        return _ratio_bps(self.value(usual_cost_bps), base) if self.notional_sum else None
+
+    def standard_error_bps(self, usual_cost_bps: Decimal, order_value: Money | None = None) -> Bps | None:
+        """Standard error of `value_bps`, basis points, on the same base; None for fewer than two periods.
 
         Of a ratio of sums (W. Cochran, "Sampling Techniques", 3rd ed. 1977, section 6.4): with v the periods' values
-        and R their sum over that of S, sqrt(n / (n - 1) * sum of (v - R S)^2) over the sum of S. What is uncertain
-        about the usual cost is not in it. A value within twice this is not distinguishable from nothing.
+        and R their sum over that of S, sqrt(n / (n - 1) * sum of (v - R S)^2) over the sum of S. On another base it is
+        the same money over that. What is uncertain about the usual cost is not in it. A value within twice this is not
+        distinguishable from nothing.
         """
         if self.count < _PAIR or not self.notional_sum:
             return None
@@ -259,7 +268,7 @@ class AdviceScore:
         ratio = self.value(usual_cost_bps) / self.notional_sum
         spread = max(squares - 2 * ratio * crossed + ratio * ratio * self.notional_square_sum, ZERO)
         error = (spread * self.count / (self.count - 1)).sqrt()
-        return _ratio_bps(error, self.notional_sum)
+        return _ratio_bps(error, self.notional_sum if order_value is None else order_value)
 
 
 def add_period(score: AdviceScore, period: AdvisedPeriod) -> None:

@@ -80,18 +80,24 @@ class ModelCounsel:
         except ValueError as error:  # a figure without a meaning, or too long even without any news
             self._log("question not asked", level="error", decision=request.decision_id, reason=str(error))
             return event_of(request, Failed(failure=Failure.UNWRITTEN, detail=str(error), latency_ns=0), 0)
-        outcome = await self._adviser.ask(
-            Question(
-                decision_id=request.decision_id,
-                parent_id=request.parent_id,
-                asked_ns=self._now_ns(),
-                template_hash=self._template.sha256,
-                messages=messages,
-                schema=reply_schema(frozenset(request.facts.band.strategies)),
-                tokens_max=self._tokens_max,
-                deadline_s=request.within_ms / _MS_PER_S,
-            )
+        asked_ns = self._now_ns()
+        question = Question(
+            decision_id=request.decision_id,
+            parent_id=request.parent_id,
+            asked_ns=asked_ns,
+            template_hash=self._template.sha256,
+            messages=messages,
+            schema=reply_schema(frozenset(request.facts.band.strategies)),
+            tokens_max=self._tokens_max,
+            deadline_s=request.within_ms / _MS_PER_S,
         )
+        try:
+            outcome = await self._adviser.ask(question)
+        except Exception as error:  # noqa: BLE001 - a fault on the way to a model must not end the daemon
+            kind = type(error).__name__  # its text may hold an address or a key
+            self._log("asking a model failed", level="error", decision=request.decision_id, reason=kind)
+            latency_ns = self._now_ns() - asked_ns
+            outcome = Failed(failure=Failure.INTERNAL, detail=kind, latency_ns=latency_ns)
         return event_of(request, outcome, _bytes_of(messages), sha256_of(messages))
 
     def _write(self, request: RequestAdvice) -> tuple[Message, ...]:

@@ -153,12 +153,10 @@ class NewsDesk:
         """Look at one source; how many of its texts were taken."""
         try:
             texts = await source.read()
-        except (NewsBroken, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - a fault in reading news must not end the daemon
             if source not in self._broken:
                 self._broken.add(source)
-                reason = (
-                    str(error) if isinstance(error, NewsBroken) else error.strerror or type(error).__name__
-                )
+                reason = str(error) if isinstance(error, NewsBroken) else _kind_of(error)
                 self._log("no news", level="warning", source=source.name, reason=reason)
             return 0
         if source in self._broken:
@@ -171,3 +169,8 @@ class NewsDesk:
             if await self.look(source):
                 told(source.name)
             await asyncio.sleep(self._poll_s)
+
+
+def _kind_of(error: Exception) -> str:
+    """Name an error without its text, which may hold an address."""
+    return (isinstance(error, OSError) and error.strerror) or type(error).__name__

@@ -6,6 +6,7 @@ one costs and is in no bill of the engine's.
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +46,22 @@ _KEY_STEP: Final = (
     "set EXECUTOR_ADVISER_API_KEY, or adviser.api_key_file, to a key of this server that may use the model"
 )
 _USD_DIGITS: Final = 6
+_NO_SUCH_PATH: Final = ("status 404", "status 405")
+"""How a failure begins where the server has nothing at that path, or does not know the model."""
+_PATH_STEP: Final = "write adviser.base_url up to and with /v1, such as https://api.openai.com/v1 or http://127.0.0.1:11434/v1"
+_STEP_AFTER: Final = {
+    Failure.TIMEOUT: "see that the server has loaded the model, or raise adviser.deadline_s",
+    Failure.UNREACHABLE: "check the network, and that the server still runs",
+    Failure.RATE_LIMITED: "wait, ask less often (adviser.interval_s), or get more from the provider",
+    Failure.SERVER_ERROR: "try again later; if it stays, read the server's log or ask the provider",
+    Failure.TOO_LARGE: "lower adviser.max_tokens, or take a server that answers with the reply alone",
+    Failure.INTERNAL: "a fault of the program: keep what `executor doctor` says and report it",
+    Failure.CROWDED: "try again; more questions are out than adviser.questions_max",
+}
+"""What helps where the request itself was not refused."""
+CLOSE_NAMES: Final = 3
+LISTED_MAX: Final = 2_000
+"""So many names of a list are compared with one that is not in it."""
 _LOCAL: Final = frozenset({Failure.TIMEOUT, Failure.UNREACHABLE})
 
 
@@ -68,7 +85,15 @@ def look_at_tape(path: Path, model: str) -> Finding:
         return _bad_tape(str(error))
     if not lines:
         return _bad_tape(f"{path} holds no call to {model}")
-    return fine("model tape", f"{lines} calls to {model} in {path}; nobody is asked")
+    return Finding(
+        check="model tape",
+        verdict=Verdict.WARN,
+        code="REPLAY",
+        found=f"{lines} calls to {model} in {path}; nobody is asked",
+        allowed="questions with the very facts of the recording; each of a new order has others, and fails with"
+        " NOT_ON_TAPE",
+        next_step='write tape = "live" to be advised; `executor backtest session` plays a recorded session',
+    )
 
 
 def look_at_prices(terms: AdviserTerms, *, is_near: bool) -> Finding:
@@ -141,7 +166,8 @@ async def look_at_model(
         deadline_s=terms.deadline_ms * PATIENCE / MS_PER_S,
     )
     if isinstance(got, Failed):
-        yield _refused_key(got) if got.failure is Failure.NOT_AUTHORISED else _no_answer(client, got)
+        is_refused = got.failure is Failure.NOT_AUTHORISED
+        yield _refused_key(got) if is_refused else _no_answer(client, got, found.code)
         return
     yield fine("model key", "accepted")
     yield _identity(client.model, got, terms.model_aliases)
@@ -197,7 +223,9 @@ def _offered(model: str, listed: tuple[str, ...] | Failed, aliases: Iterable[str
             code="MODEL_LIST",
             found=f"the server gives no list of its models: {listed.detail}",
             allowed="a list, though some servers have none",
-            next_step="go by the findings below",
+            next_step=_PATH_STEP
+            if listed.detail.startswith(_NO_SUCH_PATH)
+            else "nothing, if the model answers: some servers have no list",
         )
     if model in listed or any(is_same_model(model, name, aliases) for name in listed):
         return fine("model", f"{model} is offered")
@@ -208,21 +236,39 @@ def _offered(model: str, listed: tuple[str, ...] | Failed, aliases: Iterable[str
         code="MODEL_UNKNOWN",
         found=f"{model} is not among the {len(listed)} models: {shown}{', …' if len(listed) > 8 else ''}",
         allowed="a model of the server's list",
-        next_step="correct adviser.model, or load the model into the server",
+        next_step=f"correct adviser.model{_nearest(model, listed)}, or load the model into the server",
     )
 
 
-def _no_answer(client: ModelClient, failed: Failed) -> Finding:
+def _nearest(model: str, listed: Sequence[str]) -> str:
+    """The names that a misspelt one may have meant; empty if none is near."""
+    by_fold = {name.casefold(): name for name in listed[:LISTED_MAX] if len(name) <= 2 * len(model) + 16}
+    near = get_close_matches(model.casefold(), by_fold, n=CLOSE_NAMES)
+    return f" (near it: {', '.join(printable_detail(by_fold[name]) for name in near)})" if near else ""
+
+
+def _no_answer(client: ModelClient, failed: Failed, offered: str) -> Finding:
+    """Say what to do about a question without an answer; `offered` is what was found of the model's name."""
     asked = [word.value for word in Capability if word in client.known.able]
+    if failed.detail.startswith(_NO_SUCH_PATH):
+        next_step = f"{_PATH_STEP}; or the server does not know adviser.model"
+        if offered == "MODEL_UNKNOWN":
+            next_step = f"correct adviser.model first; if it is right, {_PATH_STEP}"
+    elif failed.failure in _STEP_AFTER:
+        next_step = _STEP_AFTER[failed.failure]
+    else:
+        next_step = (
+            "where the request was refused, take what the server does not know from what is asked of it"
+            f" ({', '.join(asked) or 'nothing special'}) with adviser.capabilities_off, or correct adviser.tokens_key;"
+            " otherwise ask the provider"
+        )
     return Finding(
         check="model reply",
         verdict=Verdict.FAIL,
         code=f"MODEL_{failed.failure.value}",
         found=failed.detail,
         allowed="an answer to a question about a made-up order",
-        next_step="where the request was refused, take what the server does not know from what is asked of it"
-        f" ({', '.join(asked) or 'nothing special'}) with adviser.capabilities_off, or correct adviser.tokens_key;"
-        " otherwise ask the provider",
+        next_step=next_step,
     )
 
 
@@ -241,10 +287,11 @@ def _identity(model: str, answer: Answer, aliases: Iterable[str]) -> Finding:
 
 def _form(client: ModelClient, action: Action) -> Finding:
     held = {Capability.JSON_SCHEMA, Capability.JSON_OBJECT} & client.known.able
-    return fine(
-        "model output",
-        f"{action}, in the form asked for{'' if held else ', by its own will: no form is enforced'}",
+    hint = (
+        ', by its own will: no form is enforced; adviser.capabilities_on = ["json_schema"] asks for one, if the'
+        " server has it"
     )
+    return fine("model output", f"{action}, in the form asked for{'' if held else hint}")
 
 
 def _bad_form(answer: Answer, rejected: Rejected) -> Finding:

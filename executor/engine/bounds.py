@@ -18,7 +18,8 @@ _STEP_S_MIN: Final = 1
 def bound(desk: Desk, parent: ParentState) -> None:
     """Reckon the worst case of a schedule that was just made, and tell it; an advised parent's only.
 
-    A switch of the schedule by advice is within the worst case of the one before, and makes none of its own.
+    It is measured against that schedule. Where advice may switch the schedule it moves the measure itself, by as much
+    as the schedules differ, and the new one has a worst case of its own, which is told then.
     """
     advice, terms, schedule = parent.advice, desk.state.adviser, parent.schedule
     if advice is None or terms is None or schedule is None or not schedule.slices:
@@ -37,16 +38,21 @@ def bound(desk: Desk, parent: ParentState) -> None:
         path_bps=path_bps,
         bill_max=terms.caps.parent_cost_max,
     )
+    advice.bounded_ns = desk.now_ns
+    desk.parents[parent.order.parent_id] = None
     if worst == advice.worst:
         return
+    advice.bounds_before += advice.worst is not None
     advice.worst = worst
-    desk.parents[parent.order.parent_id] = None
     timing = "without bound" if worst.timing_bps is None else f"{worst.timing_bps:.1f} bps"
     detail = (
-        f"at most, advice brings it {worst.ahead_pct:.1f} % ahead of its schedule or {worst.behind_pct:.1f} % behind,"
-        f" does {plain(worst.participation_times)} times a slice, costs {worst.crossing_bps:.1f} bps by crossing,"
-        f" {timing} by timing, and {plain(worst.bill_max)} US dollars of answers"
+        f"at most, by the plan just made, advice brings it {worst.ahead_pct:.1f} % ahead of its schedule or"
+        f" {worst.behind_pct:.1f} % behind, one slice included, does {plain(worst.participation_times)} times a slice,"
+        f" costs {worst.crossing_bps:.1f} bps by crossing, {timing} by timing, and {plain(worst.bill_max)} US dollars"
+        " of answers"
     )
+    if terms.band.strategies or terms.fallback:
+        detail += "; a switch moves the schedule itself, and has bounds of its own"
     desk.alert(Severity.INFO, AlertCode.ADVICE_BOUNDED, parent.order.parent_id, detail)
 
 

@@ -187,10 +187,11 @@ class OpenQuestion:
 
 @dataclass(slots=True, kw_only=True)
 class Spare:
-    """The last usable advice and what it was given on; it may stand in for one late answer."""
+    """The last usable advice, what it was given on and when (UTC); it may stand in for one late answer."""
 
     advice: Advice
     facts: AdviceFacts
+    heard_ns: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -243,7 +244,8 @@ class Prediction:
     cum_qty, cum_value
         What was filled since, and its value at the mids before each fill; inverse contracts: in coin.
     realised_bps
-        What it came to; None while the parent works, and for a parent that was not completed.
+        How far the mids at the fills were from `mid_px`, against the order: impact and, mostly, what the market did
+        anyway; None while the parent works, and for a parent that was not completed.
     """
 
     decision_id: str
@@ -269,20 +271,24 @@ class AdviceState:
         When the next question is due, and when the last one was.
     directive
         What holds of the last advice; None while the schedule decides.
-    switch_to, switches
-        Schedule that takes over with the next decision, and how often advice has switched it.
+    switch_to, switch_until_ns, switches
+        Schedule that takes over with the next decision if that comes in time, and how often advice has switched it.
     news
         Whether something was reported since the last question.
-    watched_spread_bps, watched_volatility_pct
-        As they were at the last question.
+    watched_spread_bps, watched_volatility_pct, watched_off
+        As they were at the last question; the last says whether the order was off its schedule.
     recent
         The last questions, oldest first.
     outcomes
         How often each outcome came.
     worst
         What advice can do at most by the schedule as it was last made; None before there is one.
+    bounded_ns, bounds_before
+        When that schedule was made, and how often one before it had another worst case.
     period
         What is being done under the directive in force; None while the schedule decides.
+    settling_ns
+        Until when the schedule makes up for what was advised, UTC.
     bill
         What answers have cost since the last period began, US dollars.
     worth
@@ -296,14 +302,19 @@ class AdviceState:
     directive: Directive | None = None
     spare: Spare | None = None
     switch_to: str = ""
+    switch_until_ns: int = 0
     switches: int = 0
     news: bool = False
     watched_spread_bps: Decimal = ZERO
     watched_volatility_pct: Decimal | None = None
+    watched_off: bool = False
     recent: list[AdviceRecord] = field(default_factory=list)
     outcomes: dict[str, int] = field(default_factory=dict)
     worst: WorstCase | None = None
+    bounded_ns: int = 0
+    bounds_before: int = 0
     period: OpenPeriod | None = None
+    settling_ns: int = 0
     bill: Decimal = ZERO
     prediction: Prediction | None = None
     worth: Worth = field(default_factory=Worth)

@@ -63,7 +63,8 @@ def _scheduled(desk: Desk, parent: ParentState, view: View) -> Decision:
     """What the strategy wants, or what a model's advice makes of it within the band."""
     directive = consider(desk, parent, view)
     if parent.advice is not None and parent.advice.switch_to:
-        view = _switch(desk, parent, view, parent.advice.switch_to)
+        if desk.state.adviser is not None and desk.now_ns < parent.advice.switch_until_ns:
+            view = _switch(desk, parent, view, parent.advice.switch_to)
         parent.advice.switch_to = ""
     strategy = STRATEGIES[view.order.strategy]
     if directive is None or desk.state.adviser is None:
@@ -85,6 +86,7 @@ def _switch(desk: Desk, parent: ParentState, view: View, name: str) -> View:
     parent.slice_no = schedule.slice_at(desk.now_ns)
     parent.slice_base_qty = parent.cum_qty
     desk.parents[order.parent_id] = None
+    bound(desk, parent)
     shown = view_of(desk, parent)
     assert shown is not None
     return shown

@@ -2,7 +2,8 @@
 
 Nothing is decided by these figures. A period lasts as long as one directive is in force on a parent at work; a fill
 belongs to the period in which it comes, also of a child that was sent before it. What fills while the schedule alone
-decides makes the usual cost. Work is done for advised parents only, and as little for each event.
+decides, with no advice to make up for, is the usual cost. Work is done for advised parents only, and as little for
+each event.
 """
 
 from decimal import Decimal
@@ -63,7 +64,10 @@ def count_due(parent: ParentState, now_ns: int) -> None:
 
 
 def on_fill(desk: Desk, parent: ParentState, fill: Fill, mid_px: Decimal) -> None:
-    """Book a fill to the period in force, or to the usual cost.
+    """Book a fill to the period in force, or to the usual cost; to neither while the schedule makes up for advice.
+
+    What fills between a period and the end of the next slice is what advice has put off: not usual, and not done
+    under a directive. So neither side of the comparison knows what catching up costs.
 
     Parameters
     ----------
@@ -80,7 +84,7 @@ def on_fill(desk: Desk, parent: ParentState, fill: Fill, mid_px: Decimal) -> Non
         period.cum_qty += fill.last_qty
         period.cum_value += _value(parent, fill.last_qty, fill.last_px)
         period.fees += fees
-    elif not parent.is_final:
+    elif not parent.is_final and desk.now_ns >= advice.settling_ns:
         beyond_mid = fill.side.sign * (fill.last_px - mid_px) * (fill.coin_qty or fill.last_qty)
         for worth in _worths(desk.state, parent, advice):
             add_usual(worth.usual, cost=beyond_mid + fees, traded=fill.notional)
@@ -175,8 +179,17 @@ def _close(state: EngineState, parent: ParentState, advice: AdviceState, period:
         bill=Money(period.bill),
     )
     advice.period = None
+    advice.settling_ns = _settled_ns(parent, period.at_ns)
     for worth in _worths(state, parent, advice):
         add_period(worth.score, closed)
+
+
+def _settled_ns(parent: ParentState, at_ns: int) -> int:
+    """End of the slice after the one that an instant lies in, or of the last: until then the schedule catches up."""
+    if parent.schedule is None or not parent.schedule.slices:
+        return at_ns
+    slices = parent.schedule.slices
+    return slices[min(max(parent.schedule.slice_at(at_ns), 0) + 1, len(slices) - 1)].end_ns
 
 
 def _settle(state: EngineState, parent: ParentState, advice: AdviceState) -> None:

@@ -37,7 +37,8 @@ REASON_TEXT: Final[dict[str, str]] = {
     _F.PROTOCOL: "the model's server said something that is no answer",
     _F.NOT_ON_TAPE: "the question is not on the tape that is played",
     _F.CROWDED: "too many questions were out already",
-    _F.UNWRITTEN: "the tape could not be written, so nothing was asked",
+    _F.UNWRITTEN: "the question could not be written, so nothing was asked",
+    _F.INTERNAL: "an error of ours on the way; the log names it",
     _O.PARENT_CALLS: "as many questions were asked about this order as may be",
     _O.HOUR_CALLS: "as many questions were asked in this hour as may be",
     _O.DAY_CALLS: "as many questions were asked on this day as may be",
@@ -47,17 +48,18 @@ REASON_TEXT: Final[dict[str, str]] = {
     "BREAKER_OPEN": "after failures in a row the model is left alone for a while",
     "RESTARTED": "the process was restarted before the answer",
     "NOT_AT_WORK": "the order was not being worked when the answer came",
+    "CHANGED": "the order was amended, paused or resumed while the question was out",
 }
 """For each code of a record; `executor decisions` prints it."""
 
 OUTCOME_TEXT: Final[dict[AdviceOutcome, str]] = {
-    AdviceOutcome.APPLIED: "what was advised holds",
+    AdviceOutcome.APPLIED: "what the band allows of it holds",
     AdviceOutcome.WITHOUT_EFFECT: "what was advised changes nothing",
     AdviceOutcome.LATE: "the schedule decided at the deadline, {after_ms} ms after the question, in that tick",
     AdviceOutcome.BRIDGED: "the advice before it went on once more at the deadline, {after_ms} ms after the question",
     AdviceOutcome.UNUSABLE: "the schedule decided, the answer could not be used",
     AdviceOutcome.FAILED: "the schedule decided, there was no answer",
-    AdviceOutcome.NOT_ASKED: "the schedule decided, nobody was asked",
+    AdviceOutcome.NOT_ASKED: "nobody was asked; what was advised before ended, the schedule decided",
     AdviceOutcome.ENDED: "the order ended before the answer",
 }
 """What an outcome means for the order; `after_ms` is how long after the question it was settled."""

@@ -13,12 +13,11 @@ from executor.advice.budget import Bill
 from executor.advice.ruling import CLIP_TEXT, Clip
 from executor.advice.tally import as_json, tally
 from executor.domain.advice import AdviceOutcome, AdviceRecord
-from executor.domain.instrument import notional
 from executor.domain.timeline import NS_PER_MS, NS_PER_S, iso_utc
 from executor.domain.units import ZERO, Money, plain
 from executor.engine.state import EngineState, ParentState
 from executor.interfaces.advice_reasons import OUTCOME_TEXT, reason_text
-from executor.interfaces.worth_views import worst_case_view, worth_view
+from executor.interfaces.worth_views import order_value, worst_case_view, worth_view
 
 Json = dict[str, object]
 DECISIONS: Final = "decisions"
@@ -44,10 +43,8 @@ def decisions_view(report: Mapping[str, object], state: EngineState, parent: Par
 
 def advice_part(report: Mapping[str, object], state: EngineState, parent: ParentState) -> Json:
     """Say what advice about a parent came to: outcomes, what held, what it cost in money and relative to the order."""
-    order = parent.order
-    px = parent.arrival_px or parent.decision_px
-    bill = state.spend.parents.get(order.parent_id, Bill())
-    value = Money(ZERO) if px is None else notional(order.category, order.order_qty, px)
+    bill = state.spend.parents.get(parent.order.parent_id, Bill())
+    value = order_value(parent) or Money(ZERO)
     return as_json(tally(_records(report), cost=Money(bill.cost), notional=value)) | {
         "worst_case": worst_case_view(parent),
         "worth": worth_view(state, parent),
@@ -61,7 +58,8 @@ def advice_view(parent: ParentState, now_ns: int) -> Json | None:
         return None
     directive = advice.directive if parent.is_working else None
     in_force: Json | None = None
-    if directive is not None and directive.in_force(now_ns):
+    until_ns = 0 if directive is None else min(directive.until_ns, _end_ns(parent))
+    if directive is not None and directive.in_force(now_ns) and now_ns < until_ns:
         in_force = {
             "decision_id": directive.decision_id,
             "action": directive.action.value,
@@ -71,8 +69,8 @@ def advice_view(parent: ParentState, now_ns: int) -> Json | None:
             "limit_price": _plain(directive.limit_px),
             "strategy": directive.strategy,
             "confidence": plain(directive.confidence),
-            "until": {"utc": iso_utc(directive.until_ns), "ns": directive.until_ns},
-            "left_s": -((now_ns - directive.until_ns) // NS_PER_S),
+            "until": {"utc": iso_utc(until_ns), "ns": until_ns},
+            "left_s": -((now_ns - until_ns) // NS_PER_S),
         }
     question = None if parent.is_final else advice.question
     return {
@@ -94,6 +92,14 @@ def adviser_view(state: EngineState, now_ns: int) -> Json | None:
         "asked_again_in_s": max(-((now_ns - state.breaker.until_ns) // NS_PER_S), 0) if is_open else 0,
         "questions_out": len(state.spend.reserved),
     }
+
+
+def _end_ns(parent: ParentState) -> int:
+    """When advice can shape nothing any more: with the last slice, or before one is planned with the order."""
+    schedule = parent.schedule
+    return (
+        schedule.slices[-1].end_ns if schedule is not None and schedule.slices else parent.order.deadline_ns
+    )
 
 
 def _records(report: Mapping[str, object]) -> list[AdviceRecord]:
@@ -141,6 +147,7 @@ def _decision(record: AdviceRecord) -> Json:
             }
         ),
         "cost_usd": plain(record.cost),
+        "cost_at_most": record.cost_at_most,
         "decided_after_ms": _after_ms(record),
         "latency_ms": record.latency_ns // NS_PER_MS if record.latency_ns else None,
     }

@@ -99,8 +99,9 @@ ALERT_TEXT: Final[dict[AlertCode, tuple[str, str]]] = {
         "nothing; `executor decisions PARENT` shows it again",
     ),
     _A.ADVISER_SILENT: (
-        "the model brought nothing usable several times in a row: it is left alone a while, the schedules decide",
+        "the model brought nothing usable several times in a row (the last reason is named): it is left alone a while",
         "nothing for the orders; `executor decisions PARENT` names what came back; check server, key and model",
     ),
+    _A.ADVISER_BACK: ("a model that was left alone has answered: it is asked as usual again", "nothing"),
 }
 """For each code: what has happened, and what to do; printed in docs/reference/alerts.md."""

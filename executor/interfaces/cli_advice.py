@@ -21,14 +21,13 @@ from executor.interfaces.options import (
     Url,
     connect,
 )
-from executor.interfaces.output import cell, emit_json, show, show_rich
+from executor.interfaces.output import cell, emit_json, page_width, show, show_rich, wrapped
 from executor.interfaces.past import past_decisions, past_run
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 SECOND_CHARS: Final = len("2026-11-20T12:00:00")
-REASONING_CHARS_MAX: Final = 110
 
 
 def decisions(
@@ -59,13 +58,16 @@ def decisions(
         if as_json:
             emit_json(one)
         else:
-            show_rich(decision_table(one))
+            show_rich(decision_table(one), page_width())
     elif as_json:
         emit_json(answer)
     elif answer["advised"]:
-        show("\n".join(head_lines(answer)))
+        width = page_width()
+        show("\n".join(wrapped(line, width, "    ") for line in head_lines(answer)))
         if listed:
-            show_rich(decisions_table(listed))
+            show_rich(decisions_table(listed), width)
+            for line in reasoning_lines(listed):
+                show(wrapped(line, width, "    "))
         else:
             show("no question has ended yet")
     else:
@@ -77,30 +79,47 @@ def head_lines(answer: Json) -> list[str]:
     lines = []
     worst, worth = answer.get("worst_case"), answer.get("worth")
     if isinstance(worst, Mapping):
-        lines += ["The most that advice can do to it, known before any question:"]
-        lines += [f"  - {cell(line)}" for line in worst["text"]]
+        lines += [_bounds_title(worst), *(f"  - {cell(line)}" for line in worst["text"])]
+        if worst["earlier_bounds"]:
+            lines.append(
+                f"  - before this plan it had others, {cell(worst['earlier_bounds'])} time(s):"
+                " ADVICE_BOUNDED in the log names each"
+            )
     if isinstance(worth, Mapping):
         lines += ["What it was worth:", f"  - {cell(worth['text'])}", *_impact_line(worth["impact"])]
     return lines
 
 
+def _bounds_title(worst: Mapping[str, object]) -> str:
+    """Say what the bounds are of: the plan in force, and since when that is."""
+    if worst["planned"] is None:
+        return "The most that advice can do to it by the plan in force:"
+    made = cell(worst["planned"])[:SECOND_CHARS].replace("T", " ")
+    return f"The most that advice can do to it, known when the plan in force was made, {made} UTC:"
+
+
 def _impact_line(impact: object) -> list[str]:
-    """What was said of impact beforehand, and what came of it."""
+    """What was said of impact beforehand, and how far the mids have moved, which is more than impact."""
     if not isinstance(impact, Mapping):
         return []
-    told, low, high, adjusted, realised = (
-        figures.amount(impact[f"{name}_bps"]) for name in ("predicted", "low", "high", "adjusted", "realised")
+    told, low, high, adjusted, moved = (
+        figures.amount(impact[f"{name}_bps"])
+        for name in ("predicted", "low", "high", "adjusted", "mid_slippage")
     )
-    came = "not known before it is completed" if impact["realised_bps"] is None else f"{realised} bps"
+    came = (
+        "how far the mids moved is known when it is completed"
+        if impact["mid_slippage_bps"] is None
+        else f"at the fills the mids were {moved} bps worse than then, most of which is what the market did anyway"
+    )
     asked = cell(impact["decision_id"])
     leaned = f"as the model adjusted it {adjusted}"
-    return [f"  - impact told with {asked}: {told} bps ({low} to {high}), {leaned}; it was {came}"]
+    return [f"  - impact told with {asked}: {told} bps ({low} to {high}), {leaned}; {came}"]
 
 
 def decisions_table(listed: list[Json]) -> "Table":
     """Lay out one row of a few lines for each question, within 80 columns.
 
-    When and why it was asked; how it ended, after what time, for how much; what was advised and why, what held, every
+    When and why it was asked; how it ended, after what time, for how much; what was advised, what held, every
     difference between the two, and what was filled until the next question.
     """
     from rich.table import Table  # noqa: PLC0415 - slow to import
@@ -115,10 +134,9 @@ def decisions_table(listed: list[Json]) -> "Table":
         reason = [cell(each["reason"])] if each["reason"] else []
         cells = (
             [cell(each["decision_id"]), asked, cell(each["trigger"])],
-            [cell(each["outcome"]), *reason, _took(each), f"${figures.amount(each['cost_usd'])}"],
+            [cell(each["outcome"]), *reason, _took(each), _cost(each)],
             [
                 f"advised: {_advised(each)}",
-                *_reasoning(each),
                 f"held: {cell(each['held'])}",
                 *(f"why: {text}" for text in _why(each)),
                 f"filled until the next: {cell(each['filled_until_next'])}",
@@ -151,7 +169,7 @@ def decision_table(each: Json) -> "Table":
         ("expected impact, bps", _impact(each)),
         ("model", cell(each["model"] or None)),
         ("tokens", _tokens(each["usage"])),
-        ("cost, US dollars", figures.price(each["cost_usd"])),
+        ("cost, US dollars", f"{_at_most(each)}{figures.price(each['cost_usd'])}"),
         ("took", _took(each)),
     )
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -201,12 +219,22 @@ def _advised(each: Json) -> str:
     return ", ".join([cell(each["action"]), *speed, *others, f"sure {cell(each['confidence'])}"])
 
 
-def _reasoning(each: Json) -> list[str]:
-    text = cell(each["reasoning"])
-    if not each["reasoning"]:
+def reasoning_lines(listed: list[Json]) -> list[str]:
+    """Give the model's own words for each of its answers, in full."""
+    told = [each for each in listed if each["reasoning"]]
+    if not told:
         return []
-    short = text if len(text) <= REASONING_CHARS_MAX else f"{text[: REASONING_CHARS_MAX - 3]}..."
-    return [f'because: "{short}"']
+    words = (f'  {cell(each["decision_id"])}: "{cell(each["reasoning"])}"' for each in told)
+    return ["What the model gave as its reasons:", *words]
+
+
+def _cost(each: Json) -> str:
+    return f"{_at_most(each)}${figures.amount(each['cost_usd'])}"
+
+
+def _at_most(each: Json) -> str:
+    """Mark a cost that nobody has counted."""
+    return "at most " if each["cost_at_most"] is True else ""
 
 
 def _why(each: Json) -> list[str]:

@@ -30,8 +30,14 @@ if TYPE_CHECKING:
 
 MODEL: Final = "model"
 TAPE: Final = "tape:"
+BYTES_PER_TOKEN: Final = 4
+"""Of usual text; the bill of a scripted adviser counts a token for each byte."""
 SEEDS_MAX: Final = 100_000
 PROCESSES_MAX: Final = 64
+_DOCTOR: Final = (
+    "`executor doctor`, with the same --profile and --config, asks one question and says what is wrong"
+)
+_HELP: Final = "`executor backtest {command} --help`, docs/backtest.md"
 USUAL_DRIFT: Final = {"foresight": 20.0}
 """Drift where none is given, basis points a minute; who knows the drift needs one."""
 
@@ -76,7 +82,12 @@ def session(
     try:
         pace = read_pace(latency)
     except ValueError:
-        raise _wrong("--latency", latency, "taped, zero, or a factor from x0 to x1000 such as x0.5") from None
+        raise _wrong(
+            "--latency",
+            latency,
+            "taped, zero, or a factor from x0 to x1000 such as x0.5",
+            _HELP.format(command="session"),
+        ) from None
     calls = tape or journal.with_name(FILE_NAME)
     try:
         with progress_on_terminal("replaying") as progress:
@@ -130,6 +141,9 @@ def compare(
         Path | None,
         typer.Option("--record", help="With model: write the calls down, to be played with tape:FILE."),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="With --record: replace a file that is there.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With model: do not ask before money is spent.")] = False,
     profile: Profile = USUAL_PROFILE,
     config: ConfigFile = None,
@@ -142,9 +156,11 @@ def compare(
 
     The markets are random walks that react to nobody: they show that mechanics and measurement work, and what a given
     amount of knowledge would be worth in them. They never show a profit that a real market would pay.
+
+    Ends with 7 if the model gave no usable answer at all, with 9 if a question is not on the tape that is played.
     """
     from backtest.scenes import Setting  # noqa: PLC0415 - brings the engine with it
-    from executor.interfaces.experiments import comparison_record, comparison_words  # noqa: PLC0415
+    from executor.interfaces.experiments import comparison_record, comparison_words, counted  # noqa: PLC0415
 
     kind, chosen = _kind(adviser), _seeds(seeds)
     settings = _settings(kind, profile, config)
@@ -166,6 +182,8 @@ def compare(
         ).scene()
     except ValueError as error:
         raise _wrong("the market", str(error), "numbers that make a market") from error
+    if record is not None:
+        _check_record(record, kind, overwrite=overwrite)
     with _adviser(kind, scene, len(chosen), settings, record, yes=yes) as make:
         found = _run(scene, chosen, make, 1 if kind == MODEL else processes)  # one model has one bill
     if as_json:
@@ -178,6 +196,11 @@ def compare(
             " was recorded with"
         )
         raise typer.Exit(ExitCode.AUDIT_DIFFERS)
+    if kind == MODEL and found.questions and not found.usable:
+        say(
+            f"MODEL: none of {found.questions} questions had a usable answer: {counted(found.reasons)}; next: {_DOCTOR}"
+        )
+        raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 def _run(scene: "Scene", seeds: Sequence[int], make: "MakeAdviser", processes: int) -> "Comparison":
@@ -213,17 +236,14 @@ def _adviser(
 ) -> Iterator["MakeAdviser"]:
     """Make what makes the adviser of each drive."""
     from backtest.kinds import Kind, KnownAdviser, TapedAdviser  # noqa: PLC0415
+    from backtest.live_model import NobodyAnswers  # noqa: PLC0415
     from executor.adviser.tape import TapeError, TapeWriter, read_tape  # noqa: PLC0415
 
-    if record is not None and kind != MODEL:
-        raise _wrong(
-            "--record", str(record), "nothing without --adviser model: other replies can be made again"
-        )
     try:
         if settings is not None and kind == MODEL:
-            _agree(scene, drives, yes=yes)
+            _agree(scene, drives, settings, yes=yes)
             with ExitStack() as stack:
-                tape = None if record is None else stack.enter_context(TapeWriter(record))
+                tape = None if record is None else stack.enter_context(TapeWriter(_emptied(record)))
                 yield stack.enter_context(_live(settings, scene, tape))
         elif kind.startswith(TAPE):
             lines = tuple(read_tape(Path(kind.removeprefix(TAPE))))
@@ -232,6 +252,39 @@ def _adviser(
             yield KnownAdviser(Kind(kind), scene.terms.model)
     except TapeError as error:
         raise _no_tape(error) from error
+    except NobodyAnswers as error:
+        if record is not None:
+            record.unlink(missing_ok=True)  # nothing is on it that was paid for
+        raise failed(
+            ExitCode.UNREACHABLE, f"MODEL_{error.last.failure}", "[adviser]", str(error), "a model that answers",
+            _DOCTOR,
+        ) from error  # fmt: skip
+
+
+def _check_record(record: Path, kind: str, *, overwrite: bool) -> None:
+    """Refuse a file for the calls where there are none to be written, or where others stand in it."""
+    if kind != MODEL:
+        raise _wrong(
+            "--record", str(record), "nothing without --adviser model: other replies can be made again"
+        )
+    if record.exists() and not overwrite and (not record.is_file() or record.stat().st_size):
+        raise _wrong(
+            "--record",
+            f"{record}, which is there",
+            "a new file: what is in this one may have been paid for",
+            "name another file, or add --overwrite",
+        )
+
+
+def _emptied(record: Path) -> Path:
+    """Take away what is recorded in a file; one file holds the calls of one comparison."""
+    try:
+        record.unlink(missing_ok=True)
+    except OSError as error:
+        raise _wrong(
+            "--record", f"{record}: {error.strerror}", "a file of ours", "name another file"
+        ) from error
+    return record
 
 
 def _live(settings: "Settings", scene: "Scene", tape: "TapeWriter | None") -> "LiveModel":
@@ -242,16 +295,20 @@ def _live(settings: "Settings", scene: "Scene", tape: "TapeWriter | None") -> "L
     return LiveModel(lambda: client_of(settings, Clock().now_ns), scene.terms, tape)
 
 
-def _agree(scene: "Scene", drives: int, *, yes: bool) -> None:
+def _agree(scene: "Scene", drives: int, settings: "Settings", *, yes: bool) -> None:
     """Say what the calls are going to cost, and go on only if that is wanted; a model of one's own costs nothing."""
     from backtest.kinds import Kind, KnownAdviser  # noqa: PLC0415
     from backtest.run import drive  # noqa: PLC0415
+    from executor.advice.capabilities import Capability  # noqa: PLC0415
 
     sample = drive(scene, 0, KnownAdviser(Kind.UNINFORMED, scene.terms.model))
     caps = scene.terms.caps
+    thinks = Capability.REASONING in settings.adviser.capabilities().able
+    thoughts = "; what the model thinks before its answer comes on top" if thinks else ""
     say(
-        f"about {sample.calls * drives} calls for about {sample.bill * drives:.4f} US dollars (four bytes to a token);"
-        f" never more than {caps.day_calls_max} calls or {caps.day_cost_max:f} US dollars"
+        f"about {sample.calls * drives} calls for about {sample.bill * drives / BYTES_PER_TOKEN:.4f} US dollars"
+        f" (four bytes to a token{thoughts}); never more than {caps.day_calls_max} calls or"
+        f" {caps.day_cost_max:f} US dollars"
     )
     if yes or not sample.bill:
         return
@@ -351,15 +408,10 @@ def _bps(option: str, text: str) -> Decimal:
         raise _wrong(option, text, "a number such as 5.5, negative for a rebate") from None
 
 
-def _wrong(where: str, got: str, allowed: str) -> CommandFailed:
-    return failed(
-        ExitCode.USAGE,
-        "USAGE",
-        where,
-        quoted(got),
-        allowed,
-        "`executor backtest compare --help`, docs/backtest.md",
-    )
+def _wrong(
+    where: str, got: str, allowed: str, next_step: str = _HELP.format(command="compare")
+) -> CommandFailed:
+    return failed(ExitCode.USAGE, "USAGE", where, quoted(got), allowed, next_step)
 
 
 def _no_tape(error: Exception) -> CommandFailed:

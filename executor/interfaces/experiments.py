@@ -11,6 +11,8 @@ from executor.domain.timeline import NS_PER_MS
 
 SMALL_BPS: Final = 0.5
 """Difference whose number of pairs is told."""
+MOST: Final = 0.5
+"""Share of questions without an answer from which the figures are no longer the adviser's."""
 BARS: Final = 9
 BAR_CHARS: Final = 40
 
@@ -25,6 +27,7 @@ def session_record(result: SessionResult, latency: str) -> dict[str, object]:
         "orders": result.orders,
         "questions": result.questions,
         "not_on_tape": list(result.misses),
+        "not_on_tape_then": list(result.missed_then),
         "cut_off": list(result.cut_off),
         "estimated": result.estimated,
         "tolerance_ms": result.tolerance_ns / NS_PER_MS,
@@ -54,6 +57,8 @@ def session_words(result: SessionResult, latency: str) -> str:
             "" if latency == "taped" else " (after an answer at another instant the next question is another)"
         )
         lines.append(f"NOT ON THE TAPE: {', '.join(result.misses)}{cause}")
+    if result.missed_then:
+        lines.append(f"not on the tape that the session itself played: {', '.join(result.missed_then)}")
     if result.cut_off:
         lines.append(f"the process ended before the answer: {', '.join(result.cut_off)}")
     if result.estimated:
@@ -103,6 +108,7 @@ def comparison_record(found: Comparison, adviser: str) -> dict[str, object]:
         "fallback_rate": found.fallback_rate,
         "late_rate": found.late_rate,
         "outcomes": dict(sorted(found.outcomes.items())),
+        "fallback_reasons": dict(sorted(found.reasons.items())),
         "not_on_tape": found.missed,
         "each": [
             {
@@ -129,19 +135,24 @@ def comparison_words(found: Comparison, adviser: str) -> str:
         f"pairs needed    {_pairs(found)}",
         f"questions       {found.questions}, of them {found.calls} sent",
         f"fallback        {found.fallback_rate:.1%} left the order to its schedule; late {found.late_rate:.1%}",
-        f"outcomes        {_outcomes(found.outcomes)}",
+        f"outcomes        {counted(found.outcomes)}",
+        *([f"reasons         {counted(found.reasons)}"] if found.reasons else []),
         f"bill            {found.bill:.4f} US dollars, {found.bill_bps:.4f} bps",
         f"gain less bill  {found.net_gain_bps:+.3f} bps",
         "",
-        _meaning(found),
+        _meaning(found, adviser),
         "A simulated market shows mechanics and measurement, never what a real one would pay.",
     ]
     return "\n".join(lines)
 
 
-def _meaning(found: Comparison) -> str:
-    """One sentence that says what the figures say, and no more."""
+def _meaning(found: Comparison, adviser: str) -> str:
+    """What the figures say, and no more."""
     gain = found.gain
+    if not found.usable:
+        return (
+            "There was no advice: no question had a usable answer, so that nothing is said about its worth."
+        )
     if gain.low == gain.high == 0:
         text = "Advice changed nothing at all: every pair cost the same to the last digit."
     elif gain.shows_gain and found.sign_p < 1 - gain.confidence:
@@ -156,6 +167,8 @@ def _meaning(found: Comparison) -> str:
         )
     if gain.shows_gain and found.net_gain_bps <= 0:
         text += " The bill takes all of it."
+    if found.fallback_rate > MOST:
+        text += f" Most questions left the order to its schedule: the figures measure that fallback, not {adviser}."
     return text
 
 
@@ -185,7 +198,8 @@ def _needed(found: Comparison) -> int | None:
     return pairs_needed(found.gain.deviation, SMALL_BPS, found.gain.confidence)
 
 
-def _outcomes(outcomes: Mapping[str, int]) -> str:
+def counted(outcomes: Mapping[str, int]) -> str:
+    """Names with how often each came."""
     return ", ".join(f"{name} {count}" for name, count in sorted(outcomes.items())) or "none"
 
 

@@ -69,8 +69,11 @@ def _read_source(value: object) -> str:
 
 def _read_text(value: object) -> str:
     """Read what somebody reports; characters that nobody can see are taken out where it is shown."""
-    if not isinstance(value, str) or not value.strip() or len(value) > TEXT_LEN_MAX:
-        refuse("TEXT", f"a text of 1 to {TEXT_LEN_MAX} characters", "shorten it: only its beginning is shown")
+    allowed = f"a text of 1 to {TEXT_LEN_MAX} characters"
+    if not isinstance(value, str) or not value.strip():
+        refuse("TEXT", allowed, "write what was reported")
+    if len(value) > TEXT_LEN_MAX:
+        refuse("TEXT", allowed, "shorten it: only its beginning is shown")
     return value
 
 

@@ -109,21 +109,22 @@ def _advice(advice: Mapping[str, object]) -> list[_Row]:
     acted = (
         f"{_word(advice, 'acted_on')} of {_word(advice, 'sent')} sent = {_per_cent(advice, 'acted_share')}"
     )
+    at_most = "at most " if advice.get("cost_at_most") is True else ""
     return [
         ("questions", _word(advice, "questions"), ""),
         ("outcomes", outcomes or _DASH, ""),
         ("acted on", acted, ""),
-        ("changes by advice", _word(advice, "adaptations"), ""),
+        ("advice put into force", _word(advice, "adaptations", " times"), ""),
         ("schedule had to decide", _per_cent(advice, "fallback_rate"), ""),
-        ("spent, US dollars", _amount(advice, "cost_usd"), _amount(advice, "cost_bps")),
-        ("mean latency", _word(advice, "mean_latency_ms", " ms"), ""),
+        ("spent, US dollars", f"{at_most}{_amount(advice, 'cost_usd')}", _amount(advice, "cost_bps")),
+        ("mean latency, answers", _word(advice, "mean_latency_ms", " ms"), ""),
         *_worth(_nested(advice, "worth")),
         *_worst(_nested(advice, "worst_case")),
     ]
 
 
 def _worth(worth: Mapping[str, object]) -> list[_Row]:
-    """What advice was worth, and the impact that was told against what came."""
+    """What advice was worth, and the impact that was told beside how far the mids moved."""
     if not worth:
         return []
     impact = _nested(worth, "impact")
@@ -138,12 +139,12 @@ def _worth(worth: Mapping[str, object]) -> list[_Row]:
         ("  usual cost", source, _amount(worth, "usual_cost_bps")),
         ("impact told beforehand", reach, _amount(impact, "predicted_bps")),
         ("  as adjusted", "", _amount(impact, "adjusted_bps")),
-        ("  realised", "", _amount(impact, "realised_bps")),
+        ("  mids at the fills", "what the market did included", _amount(impact, "mid_slippage_bps")),
     ]
 
 
 def _worst(worst: Mapping[str, object]) -> list[_Row]:
-    """The most that advice could have done, as it was known beforehand."""
+    """The most that advice could have done by the last plan, as it was known when that was made."""
     if not worst:
         return []
     timing = _amount(worst, "timing_bps") if worst.get("timing_bps") is not None else "no bound"

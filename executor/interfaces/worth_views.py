@@ -5,8 +5,9 @@ from typing import Final
 
 from executor.advice.score import CostSource, ImpactScore, Worth, usual_cost
 from executor.advice.worst_case import WorstCase
+from executor.domain.instrument import notional
 from executor.domain.timeline import iso_utc
-from executor.domain.units import plain
+from executor.domain.units import Money, plain
 from executor.engine.state import EngineState, ParentState, Prediction
 
 Json = dict[str, object]
@@ -14,14 +15,31 @@ _BPS_SHOWN: Final = Decimal("0.0001")
 _PCT_SHOWN: Final = Decimal("0.01")
 _MONEY_SHOWN: Final = Decimal("0.00000001")
 _WHOLE: Final = Decimal(100)
+OF_ORDER: Final = "ORDER_VALUE"
+OF_PERIODS: Final = "DUE_OR_TRADED"
+"""What a value in basis points is relative to."""
+
+
+def order_value(parent: ParentState) -> Money | None:
+    """Value of the whole order at the mid of its arrival, quote units: what its bill and its worth are relative to."""
+    px = parent.arrival_px or parent.decision_px
+    return None if px is None else notional(parent.order.category, parent.order.order_qty, px)
 
 
 def worst_case_view(parent: ParentState) -> Json | None:
-    """Show the most that advice can do to a parent; None before it has a schedule, or if it is not advised."""
-    worst = None if parent.advice is None else parent.advice.worst
-    if worst is None:
+    """Show the most that advice can do to a parent; None before it has a schedule, or if it is not advised.
+
+    It is of the plan in force: a plan made anew, after a restart or an amendment, has bounds of its own.
+    """
+    advice = parent.advice
+    worst = None if advice is None else advice.worst
+    if advice is None or worst is None:
         return None
     return {
+        "planned": {"utc": iso_utc(advice.bounded_ns), "ns": advice.bounded_ns}
+        if advice.bounded_ns
+        else None,
+        "earlier_bounds": advice.bounds_before,
         "ahead_pct": _shown(worst.ahead_pct, _PCT_SHOWN),
         "behind_pct": _shown(worst.behind_pct, _PCT_SHOWN),
         "slice_times": plain(worst.participation_times),
@@ -40,7 +58,7 @@ def worth_view(state: EngineState, parent: ParentState) -> Json | None:
     if advice is None:
         return None
     pooled = state.worths.get(parent.market_key, Worth())
-    value = _value(advice.worth, pooled)
+    value = _value(advice.worth, pooled, order_value(parent))
     return {
         **value,
         "impact": None if advice.prediction is None else _prediction(advice.prediction),
@@ -53,15 +71,25 @@ def worth_view(state: EngineState, parent: ParentState) -> Json | None:
     }
 
 
-def _value(worth: Worth, pooled: Worth) -> Json:
-    """Figures of one score, with the usual cost of its market: the mean of few fills of one parent says too little."""
+def _value(worth: Worth, pooled: Worth, base: Money | None = None) -> Json:
+    """Figures of one score, with the usual cost of its market: the mean of few fills of one parent says too little.
+
+    Parameters
+    ----------
+    base
+        Value of the order that the basis points are relative to; None for those of many, which are relative to what was
+        due or traded in the periods.
+    """
     score = worth.score
     bps, source = usual_cost(pooled.usual, score)
     return {
         "periods": score.count,
         "value_quote": None if bps is None else _shown(score.value(bps), _MONEY_SHOWN),
-        "value_bps": None if bps is None else _shown(score.value_bps(bps), _BPS_SHOWN),
-        "standard_error_bps": None if bps is None else _shown(score.standard_error_bps(bps), _BPS_SHOWN),
+        "value_bps": None if bps is None else _shown(score.value_bps(bps, base), _BPS_SHOWN),
+        "standard_error_bps": None
+        if bps is None
+        else _shown(score.standard_error_bps(bps, base), _BPS_SHOWN),
+        "bps_of": (OF_PERIODS if base is None else OF_ORDER),
         "usual_cost_bps": _shown(bps, _BPS_SHOWN),
         "usual_cost_from": None if bps is None else source.value,
         "usual_cost_fills": pooled.usual.count,
@@ -75,7 +103,7 @@ def _prediction(told: Prediction) -> Json:
         "low_bps": _shown(told.low_bps, _BPS_SHOWN),
         "high_bps": _shown(told.high_bps, _BPS_SHOWN),
         "adjusted_bps": _shown(told.adjusted_bps, _BPS_SHOWN),
-        "realised_bps": _shown(told.realised_bps, _BPS_SHOWN),
+        "mid_slippage_bps": _shown(told.realised_bps, _BPS_SHOWN),
     }
 
 
@@ -83,7 +111,7 @@ def _impact(score: ImpactScore) -> Json:
     return {
         "orders": score.count,
         "mean_predicted_bps": _shown(score.mean_predicted_bps, _BPS_SHOWN),
-        "mean_realised_bps": _shown(score.mean_realised_bps, _BPS_SHOWN),
+        "mean_mid_slippage_bps": _shown(score.mean_realised_bps, _BPS_SHOWN),
         "mean_error_bps": _shown(score.mean_error_bps, _BPS_SHOWN),
         "mean_distance_bps": _shown(score.mean_distance_bps, _BPS_SHOWN),
         "scale": _shown(score.scale, _BPS_SHOWN),
@@ -125,13 +153,14 @@ def _worth_line(value: Json) -> str:
         if error is None
         else f"give or take {error} (one error)"
     )
+    whole = "of the order's value" if value["bps_of"] == OF_ORDER else "of what was due or traded under it"
     source = (
         f"measured on {value['usual_cost_fills']} fills without advice"
         if value["usual_cost_from"] == CostSource.MEASURED
         else "half the spread and the same fees, assumed, for too little was filled without advice to measure it"
     )
     return (
-        f"advice was worth {value['value_bps']} bps against the schedule, its bill taken off, {sure}, over"
+        f"advice was worth {value['value_bps']} bps {whole} against the schedule, its bill taken off, {sure}, over"
         f" {value['periods']} period(s); the schedule usually pays {value['usual_cost_bps']} bps: {source}"
     )
 

@@ -106,6 +106,7 @@ class LiveRuntime:
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self.telemetry = Telemetry(lambda: self.engine.state, clock.now_ns)
         self._group: asyncio.TaskGroup | None = None
+        self._asking: set[asyncio.Task[None]] = set()
         self._owed = False
 
     def post(self, event: Event) -> None:
@@ -166,7 +167,7 @@ class LiveRuntime:
                 self.post(drain)
                 clean = await self._wind_down(drain_s)
                 writer.cancel()
-                for task in background:
+                for task in (*background, *self._asking):  # nobody waits for a model any more
                     task.cancel()
         except BaseException:
             await self._cancel_all_directly()
@@ -239,7 +240,9 @@ class LiveRuntime:
                 self._spawn(self._many(self._venue.reconcile(command)))
             case RequestAdvice():
                 assert self._counsel is not None, "the terms name a model and there is nobody to ask"
-                self._spawn(self._one(self._counsel.ask(command)))
+                asking = self._spawn(self._one(self._counsel.ask(command)))
+                self._asking.add(asking)
+                asking.add_done_callback(self._asking.discard)
             case Subscribe():
                 self._venue.subscribe(command)
             case SetTimer():
@@ -259,13 +262,13 @@ class LiveRuntime:
         self._journal.store_report(parent_id, state.now_ns, body)
         self._journal.commit()
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
         assert self._group is not None
 
         async def run() -> None:
             await work
 
-        self._group.create_task(run())
+        return self._group.create_task(run())
 
     async def _one(self, answer: Awaitable[Event]) -> None:
         await self._inbox.put(await answer)  # an answer is never dropped: its task waits for room

@@ -183,7 +183,8 @@ ADVICE_ADAPTATIONS: Final = _counter(
     "executor_advice_adaptations_total",
     Unit.COUNT,
     (),
-    "Times that advice changed how an order is worked, an earlier advice that stood in included.",
+    "Times that something of an advice was put into force, an earlier one that stood in included; it may be what the"
+    " schedule does anyway.",
 )
 ADVICE_TOKENS: Final = _counter(
     "executor_advice_tokens_total",
@@ -328,13 +329,14 @@ ADVICE_VALUE_BPS: Final = _gauge(
     "executor_advice_value_bps",
     Unit.BPS,
     _MARKET,
-    "Value of following advice against the schedule alone, its bill taken off; positive is money saved.",
+    "Value of following advice against the schedule alone, its bill taken off, of what was due or traded in those"
+    " periods (the larger of the two in each); positive is money saved.",
 )
 ADVICE_VALUE_ERROR_BPS: Final = _gauge(
     "executor_advice_value_error_bps",
     Unit.BPS,
     _MARKET,
-    "Standard error of that value; absent below two periods.",
+    "Standard error of that value, of the same base; absent below two periods.",
 )
 ADVICE_USUAL_COST_BPS: Final = _gauge(
     "executor_advice_usual_cost_bps",
@@ -354,23 +356,24 @@ ADVICE_IMPACT_PREDICTED_BPS: Final = _gauge(
     (*_MARKET, "estimate"),
     "Mean impact predicted for those: plain as told, adjusted as the model leaned it.",
 )
-ADVICE_IMPACT_REALISED_BPS: Final = _gauge(
-    "executor_advice_impact_realised_bps",
+ADVICE_MID_SLIPPAGE_BPS: Final = _gauge(
+    "executor_advice_mid_slippage_bps",
     Unit.BPS,
     _MARKET,
-    "Mean move of the mids at the fills of those orders since the prediction; positive is a cost.",
+    "Mean distance of the mids at the fills of those orders from the mid at the prediction: their impact and, mostly,"
+    " what the market did anyway; positive is a cost.",
 )
 ADVICE_IMPACT_DISTANCE_BPS: Final = _gauge(
     "executor_advice_impact_distance_bps",
     Unit.BPS,
     (*_MARKET, "estimate"),
-    "Mean distance of realised from predicted; the adjustment helps where its is the smaller.",
+    "Mean distance of that slippage of the mids from the prediction; the adjustment helps where its is the smaller.",
 )
 ADVICE_IMPACT_COVERAGE_RATIO: Final = _gauge(
     "executor_advice_impact_coverage_ratio",
     Unit.RATIO,
     _MARKET,
-    "Share of the predicted ranges that held the realised impact, 0 to 1.",
+    "Share of the predicted ranges that held that slippage of the mids, 0 to 1.",
 )
 
 METRICS: Final = (
@@ -434,7 +437,7 @@ METRICS: Final = (
     ADVICE_USUAL_COST_BPS,
     ADVICE_IMPACT_ORDERS,
     ADVICE_IMPACT_PREDICTED_BPS,
-    ADVICE_IMPACT_REALISED_BPS,
+    ADVICE_MID_SLIPPAGE_BPS,
     ADVICE_IMPACT_DISTANCE_BPS,
     ADVICE_IMPACT_COVERAGE_RATIO,
 )

@@ -294,7 +294,7 @@ def _worth(worth: Worth, market: tuple[str, str]) -> Iterator[_Sample]:
         (metrics.ADVICE_USUAL_COST_BPS, (*market, source), cost_bps),
         (metrics.ADVICE_IMPACT_PREDICTED_BPS, (*market, "plain"), plain.mean_predicted_bps),
         (metrics.ADVICE_IMPACT_PREDICTED_BPS, (*market, "adjusted"), adjusted.mean_predicted_bps),
-        (metrics.ADVICE_IMPACT_REALISED_BPS, market, plain.mean_realised_bps),
+        (metrics.ADVICE_MID_SLIPPAGE_BPS, market, plain.mean_realised_bps),
         (metrics.ADVICE_IMPACT_DISTANCE_BPS, (*market, "plain"), plain.mean_distance_bps),
         (metrics.ADVICE_IMPACT_DISTANCE_BPS, (*market, "adjusted"), adjusted.mean_distance_bps),
         (metrics.ADVICE_IMPACT_COVERAGE_RATIO, market, None if covered_pct is None else covered_pct / _PCT),

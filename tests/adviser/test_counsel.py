@@ -88,6 +88,18 @@ async def test_a_failure_is_handed_on():
     assert (event.failure, event.detail, event.latency_ns) == (Failure.SERVER_ERROR, "529", 5)
 
 
+async def test_an_error_on_the_way_is_a_failure_and_nothing_more():
+    class Broken:
+        async def ask(self, question):
+            raise RuntimeError("sk-secret-7 in a text of a library")
+
+    lines = []
+    event = await counsel(Broken(), lines=lines).ask(request())
+    assert isinstance(event, AdviceFailed)
+    assert (event.failure, event.detail) == (Failure.INTERNAL, "RuntimeError")
+    assert [(fields["level"], fields["reason"]) for _, fields in lines] == [("error", "RuntimeError")]
+
+
 @pytest.mark.parametrize("outcome", [ANSWER, Failed(failure=Failure.TIMEOUT, detail="late", latency_ns=5)])
 async def test_the_journal_names_what_was_asked(outcome):
     listener = Listener(outcome)

@@ -6,10 +6,14 @@ import json
 import pytest
 from model_server import KEY, MODEL, asking, envelope, page, serving
 
+from executor.advice.calls import Failed, Question
 from executor.advice.capabilities import Capability, capabilities_of
 from executor.advice.facts import snapshot_hash
+from executor.advice.prompt import Message
 from executor.adviser.preflight import CHECKS, look_at_model, look_at_prices, look_at_server, look_at_tape
 from executor.adviser.specimen import specimen_facts
+from executor.adviser.tape import TapeWriter, line_of
+from executor.domain.advice import Failure
 from executor.domain.advice_terms import AdviserTerms, Band, Caps, Prices
 from executor.domain.finding import Verdict
 from tests.adviser.questions import TEMPLATE
@@ -93,6 +97,28 @@ async def test_the_key_is_refused(where):
 async def test_the_model_is_not_offered():
     found = await findings_of(server(listed=page({"data": [{"id": "an\x1bother"}]})))
     assert codes(found) == {"model": "MODEL_UNKNOWN"}
+
+
+async def test_a_misspelt_name_is_shown_the_nearest_ones():
+    names = ["llama3:70b", "Some-Modell", "whisper-1"]
+    found = await findings_of(server(listed=page({"data": [{"id": name} for name in names]})))
+    (problem,) = [each for each in found if each.code == "MODEL_UNKNOWN"]
+    assert "near it: Some-Modell)" in problem.next_step
+
+
+async def test_an_address_without_its_last_part_is_named():
+    gone = page(b"not found", "404 Not Found")
+    found = await findings_of(server(listed=gone, reply=gone))
+    assert codes(found) == {"model": "MODEL_LIST", "model reply": "MODEL_PROTOCOL"}
+    for problem in found:
+        if problem.verdict is not Verdict.OK:
+            assert "adviser.base_url up to and with /v1, such as https://" in problem.next_step
+            assert "capabilities_off" not in problem.next_step
+
+
+async def test_a_model_without_a_form_is_told_how_to_ask_for_one():
+    found = {each.check: each for each in await findings_of(server())}
+    assert 'capabilities_on = ["json_schema"]' in found["model output"].found
 
 
 async def test_a_dated_name_in_the_list_is_the_model():
@@ -198,6 +224,21 @@ def test_a_cap_below_one_question_is_a_failure(cap):
     found = look_at_prices(priced(**{cap: D("0.040831")}), is_near=False)
     assert (found.verdict, found.code) == (Verdict.FAIL, "CAP_BELOW_ONE_CALL")
     assert cap in found.next_step
+
+
+def test_a_recording_is_no_adviser_for_a_new_order(tmp_path):
+    path = tmp_path / "advice.jsonl"
+    question = Question(
+        decision_id="P1-1", parent_id="P1", asked_ns=1, template_hash="t", schema={}, tokens_max=9, deadline_s=1.0,
+        messages=(Message(role="user", content="{}"),),
+    )  # fmt: skip
+    with TapeWriter(path) as tape:
+        tape.write(line_of(question, MODEL, Failed(failure=Failure.TIMEOUT, detail="", latency_ns=1), None))
+    found = look_at_tape(path, MODEL)
+    assert (found.verdict, found.code) == (Verdict.WARN, "REPLAY")
+    assert found.found.startswith(f"1 calls to {MODEL}")
+    assert "NOT_ON_TAPE" in found.allowed
+    assert "executor backtest session" in found.next_step
 
 
 def test_a_recording_that_is_to_be_played(tmp_path):

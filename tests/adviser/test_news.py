@@ -376,17 +376,24 @@ def test_so_many_texts_a_minute_are_handed_in_and_each_is_taken_once():
     assert [item.at_ns for item in news.items()][-1] == NOW_NS - NS_PER_S
 
 
-async def test_a_source_whose_disk_fails_is_told_once():
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(5, "Input/output error", "/home/me/news.xml"), "Input/output error"),
+        (RuntimeError("https://user:word@feed"), "RuntimeError"),
+    ],
+)
+async def test_a_source_that_fails_in_any_way_is_told_once(error, told):
     class Failing:
         name = "disk"
 
         async def read(self):
-            raise OSError(5, "Input/output error", "/home/me/news.xml")
+            raise error
 
     source = Failing()
     desk, _, log, _ = desk_of(source)
     assert (await desk.look(source), await desk.look(source)) == (0, 0)
-    assert log.lines == [("no news", "disk", "Input/output error")]
+    assert log.lines == [("no news", "disk", told)]
 
 
 class Signalling(News):

@@ -17,6 +17,7 @@ from executor.advice.score import (
     value_add,
 )
 from executor.domain.orders import Category, Side
+from executor.domain.units import Money
 from tests.builders import D
 
 
@@ -103,6 +104,10 @@ def test_the_usual_cost_may_be_known_later(usual):
     sizes = [max(life.schedule_value, life.cum_value) for life in lives]
     assert score.value(c) == sum(values)
     assert score.value_bps(c) == (sum(values) / sum(sizes) * 10_000).quantize(D("0.0001"))
+    # Of another base: the same money over that, and so is its error.
+    base = Money(sum(sizes) * 4)
+    assert abs(score.value_bps(c, base) * 4 - score.value_bps(c)) < D("0.001")
+    assert abs(score.standard_error_bps(c, base) * 4 - score.standard_error_bps(c)) < D("0.001")
     ratio = sum(values) / sum(sizes)
     squares = sum((v - ratio * size) ** 2 for v, size in zip(values, sizes, strict=True))
     error = (squares * 4 / 3).sqrt() / sum(sizes) * 10_000

@@ -92,7 +92,8 @@ def test_two_advisers_without_information_are_worth_the_same():
 def test_an_adviser_that_advises_nothing_changes_nothing_and_costs_its_bill():
     found = compare(SCENE, range(3), lambda *_: scripted.unchanged("wise"))
     assert {pair.gain_bps for pair in found.pairs} == {0}
-    assert set(found.outcomes) == {"WITHOUT_EFFECT"}
+    assert found.outcomes["WITHOUT_EFFECT"] > 0
+    assert set(found.outcomes) <= {"WITHOUT_EFFECT", "ENDED"}, "the last question may be out at the end"
     assert found.net_gain_bps == -found.bill_bps < 0
     assert (found.fallback_rate, found.late_rate) == (0, 0)
 

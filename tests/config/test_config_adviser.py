@@ -128,11 +128,11 @@ def test_caps_and_prices_as_the_budget_takes_them(tmp_path: Path):
     assert adviser.prices() == Prices(
         prompt=Decimal("0.15"), cached=Decimal("0.15"), completion=Decimal("0.6")
     )
-    adviser = load(tmp_path, with_lines("cached_price = 0.075", "parent_cost_max = 0")).adviser
+    adviser = load(tmp_path, with_lines("cached_price = 0.075", "parent_cost_max = 0.5")).adviser
     assert adviser.prices() == Prices(
         prompt=Decimal("0.15"), cached=Decimal("0.075"), completion=Decimal("0.6")
     )
-    assert adviser.caps().parent_cost_max == 0
+    assert adviser.caps().parent_cost_max == Decimal("0.5")
     assert adviser.caps().day_calls_max == 1_500
     assert AdviserSection().prices() is None
 
@@ -228,6 +228,38 @@ def test_contradictions_of_the_section_name_both_keys(
     assert problem.code == "CONFIG_CONFLICT"
     assert f"{first} (" in problem.where
     assert f"{second} (" in problem.where
+
+
+@pytest.mark.parametrize("name", ["parent_cost_max", "hour_cost_max", "day_cost_max"])
+def test_a_cap_of_nothing_forbids_every_question_of_a_model_with_a_price(tmp_path: Path, name: str):
+    problems = problems_of(tmp_path, with_lines(f"{name} = 0"))
+    found = [problem for problem in problems if "no question is ever asked" in problem.allowed]
+    assert [problem.code for problem in found] == ["CONFIG_CONFLICT"]
+    assert f"adviser.{name} (" in found[0].where
+    free = WHOLE.replace("0.15", "0").replace("0.6", "0") + "parent_cost_max = 0\nhour_cost_max = 0\n"
+    assert problems_of(tmp_path, free + "day_cost_max = 0\n") == []
+
+
+def test_a_setting_that_is_refused_hides_no_contradiction_between_others(tmp_path: Path):
+    problems = problems_of(tmp_path, with_lines("hour_calls_max = 0", "day_cost_max = 0", "min_gap_s = 61"))
+    told = [(problem.code, problem.where) for problem in problems]
+    assert sum(code == "CONFIG_NUMBER" for code, _ in told) == 1
+    pairs = [where for code, where in told if code == "CONFIG_CONFLICT"]
+    assert any("adviser.hour_cost_max (" in where and "adviser.day_cost_max (" in where for where in pairs)
+    assert any("adviser.min_gap_s (" in where for where in pairs)
+    assert not any("hour_calls_max" in where for where in pairs)
+
+
+def test_a_refused_setting_is_in_no_contradiction_by_its_default(tmp_path: Path):
+    problem = only(problems_of(tmp_path, '[adviser]\ninterval_s = "often"\nmin_gap_s = 100\n'))
+    assert problem.code == "CONFIG_NUMBER"
+
+
+@pytest.mark.parametrize("end", ["/chat/completions", "/chat/completions/", "/models", "/completions"])
+def test_an_address_with_what_a_client_adds_is_refused_with_the_right_one(tmp_path: Path, end: str):
+    problem = only(problems_of(tmp_path, WHOLE.replace("/v1/", f"/v1{end}")))
+    assert problem.code == "CONFIG_HOST"
+    assert problem.next_step == 'write base_url = "https://llm.example.com/v1"'
 
 
 @pytest.mark.parametrize(

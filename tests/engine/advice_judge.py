@@ -374,7 +374,12 @@ class Judge:
         before = self.records.get(name)
         if before is not None:
             late = replace(
-                before, cost=record.cost, usage=record.usage, model=record.model, latency_ns=record.latency_ns
+                before,
+                cost=record.cost,
+                cost_at_most=record.cost_at_most,
+                usage=record.usage,
+                model=record.model,
+                latency_ns=record.latency_ns,
             )
             assert record == late, f"{name} has a second outcome"
             self.seen["booked late"] += 1
@@ -387,6 +392,10 @@ class Judge:
         assert record.decided_ns == self.now_ns
         if call is None:
             assert record.outcome is AdviceOutcome.NOT_ASKED
+            advice = self.state.parents[record.parent_id].advice
+            assert (advice.directive, advice.spare) == (None, None), "nobody is asked, and old advice goes on"
+            assert "the schedule decides" in record.held, record
+            self.judge_fallback(record, commands)
             return
         assert record.outcome is not AdviceOutcome.NOT_ASKED
         assert record.asked_ns == call.asked_ns

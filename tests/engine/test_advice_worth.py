@@ -174,16 +174,28 @@ def test_inverse_contracts_by_hand(side, gain):
 
 
 def test_a_fill_belongs_to_the_period_in_which_it_comes():
-    """The child was sent under the directive; it fills after the end, and so at the schedule's account."""
+    """What fills after the end is the schedule's, and usual once the slice after that in force then is over."""
     book = Book()
-    book.advise(0, hold_s=10)
+    pieces = tuple(
+        Slice(
+            start_ns=T0 + number * 10 * NS_PER_S,
+            end_ns=T0 + (number + 1) * 10 * NS_PER_S,
+            qty=D(1),
+            target_qty=D(number + 1),
+        )
+        for number in range(10)
+    )
+    book.parent.schedule = Schedule(base_qty=D(0), slices=pieces, asked=10)
+    book.advise(0, hold_s=9)
     book.fill(12, "1", "100.1", "0.02")  # nothing else has happened since the end
     assert book.advice.period is None
     assert book.score.traded_sum == 0
     usual = book.advice.worth.usual
+    assert usual.count == 0, "put off by advice"
+    book.fill(20, "1", "100.1", "0.02")
     assert (usual.count, usual.cost_sum, usual.notional_sum) == (1, D("0.12"), D("100.1"))
-    book.advise(20, "P1-2")
-    book.fill(21, "1", "100.1", "0.02")
+    book.advise(22, "P1-2")
+    book.fill(23, "1", "100.1", "0.02")
     assert book.advice.period.cum_qty == 1
     assert usual.count == 1
 
@@ -435,6 +447,9 @@ def test_the_worst_case_is_told_with_the_first_schedule_and_before_any_question(
     assert (worst.crossing_bps, worst.bill_max) == (30, TERMS.caps.parent_cost_max)
     assert worst.complete_ns == desk.parent.order.deadline_ns
     assert worst.timing_bps is not None
+    assert (desk.advice.bounded_ns, desk.advice.bounds_before) == (desk.parent.schedule.slices[0].start_ns, 0)
+    told = next(command for command in desk.log if getattr(command, "code", None) == "ADVICE_BOUNDED")
+    assert "15.0 % ahead of its schedule or 15.0 % behind, one slice included" in told.detail
 
 
 def test_the_worst_case_is_told_again_only_where_an_amendment_changes_it():
@@ -451,6 +466,8 @@ def test_the_worst_case_is_told_again_only_where_an_amendment_changes_it():
         desk.tick(1)
     assert desk.advice.worst != first
     assert desk.alerts().count("ADVICE_BOUNDED") == 2
+    assert desk.advice.bounds_before == 1
+    assert desk.advice.bounded_ns == desk.parent.schedule.slices[0].start_ns
 
 
 def test_a_schedule_made_for_nobody_who_is_advised_has_no_worst_case():

@@ -40,6 +40,9 @@ CATCHES_ALL: Final = {
     "executor/runtime/live.py": "the outermost task of the daemon: stops, cancels and raises again",
     "executor/sentinel/watcher.py": "a sweep that breaks off is told and begun again: giving up leaves orders open",
     "executor/interfaces/guard.py": "the outermost frame of a request: logged, answered with an id only",
+    "executor/adviser/counsel.py": "whatever a model's library does is a failed call: the orders go on",
+    "executor/adviser/client.py": "whatever the SDK does is a failed call",
+    "executor/adviser/news.py": "whatever a feed does is no news: the orders go on",
 }
 PARAMS_WITHOUT_UNIT: Final = {
     "TwapParams.catch_up_max": "a multiple of the slice's own size",

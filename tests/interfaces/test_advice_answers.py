@@ -140,6 +140,17 @@ async def test_each_advice_in_force_is_said_in_a_few_words(door: Door, over, sai
     assert advice_shortly((await door.get("/v1/parents/tst-1"))[1]["advice"]) == said
 
 
+async def test_advice_holds_no_longer_than_its_order(door: Door):
+    parent = advised(door.control)
+    parent.advice.directive = directive(door.control, 3_600)
+    end_ns = parent.schedule.slices[-1].end_ns
+    door.control.at_ns = end_ns - 40 * NS_PER_S
+    in_force = (await door.get("/v1/parents/tst-1"))[1]["advice"]["in_force"]
+    assert (in_force["left_s"], in_force["until"]["ns"]) == (40, end_ns)
+    door.control.at_ns = end_ns
+    assert (await door.get("/v1/parents/tst-1"))[1]["advice"]["in_force"] is None
+
+
 async def test_nothing_holds_of_advice_while_a_parent_does_not_work(door: Door):
     parent = advised(door.control, status=ParentStatus.PAUSED)
     parent.advice.directive = directive(door.control)
@@ -166,6 +177,7 @@ async def test_every_decision_is_listed_with_its_clips_in_words(door: Door):
     assert first["clips"] == [{"code": "RATE_CLIPPED", "text": CLIP_TEXT[Clip.RATE_CLIPPED]}]
     assert (first["action"], first["confidence"], first["latency_ms"]) == ("ACCELERATE", "0.75", 700)
     assert (first["cost_usd"], first["impact_bps"]) == ("0.00122", "1.2346")
+    assert first["cost_at_most"] is False
     assert first["usage"]["cached_tokens"] == 200
     assert (second["outcome"], second["reason"]) == ("NOT_ASKED", "DAY_COST")
     assert (second["action"], second["latency_ms"], second["usage"]) == (None, None, None)
@@ -244,6 +256,10 @@ async def test_the_worst_case_is_said_and_what_has_no_bound(door: Door, over, sa
     assert [line for line in view["text"] if said in line]
     assert (await door.get("/v1/parents/tst-1/report"))[1]["advice"]["worst_case"] == view
     assert (view["ahead_pct"], view["slice_times"]) == ("30.00", "2")
+    assert (view["planned"], view["earlier_bounds"]) == (None, 0)
+    parent.advice.bounded_ns, parent.advice.bounds_before = START_NS, 1
+    view = (await door.get("/v1/parents/tst-1/decisions"))[1]["worst_case"]
+    assert (view["planned"]["ns"], view["earlier_bounds"]) == (START_NS, 1)
     assert (view["timing_bps"] is None) is ("timing_bps" in over)
 
 
@@ -259,12 +275,15 @@ async def test_what_advice_was_worth_is_said_with_what_it_is_measured_against(do
     parent.advice.worth.score = score
     door.control.state.worths[parent.market_key] = pooled
     view = (await door.get("/v1/parents/tst-1/decisions"))[1]["worth"]
-    # 3 bps of 200 are 0.06: 0.04 of 250 are 1.6 bps.
+    # 3 bps of 200 are 0.06. What is left, 0.04, is 0.4 bps of the order of 1000, and 1.6 of the 250 due or traded.
     assert (view["value_bps"], view["usual_cost_bps"], view["usual_cost_from"]) == (
-        "1.6000",
+        "0.4000",
         "3.0000",
         "TOUCH",
     )
+    assert (view["bps_of"], D(view["value_quote"])) == ("ORDER_VALUE", D("0.04"))
+    assert (view["market"]["value_bps"], view["market"]["bps_of"]) == ("1.6000", "DUE_OR_TRADED")
+    assert "0.4000 bps of the order's value" in view["text"]
     assert "assumed" in view["text"]
     assert "nobody knows how sure" in view["text"]
     for _ in range(USUAL_FILLS_MIN):
@@ -282,7 +301,7 @@ async def test_what_advice_was_worth_is_said_with_what_it_is_measured_against(do
     view = (await door.get("/v1/parents/tst-1/report"))[1]["advice"]["worth"]
     assert (view["value_bps"], view["usual_cost_from"], view["usual_cost_fills"]) == ("0.0000", "MEASURED", 5)
     assert "measured on 5 fills" in view["text"]
-    assert (view["impact"]["adjusted_bps"], view["impact"]["realised_bps"]) == ("6.0000", "-1.2346")
+    assert (view["impact"]["adjusted_bps"], view["impact"]["mid_slippage_bps"]) == ("6.0000", "-1.2346")
     assert view["market"]["impact"]["coverage_pct"] == "0.00"
     assert view["market"]["impact"]["scale"] == "2.2500"
     assert view["market"]["impact_adjusted"]["orders"] == 0

@@ -23,17 +23,29 @@ def run(capsys, *words):
     return code, told.out, told.err
 
 
-def test_an_adviser_that_is_not_heard_is_told_to_change_nothing_and_to_cost(capsys):
+def test_of_an_adviser_that_is_not_heard_only_its_silence_and_its_cost_are_told(capsys):
     code, out, _ = run(capsys, "--adviser", "silent", *SHORT)
     assert code == ExitCode.OK
-    assert "Advice changed nothing at all" in out
-    assert "fallback        100.0%" in out
+    assert "There was no advice: no question had a usable answer" in out
+    assert "Advice changed" not in out
+    assert "left the order to its schedule" in out
+    assert "reasons         " in out
     assert "never what a real one would pay" in out
     code, out, _ = run(capsys, "--adviser", "silent", *SHORT, "--json")
     told = json.loads(out)
-    assert (told["gain_bps"]["mean"], told["gain_bps"]["t"], told["fallback_rate"]) == (0, None, 1)
+    assert (told["gain_bps"]["mean"], told["gain_bps"]["t"]) == (0, None)
+    assert set(told["outcomes"]) <= {"LATE", "NOT_ASKED", "ENDED"}, "whoever has ended needs no schedule"
+    left = told["questions"] - told["outcomes"].get("ENDED", 0)
+    assert sum(told["fallback_reasons"].values()) == left == told["fallback_rate"] * told["questions"] > 0
     assert told["net_gain_bps"] == -told["bill"]["bps"] < 0
     assert told["pairs_for_half_a_bp"] is None
+
+
+def test_an_adviser_without_effect_changes_nothing_and_that_is_said(capsys):
+    code, out, _ = run(capsys, "--adviser", "unchanged", *SHORT)
+    assert code == ExitCode.OK
+    assert "Advice changed nothing at all" in out
+    assert "reasons" not in out
 
 
 def test_foresight_gains_and_says_so(capsys):
@@ -107,6 +119,18 @@ def model_url():
 
 
 @pytest.fixture
+def dead(tmp_path, monkeypatch):
+    """Options that name a model at an address where nobody answers."""
+    monkeypatch.delenv("EXECUTOR_ADVISER_API_KEY", raising=False)
+    path = tmp_path / "dead.toml"
+    path.write_text(
+        '[adviser]\nenabled = true\nbase_url = "http://127.0.0.1:1/v1"\nmodel = "m"\ninput_price = 1\n'
+        "output_price = 4\ninterval_s = 15\n"
+    )
+    return ["--config", str(path)]
+
+
+@pytest.fixture
 def config(tmp_path, monkeypatch, model_url):
     monkeypatch.setenv("EXECUTOR_ADVISER_API_KEY", DEFAULT_API_KEY)
 
@@ -132,6 +156,8 @@ def test_a_model_is_asked_recorded_and_played_again_for_nothing(capsys, config, 
     assert code == ExitCode.OK, err
     assert "US dollars" in err
     live = json.loads(out)
+    foreseen = float(err.partition(" calls for about ")[2].partition(" US dollars")[0])
+    assert float(live["bill"]["usd"]) / 2 < foreseen < 2 * float(live["bill"]["usd"])
     lines = list(read_tape(tape))
     assert len(lines) == live["calls"] > 2
     assert all(line.latency_ns >= 20_000_000 and line.reply for line in lines)
@@ -142,6 +168,44 @@ def test_a_model_is_asked_recorded_and_played_again_for_nothing(capsys, config, 
     code, out, err = run(capsys, "--adviser", f"tape:{tape}", *words, "--qty", "0.5")
     assert code == ExitCode.AUDIT_DIFFERS
     assert "not on the tape" in err
+
+
+def test_a_model_that_is_not_there_ends_it_at_once_with_the_reason(capsys, dead, tmp_path):
+    tape = tmp_path / "calls.jsonl"
+    code, out, err = run(capsys, "--adviser", "model", *dead, *SHORT, "--yes", "--record", str(tape))
+    assert (code, out) == (ExitCode.UNREACHABLE, "")
+    assert "MODEL_UNREACHABLE at [adviser]: got the first 3 calls all failed" in err
+    assert "executor doctor" in err
+    assert not tape.exists(), "the same command can be given again"
+
+
+def test_calls_that_were_recorded_are_not_written_over(capsys, dead, tmp_path):
+    tape = tmp_path / "calls.jsonl"
+    tape.write_text("paid for\n")
+    words = ["--adviser", "model", *dead, *SHORT, "--yes", "--record", str(tape)]
+    code, _, err = run(capsys, *words)
+    assert (code, tape.read_text()) == (ExitCode.USAGE, "paid for\n")
+    assert "add --overwrite" in err
+    code, _, err = run(capsys, *words, "--overwrite")
+    assert code == ExitCode.UNREACHABLE
+
+
+@pytest.mark.process
+def test_a_model_that_refuses_the_key_ends_it_at_once(capsys, config, monkeypatch):
+    monkeypatch.setenv("EXECUTOR_ADVISER_API_KEY", "sk-another-9Xq4Vw7Zt")
+    code, _, err = run(capsys, "--adviser", "model", "--config", config(), *SHORT, "--yes")
+    assert code == ExitCode.UNREACHABLE
+    assert "MODEL_NOT_AUTHORISED" in err
+
+
+@pytest.mark.process
+def test_a_model_that_is_always_too_late_is_no_success(capsys, config):
+    words = ["--config", config(), *SHORT, "--deadline", "5", "--yes"]
+    code, out, err = run(capsys, "--adviser", "model", *words)
+    assert code == ExitCode.UNREACHABLE
+    assert "There was no advice" in out
+    assert "MODEL: none of " in err
+    assert "executor doctor" in err
 
 
 @pytest.mark.process

@@ -11,15 +11,17 @@ from rich.console import Console
 
 from executor.advice.breaker import BreakerPhase
 from executor.advice.ruling import CLIP_TEXT, Clip
+from executor.advice.worst_case import WorstCase
 from executor.domain.advice import AdviceOutcome
 from executor.domain.timeline import NS_PER_S
-from executor.engine.state import AdviceState
+from executor.engine.state import AdviceState, Prediction
 from executor.interfaces import cli
 from executor.interfaces.advice_views import decisions_view
 from executor.interfaces.cli_advice import decisions_table
 from executor.interfaces.exit_codes import ExitCode
 from executor.runtime.journal import Journal
 from tests.advice_records import ADVISER, advice_record
+from tests.builders import D
 from tests.runtime.advised_drive import HOSTILE, tell_advised_story
 
 ORDER = [
@@ -31,6 +33,7 @@ ORDER = [
 @pytest.fixture
 def run(capsys, monkeypatch):
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setenv("COLUMNS", "100")
 
     def call(*words):
         code = cli.main(words)
@@ -123,7 +126,8 @@ def test_without_a_daemon_they_are_read_from_the_journal(run, home):
     assert outcomes == {"P1-1": "APPLIED", "P1-2": "UNUSABLE", "P1-3": "LATE"}
     head = run("decisions", "P1")[1].partition("P1-1")[0]
     assert "at most 15.0 % of the order ahead of its schedule, 15.0 % behind" in head
-    assert f"  - {json.loads(out)['worth']['text']}" in head
+    assert "known when the plan in force was made, 20" in head
+    assert " ".join(json.loads(out)["worth"]["text"].split()) in " ".join(head.split())
     first = run("decisions", "P1", "1")[1]
     assert "[bold]calm[/bold] <script>alert(1)</script>" in first
     assert "\x1b" not in first
@@ -171,8 +175,58 @@ def test_status_names_a_silent_model_and_whether_a_parent_is_advised(run, asked)
     asked.state.breaker.phase = BreakerPhase.OPEN
     asked.state.breaker.until_ns = asked.at_ns + 20 * NS_PER_S
     assert "the model is silent: nobody asks it for 20 s more" in run("status")[1]
+    asked.state.breaker.until_ns = asked.at_ns
+    out = run("status")[1]
+    assert "the model is silent: the next question tries it" in out
+    assert "nobody asks it" not in out
     asked.state.parents["P1"].advice.asked_no = 3
     assert "yes, 3 questions so far; the schedule decides" in run("status", "P1")[1]
+
+
+LONG = "The book leans our way, and nothing else calls for haste as far as anybody can see. " * 6
+
+
+@pytest.mark.parametrize(("columns", "width"), [(None, 100), ("72", 72), ("150", 150)])
+def test_every_line_is_wrapped_at_its_words_and_no_reason_is_cut(run, asked, monkeypatch, columns, width):
+    if columns is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", columns)
+    parent = asked.state.parents["P1"]
+    asked.reports["P1"]["decisions"][1] = advice_record(2, reasoning=LONG.strip())
+    parent.advice.worst = WorstCase(
+        ahead_pct=D(30), behind_pct=D(26), participation_times=D(2), complete_ns=0, crossing_bps=D(30),
+        timing_bps=None, bill_max=D(1), may_cancel=False,
+    )  # fmt: skip
+    parent.advice.bounds_before = 1
+    out = run("decisions", "P1")[1]
+    assert max(len(line) for line in out.splitlines()) <= width
+    flat = " ".join(out.split())
+    assert f'P1-2: "{LONG.strip()}"' in flat
+    assert "before this plan it had others, 1 time(s)" in flat
+    assert "at most 2 times a slice's quantity" in flat
+    words = {word for line in out.splitlines() for word in line.split()}
+    assert {"crossing", "volatility", "haste"} <= words
+
+
+def test_a_cost_that_nobody_has_counted_is_called_a_bound(run, asked):
+    asked.reports["P1"]["decisions"][2] = advice_record(
+        3, AdviceOutcome.FAILED, reason="TIMEOUT", cost=D("0.0054"), cost_at_most=True
+    )
+    assert run("decisions", "P1")[1].count("at most $") == 1
+    assert "at most $0.0054" in run("decisions", "P1")[1]
+    assert "at most 0.0054" in run("decisions", "P1", "3")[1]
+    told = json.loads(run("decisions", "P1", "--json")[1])["decisions"]
+    assert [each["cost_at_most"] for each in told] == [False, False, True]
+
+
+def test_how_far_the_mids_moved_is_not_called_impact(run, asked):
+    asked.state.parents["P1"].advice.prediction = Prediction(
+        decision_id="P1-1", mid_px=D(100), estimate_bps=D(4), low_bps=D(2), high_bps=D(8), adjusted_bps=D(6),
+        realised_bps=D("10.268"),
+    )  # fmt: skip
+    flat = " ".join(run("decisions", "P1")[1].split())
+    assert "the mids were 10.2680 bps worse than then, most of which is what the market did anyway" in flat
 
 
 def test_the_table_fits_80_columns(asked):

@@ -76,6 +76,12 @@ async def test_another_form_is_refused_with_its_place(door: Door, change, code, 
     assert kept(door.control) == []
 
 
+@pytest.mark.parametrize(("text", "step"), [("", "write what was reported"), ("b" * 2_001, "shorten it")])
+async def test_what_to_do_about_a_text_fits_what_is_wrong_with_it(door: Door, text, step):
+    _, answer = await door.post("/v1/news", NEWS | {"text": text})
+    assert step in answer["error"]["next"]
+
+
 async def test_every_field_that_is_missing_is_told_at_once(door: Door):
     status, answer = await door.post("/v1/news", {})
     assert status == 422

@@ -268,7 +268,7 @@ def test_what_advice_was_worth_by_market(telemetry: Telemetry, state: EngineStat
     assert value(telemetry, "executor_advice_value_error_bps", **MARKET) == pytest.approx(100, abs=1)
     assert value(telemetry, "executor_advice_impact_predicted_bps", **MARKET, estimate="plain") == 4
     assert value(telemetry, "executor_advice_impact_predicted_bps", **MARKET, estimate="adjusted") == 6
-    assert value(telemetry, "executor_advice_impact_realised_bps", **MARKET) == 7
+    assert value(telemetry, "executor_advice_mid_slippage_bps", **MARKET) == 7
     assert value(telemetry, "executor_advice_impact_distance_bps", **MARKET, estimate="adjusted") == 1
     assert value(telemetry, "executor_advice_impact_coverage_ratio", **MARKET) == 1
     for _ in range(USUAL_FILLS_MIN):
@@ -281,7 +281,7 @@ def test_what_is_not_known_of_advice_has_no_series(telemetry: Telemetry, state: 
     state.adviser = ADVISER
     state.worths["linear:BTCUSDT"] = Worth()
     assert value(telemetry, "executor_advice_periods", **MARKET) == 0
-    for name in ("value", "value_error", "impact_realised"):
+    for name in ("value", "value_error", "mid_slippage"):
         assert value(telemetry, f"executor_advice_{name}_bps", **MARKET) is None
 
 
