@@ -72,7 +72,7 @@ def rolled_terms(rng: Random, *, eager: bool) -> AdviserTerms:
         model="wise",
         interval_s=1,
         min_gap_s=0 if eager else 1,
-        triggers=Triggers(schedule_pct=D(0)) if eager else Triggers(),
+        triggers=Triggers(spread_times=D(0)) if eager else Triggers(),
         deadline_ms=rng.choice((200, 500, 4_000)),
         questions_max=8 if eager else rng.choice((1, 2, 4, 8)),
         fallback=rng.choice(("", "", "", *SCHEDULES)),

@@ -36,7 +36,7 @@ LIMITS = Limits(
     children_per_hour_max=10**6, child_notional_max=D(20_000), amplification_max=D(1_000),
 )  # fmt: skip
 TERMS = AdviserTerms(
-    model="wise", interval_s=1, min_gap_s=0, triggers=Triggers(schedule_pct=D(0)), prompt_bytes_max=32_768,
+    model="wise", interval_s=1, min_gap_s=0, triggers=Triggers(spread_times=D(0)), prompt_bytes_max=32_768,
     tokens_max=700,
     caps=Caps(
         parent_cost_max=D(10**6), hour_cost_max=D(10**6), day_cost_max=D(10**6),
