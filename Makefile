@@ -18,7 +18,7 @@ run: $(VENV)/.run ## work a sample order on a local exchange and print its cost 
 	@$(BIN)/executor demo
 
 test: $(VENV)/.dev ## run the whole test suite: first what computes, then what mostly waits (processes, faults)
-	$(BIN)/pytest -n 3 -m "not process"
+	$(BIN)/pytest -n 2 -m "not process"
 	$(BIN)/pytest -n 8 --dist worksteal -m process
 
 check: lint ## lint, and the house rules
