@@ -115,7 +115,7 @@ def model_url():
         yield dict(word.split("=") for word in ready.split()[2:])["llm"]
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=30)
 
 
 @pytest.fixture

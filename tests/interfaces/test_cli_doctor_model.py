@@ -86,7 +86,7 @@ def fault(server, rule):
     request = urllib.request.Request(
         f"{server.control_url}/_fault", data=json.dumps({"times": None, **rule}).encode(), method="POST"
     )
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         assert answer.status == 200
 
 

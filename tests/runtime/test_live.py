@@ -71,7 +71,7 @@ class Rig:
         )
         self.task = asyncio.create_task(self.runtime.run(self.stop, drain, drain_s))
 
-    async def until(self, condition, deadline_s=6.0):
+    async def until(self, condition, deadline_s=30.0):
         """Look after every turn of the loop's short nap until a condition holds."""
         async with asyncio.timeout(deadline_s):
             while not (found := condition()):
@@ -101,7 +101,7 @@ class Rig:
 
     async def end(self):
         self.stop.set()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             return await self.task
 
 
@@ -200,7 +200,7 @@ async def test_a_journal_that_fails_stops_the_daemon_and_cancels_what_is_open(tm
         await rig.submit_resting()
         refusing.failing = True
         with pytest.raises(BaseExceptionGroup) as caught:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await rig.task
         assert caught.group_contains(JournalError)
         assert refusing.commits == 1
@@ -233,7 +233,7 @@ async def test_an_error_in_any_task_fails_closed(tmp_path, where, monkeypatch):
             case "task":
                 rig.runtime._spawn(fail_later())
         with pytest.raises(BaseExceptionGroup) as caught:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await rig.task
         assert caught.group_contains(InvariantViolation)
         assert not rig.open_orders
@@ -256,7 +256,7 @@ async def test_one_cancel_that_raises_does_not_spare_the_others(tmp_path, monkey
         monkeypatch.setattr(rig.desk.venue, "cancel", cancel)
         monkeypatch.setattr(rig.runtime.engine, "on_event", lambda _: 1 / 0)
         with pytest.raises(BaseExceptionGroup) as caught:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await rig.task
         assert caught.group_contains(ZeroDivisionError)
         assert not rig.open_orders
