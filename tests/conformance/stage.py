@@ -272,6 +272,7 @@ class Stage:
             "apiKey": self.key.key,
             "secret": self.key.secret,
             "enableRateLimit": False,
+            "verify": False,  # no certificates to read: the venue speaks plain HTTP
             "urls": {
                 "api": {
                     **dict.fromkeys(("spot", "futures", "v2", "public", "private"), rest),
