@@ -18,7 +18,7 @@ run: $(VENV)/.run ## work a sample order on a local exchange and print its cost 
 	@$(BIN)/executor demo
 
 test: $(VENV)/.dev ## run the whole test suite: first what computes, then what mostly waits (processes, faults)
-	$(BIN)/pytest -n 2 -m "not process"
+	$(BIN)/pytest -n 3 -m "not process"
 	$(BIN)/pytest -n 8 --dist worksteal -m process
 
 check: lint ## lint, and the house rules
@@ -43,8 +43,11 @@ bench: $(VENV)/.dev ## measure the engine, the journal, the decoders and the way
 	$(BIN)/python -m benchmarks.decode
 	$(BIN)/python -m benchmarks.tick_to_order
 
-campaign: $(VENV)/.dev ## the long campaigns: histories of the engine, kills and falls of the daemon, lives in bad weather
+campaign: $(VENV)/.dev ## the long campaigns: histories, replies and faults of a model, kills, falls, lives in bad weather
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_histories.py tests/engine/test_walk.py --timeout 7200
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/adviser/test_reply_campaign.py tests/adviser/test_any_advice.py
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_advice_campaign.py tests/engine/test_gullible_model.py -s
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_advice_deadlines.py tests/runtime/test_virtual_faults.py -s
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/process/test_kill.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/process/test_sentinel.py --timeout 7200 -s
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/faults/test_wire_proof.py --timeout 7200 -n 2 -rP
@@ -63,15 +66,19 @@ lock: $(VENV)/.dev ## resolve the dependencies anew
 clean: ## remove the environment and everything generated
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-$(VENV)/.run: requirements/run.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version)'
+$(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/.made
 	@echo "preparing the environment in $(VENV) (once)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) install --require-hashes --only-binary :all: -r requirements/run.lock
+	@$(PIP) install --no-deps --require-hashes --only-binary :all: -r requirements/run.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.lock $(VENV)/.run
+$(VENV)/.dev: requirements/dev.lock pyproject.toml | $(VENV)/.made
 	@echo "preparing the development environment in $(VENV) (once)"
-	@$(PIP) install --require-hashes --only-binary :all: -r requirements/dev.lock
+	@$(PIP) install --no-deps --no-compile --require-hashes --only-binary :all: -r requirements/dev.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@touch $@

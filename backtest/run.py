@@ -9,6 +9,7 @@ from typing import Final
 from backtest.counsel import VirtualModel
 from executor.advice.prompt import Template
 from executor.adviser.playback import VirtualAdviser
+from executor.domain.advice import AdviceOutcome, Failure
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.errors import ExecutorError
 from executor.domain.events import EngineStarted, InstrumentLoaded, ParentSubmitted, Stream, StreamChanged
@@ -28,6 +29,10 @@ from simulation.walk_market import Walk, WalkMarket
 START_NS: Final = 1_700_000_000 * NS_PER_S
 _INSTANCE: Final = "sim"
 _TEMPLATE: Final = Template(name="virtual", text="Reply with one JSON object.")
+FELL_BACK: Final = frozenset(
+    {AdviceOutcome.LATE, AdviceOutcome.UNUSABLE, AdviceOutcome.FAILED, AdviceOutcome.NOT_ASKED}
+)
+"""What became of a question after which the schedule decided alone."""
 
 MakeAdviser = Callable[[WalkMarket, int], VirtualAdviser]
 """Makes the adviser of one drive from its market and its seed."""
@@ -92,6 +97,10 @@ class Drive:
         Questions that were sent.
     outcomes
         What became of all questions, by name.
+    reasons
+        Why the schedule decided alone, by name, for each question after which it did.
+    missed
+        Questions that the tape that was played does not hold.
     events
         Events that the engine worked.
     """
@@ -103,6 +112,8 @@ class Drive:
     bill: Money
     calls: int
     outcomes: dict[str, int]
+    reasons: dict[str, int]
+    missed: int
     events: int
 
 
@@ -209,5 +220,13 @@ def _measured(runtime: VirtualRuntime, seed: int, wanted: int) -> Drive:
         bill=Money(sum((bill.cost for bill in state.spend.parents.values()), ZERO)),
         calls=sum(bill.calls for bill in state.spend.parents.values()),
         outcomes=dict(Counter(record.outcome.value for record in runtime.decisions.values())),
+        reasons=dict(
+            Counter(
+                record.reason or record.outcome.value
+                for record in runtime.decisions.values()
+                if record.outcome in FELL_BACK
+            )
+        ),
+        missed=sum(record.reason == Failure.NOT_ON_TAPE for record in runtime.decisions.values()),
         events=runtime.events,
     )

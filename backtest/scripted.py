@@ -1,6 +1,7 @@
 """Advisers whose worth is known beforehand, to test the measurement with: it must find exactly that worth.
 
-One never answers, one answers too late, one answers at random, and one knows what nobody can know in a real market.
+One never answers, one answers too late, one says nothing, one answers at random, and one knows what nobody can know
+in a real market.
 """
 
 import json
@@ -35,6 +36,15 @@ def late(model: str) -> Scripted:
     def answer(question: Question) -> Outcome:
         latency_ns = int(question.deadline_s * NS_PER_S) + 1
         return _answer(question, model, latency_ns, action=Action.AGGRESSIVE, rate="2", confidence="1")
+
+    return Scripted(answer)
+
+
+def unchanged(model: str) -> Scripted:
+    """Answers in time and says nothing: no advice of confidence 0 has any effect."""
+
+    def answer(question: Question) -> Outcome:
+        return _answer(question, model, LATENCY_NS, action=Action.ACCELERATE, rate="1.5", confidence="0")
 
     return Scripted(answer)
 

@@ -1,6 +1,6 @@
 """`[adviser]`: which model is asked for advice, how often, for how much money, and how far its word may reach.
 
-The defaults of the band are those of `executor.advice.band.Band`.
+The defaults of the band, the breaker, the triggers and the bridge are those of `executor.domain.advice_terms`.
 """
 
 from decimal import Decimal
@@ -12,7 +12,8 @@ from config.fields import boolean, choice, number, path, text, whole, words
 from config.hosts import why_not_model_url, why_not_news_source
 from config.section import Section
 from executor.advice.capabilities import Capabilities, Capability, SystemRole, TokensKey, capabilities_of
-from executor.domain.advice_terms import Band, Caps, Prices
+from executor.domain.advice_facts import Tolerance
+from executor.domain.advice_terms import Band, BreakerRules, Caps, Prices, Triggers
 from executor.domain.units import Money
 
 ALIASES_MAX: Final = 8
@@ -26,6 +27,12 @@ MODEL_FORM: Final = (
     f"the name under which the server knows the model, at most {MODEL_LEN_MAX} printable characters"
 )
 _BAND: Final = Band()
+_BREAKER: Final = BreakerRules()
+_TRIGGERS: Final = Triggers()
+_ALIKE: Final = Tolerance()
+_TRIGGER: Final = "trigger_"
+_BRIDGE: Final = "bridge_"
+_BREAKS: Final = "breaker_"
 _Price = Annotated[Decimal | None, number("0", PRICE_MOST)]
 
 
@@ -68,8 +75,16 @@ class AdviserSection(Section):
     """Time between two questions about one parent order."""
     deadline_s: Annotated[Decimal, number("0.1", "60")] = Decimal(4)
     """Time a question may take as a whole; the schedule decides where no answer has come by then."""
-    min_gap_s: Annotated[Decimal, number("1", "3600")] = Decimal(10)
+    min_gap_s: Annotated[int, whole(1, 3_600)] = 10
     """Shortest time between two questions about one parent order, whatever asks for them."""
+    questions_max: Annotated[int, whole(1, 16)] = 4
+    """Most questions that are out at the same time, over all parent orders; one more is not asked."""
+    template_file: Annotated[Path | None, path()] = None
+    """File with the fixed text of every question, UTF-8, in place of the one that comes with the program. Every
+    question carries it, and a recording is played again only with the same text."""
+    prompt_bytes_max: Annotated[int, whole(18_000, 262_144)] = 32_768
+    """Longest question; the oldest texts from outside are left out first. Before a question is asked, one token for
+    each of these bytes is counted against the caps."""
     max_tokens: Annotated[int, whole(64, 16_384)] = 800
     """Most tokens of one answer."""
     reasoning_tokens_max: Annotated[int, whole(0, 131_072)] = 4_096
@@ -106,6 +121,30 @@ class AdviserSection(Section):
     """Price of 10^6 tokens of questions that the server had in its cache; that of the others when not given."""
     output_price: _Price = None
     """Price of 10^6 tokens of answers, thoughts included."""
+    breaker_failures_max: Annotated[int, whole(1, 100)] = _BREAKER.failures_max
+    """Questions in a row without a usable answer after which nobody is asked for a while."""
+    breaker_open_s: Annotated[int, whole(1, 86_400)] = _BREAKER.open_s
+    """How long nobody is asked then, the first time."""
+    breaker_open_s_max: Annotated[int, whole(1, 86_400)] = _BREAKER.open_s_max
+    """How long at most, after one trial question after the other has failed too."""
+    breaker_growth: Annotated[int, whole(1, 10)] = _BREAKER.growth
+    """Growth of that time from one failed trial to the next."""
+    breaker_probe_s: Annotated[int, whole(1, 3_600)] = _BREAKER.probe_s
+    """After this a trial question of which nothing was heard is given up."""
+    trigger_spread_times: Annotated[Decimal, number("1", "1000")] = _TRIGGERS.spread_times
+    """Growth of the spread since the last question at which the next is asked before its time."""
+    trigger_volatility_times: Annotated[Decimal, number("1", "1000")] = _TRIGGERS.volatility_times
+    """Growth of the volatility at which it is."""
+    trigger_schedule_pct: Annotated[Decimal, number("0.1", "100")] = _TRIGGERS.schedule_pct
+    """Distance from the schedule at which it is, share of the parent's quantity."""
+    trigger_drought_s: Annotated[int, whole(1, 86_400)] = _TRIGGERS.drought_s
+    """Time without a fill, while an order of the parent's is open, at which it is."""
+    bridge_mid_bps_max: Annotated[Decimal, number("0", "1000")] = _ALIKE.mid_bps_max
+    """How far the mid may have moved for the advice before to stand in, once, for one that is late."""
+    bridge_spread_bps_max: Annotated[Decimal, number("0", "1000")] = _ALIKE.spread_bps_max
+    """How much the spread may have changed for that."""
+    bridge_progress_pct_max: Annotated[Decimal, number("0", "100")] = _ALIKE.progress_pct_max
+    """How much of the order may have been filled, and of its time gone by, for that."""
     confidence_min: Annotated[Decimal, number("0", "1")] = _BAND.confidence_min
     """Advice that is less sure than this has no effect."""
     rate_min: Annotated[Decimal, number("0.01", "1")] = _BAND.rate_min
@@ -149,7 +188,7 @@ class AdviserSection(Section):
     tape: Annotated[TapeMode, choice(TapeMode)] = TapeMode.LIVE
     """Whether the model is asked and every call recorded, or a recording is played again and nobody is asked."""
     tape_file: Annotated[Path | None, path()] = None
-    """The recording; `advice.jsonl` in the data directory when not given."""
+    """The recording; `advice.jsonl` in the data directory when not given. Every question adds some 14 kB to it."""
     news_sources: Annotated[
         tuple[str, ...],
         words(
@@ -165,11 +204,33 @@ class AdviserSection(Section):
     news_items_max: Annotated[int, whole(1, 50)] = 8
     """How many of the newest texts are kept."""
     news_webhook: Annotated[bool, boolean()] = False
-    """Whether the HTTP interface takes texts from outside too."""
+    """Whether the HTTP interface takes texts from outside too: `POST /v1/news` and `executor news`."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether a model is asked, rather than nobody, or a recording."""
+        return self.enabled and self.tape is TapeMode.LIVE
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the model runs on this machine or in a private network: only there is TLS not asked for."""
+        return self.base_url.startswith("http://")
 
     def band(self) -> Band:
         """Give the band as the engine takes it."""
         return Band(**{name: getattr(self, name) for name in Band.__slots__})
+
+    def breaker(self) -> BreakerRules:
+        """Give the rules of the breaker as the engine takes them."""
+        return BreakerRules(**{name: getattr(self, f"{_BREAKS}{name}") for name in BreakerRules.__slots__})
+
+    def triggers(self) -> Triggers:
+        """Give what makes a question come before its time, as the engine takes it."""
+        return Triggers(**{name: getattr(self, f"{_TRIGGER}{name}") for name in Triggers.__slots__})
+
+    def alike(self) -> Tolerance:
+        """Give how much may have changed for an earlier advice to stand in, as the engine takes it."""
+        return Tolerance(**{name: getattr(self, f"{_BRIDGE}{name}") for name in Tolerance.__slots__})
 
     def caps(self) -> Caps:
         """Give the caps as the engine takes them."""

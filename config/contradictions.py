@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from config.adviser import AdviserSection, TapeMode
-from config.hosts import Mode
-from config.problems import Problem
+from config.hosts import Mode, without_endpoint
+from config.problems import Problem, quoted
 from config.schema import (
     ExecutorSection,
     LimitsSection,
@@ -139,8 +139,13 @@ def adviser_contradictions(
                 origins,
             )
         )
+    root = without_endpoint(adviser.base_url)
+    if root is not None:
+        problems.append(_too_long(adviser.base_url, root, origins))
     if adviser.enabled:
         problems += [_missing(name, allowed) for name, allowed in _lacking(adviser)]
+    if adviser.asks and any((adviser.input_price, adviser.cached_price, adviser.output_price)):
+        problems += [_forbids_all(name, origins) for name in _COST_CAPS if not getattr(adviser, name)]
     return problems
 
 
@@ -148,12 +153,15 @@ _ADVISER_ORDER = (
     ("deadline_s", "interval_s"),
     ("min_gap_s", "interval_s"),
     ("wait_s_max", "hold_s_max"),
+    ("breaker_open_s", "breaker_open_s_max"),
+    ("deadline_s", "breaker_probe_s"),
     ("parent_cost_max", "day_cost_max"),
     ("hour_cost_max", "day_cost_max"),
     ("parent_calls_max", "day_calls_max"),
     ("hour_calls_max", "day_calls_max"),
 )
 """Settings of which the first may not be above the second."""
+_COST_CAPS = ("parent_cost_max", "hour_cost_max", "day_cost_max")
 _PRICE_FORM = "a price for 10^6 tokens, 0 for a model of your own: without it no cap on the cost can hold"
 
 
@@ -168,6 +176,26 @@ def _lacking(adviser: AdviserSection) -> Iterator[tuple[str, str]]:
     for name in ("input_price", "output_price"):
         if getattr(adviser, name) is None:
             yield name, _PRICE_FORM
+
+
+def _too_long(url: str, root: str, origins: dict[str, str]) -> Problem:
+    return Problem(
+        code="CONFIG_HOST",
+        where=origins.get("adviser.base_url", "default"),
+        got=f"adviser.base_url = {quoted(url)}",
+        allowed="the address up to and with /v1: what follows is added with each question",
+        next_step=f"write base_url = {quoted(root)}",
+    )
+
+
+def _forbids_all(name: str, origins: dict[str, str]) -> Problem:
+    """Say that a model is wanted and no question to it can ever be paid."""
+    return _conflict(
+        ("adviser.enabled", f"adviser.{name}"),
+        ("true", Decimal(0)),
+        f"adviser.{name} above 0 where the model has a price: with 0 no question is ever asked",
+        origins,
+    )
 
 
 def _missing(name: str, allowed: str) -> Problem:

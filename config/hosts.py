@@ -13,6 +13,8 @@ from config.problems import MASK
 
 NEWS_FILES: Final = (".xml", ".rss", ".atom", ".jsonl")
 URL_LEN_MAX: Final = 512
+ENDPOINTS: Final = ("/chat/completions", "/completions", "/responses", "/models")
+"""What a client adds to the address of a model's server by itself."""
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -100,6 +102,12 @@ def why_not_model_url(url: str) -> str | None:
     if parts.scheme == "http" and not _is_near(parts.hostname or ""):
         return "http:// to a host that is neither loopback nor private"
     return None
+
+
+def without_endpoint(url: str) -> str | None:
+    """Give the address of a model's server without what a client adds to it; None if nothing of that is in it."""
+    bare = url.rstrip("/")
+    return next((bare.removesuffix(end) for end in ENDPOINTS if bare.endswith(end)), None)
 
 
 def why_not_news_source(source: str) -> str | None:

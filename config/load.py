@@ -3,7 +3,7 @@
 Layers, each over the one before: built-in defaults, the profile, the extra file, the environment.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from config.adviser import AdviserSection
@@ -68,6 +68,7 @@ def load_settings(
     adviser = reader.section("adviser", AdviserSection)
     log = reader.section("log", LogSection)
     credentials = adviser_key = None
+    unset: list[str] = []
     if executor is not None:
         mode = executor.mode
         if mode is Mode.LIVE:
@@ -75,17 +76,24 @@ def load_settings(
             missing = missing_money_limits(reader.layer)
             problems += [missing_limit(name) for name in missing]
             limits = None if limits is None else limits.model_copy(update=dict.fromkeys(missing))
+            unset += missing
         if venue is not None:
             venue = _with_urls(venue, mode)
             problems += _host_problems(venue, mode, reader.origins)
             credentials, secret_problems = read_credentials(mode, venue.api_key_file, environ)
             problems += secret_problems
-    problems += contradictions(limits, timings, reader.origins)
-    problems += reference_contradictions(limits, references, reader.origins)
+    # What is wrong with one setting hides no contradiction between others of its section.
+    sound_limits = reader.usable("limits", LimitsSection).model_copy(update=dict.fromkeys(unset))
+    sound_adviser = reader.usable("adviser", AdviserSection)
+    found = contradictions(sound_limits, reader.usable("timings", TimingsSection), reader.origins)
+    found += reference_contradictions(
+        sound_limits, reader.usable("references", ReferencesSection), reader.origins
+    )
+    found += adviser_contradictions(sound_adviser, sound_limits, reader.origins)
+    problems += _beside(found, reader.refused)
     problems += venue_contradictions(executor, venue, reader.origins)
-    problems += adviser_contradictions(adviser, limits, reader.origins)
-    if adviser is not None and adviser.enabled:
-        adviser_key, key_problems = read_adviser_key(adviser.api_key_file, environ)
+    if sound_adviser.asks and "adviser.api_key_file" not in reader.refused:
+        adviser_key, key_problems = read_adviser_key(sound_adviser.api_key_file, environ)
         problems += key_problems
     if (
         problems
@@ -121,6 +129,11 @@ def load_settings(
         adviser_key=adviser_key,
         origins=reader.origins,
     )
+
+
+def _beside(problems: Iterable[Problem], refused: Container[str]) -> list[Problem]:
+    """Those that name no setting which was refused itself: only its default was looked at, which nobody meant."""
+    return [problem for problem in problems if not any(word in refused for word in problem.where.split())]
 
 
 def locate_data_dir(

@@ -49,12 +49,15 @@ class Reader:
         What the files say about `executor.mode`, whatever the environment says.
     unread
         Those of the problems that kept a whole file from being read.
+    refused
+        Names of the settings that cannot be used, as `section.key`.
     """
 
     layer: Layer = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     mode_in_files: Written | None = None
     unread: list[Problem] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
 
     def add(self, layer: Layer, problems: list[Problem]) -> None:
         """Lay one more layer over what was read so far."""
@@ -80,7 +83,15 @@ class Reader:
             return model.model_validate(self.layer.get(name, {}))
         except ValidationError as error:
             self.problems += [_problem(name, model, details) for details in error.errors()]
+            self.refused.update(f"{name}.{details['loc'][0]}" for details in error.errors())
             return None
+
+    def usable(self, name: str, model: type[_S]) -> _S:
+        """What is sound of a section that was validated before; a default stands in for each setting that is not."""
+        values = self.layer.get(name, {})
+        return model.model_validate(
+            {key: written for key, written in values.items() if f"{name}.{key}" not in self.refused}
+        )
 
 
 def _profile_path(profile: str | Path) -> Path | Problem:

@@ -25,10 +25,13 @@ from config.secrets import ADVISER_ENV, ENV_NAMES
 from config.section import Section
 from config.settings import shown
 from config.written import Written, read_file
+from executor.advice.ruling import CLIP_TEXT
+from executor.adviser.preflight import CHECKS as MODEL_CHECKS
 from executor.domain.limits import MONEY_LIMITS, Limits, Timings
 from executor.domain.order_state import CHILD_FINAL, CHILD_MOVES
 from executor.domain.parent_state import PARENT_FINAL, PARENT_MOVES
 from executor.domain.timeline import NS_PER_MIN
+from executor.interfaces.advice_reasons import OUTCOME_TEXT, REASON_TEXT
 from executor.interfaces.alerts import ALERT_TEXT
 from executor.interfaces.doctor import CHECKS as HOME_CHECKS
 from executor.interfaces.exit_codes import ExitCode
@@ -76,6 +79,12 @@ UNITLESS: Final = {
     "adviser.slice_times_max": "multiple",
     "adviser.slice_times_min": "multiple",
     "adviser.news_items_max": "texts",
+    "adviser.questions_max": "questions",
+    "adviser.prompt_bytes_max": "bytes",
+    "adviser.breaker_failures_max": "questions",
+    "adviser.breaker_growth": "multiple",
+    "adviser.trigger_spread_times": "multiple",
+    "adviser.trigger_volatility_times": "multiple",
 }
 """Settings whose names count something."""
 Status = TypeVar("Status", bound=StrEnum)
@@ -228,6 +237,7 @@ def checks_page() -> str:
     parts = (
         ("## This machine", {**HOME_CHECKS, **PREMISES_CHECKS}),
         ("## The venue", VENUE_CHECKS),
+        ("## The model, where `adviser.enabled` is true", MODEL_CHECKS),
     )
     tables = (
         (head, table(("check", "all is well when"), ((f"`{name}`", text) for name, text in checks.items())))
@@ -235,10 +245,31 @@ def checks_page() -> str:
     )
     return _page(
         "What `executor doctor` looks at",
-        "executor/interfaces/doctor.py, executor/runtime/premises.py, executor/venues/bybit/examination.py",
+        "executor/interfaces/doctor.py, executor/runtime/premises.py, executor/venues/bybit/examination.py, "
+        "executor/adviser/preflight.py",
         "In this order; what depends on something that failed is left out. What to do about a finding: "
         "[../doctor.md](../doctor.md).",
         *(block for table in tables for block in table),
+    )
+
+
+def advice_page() -> str:
+    """List how a question to a model can end, why, and what can keep advice from holding as it was given."""
+    return _page(
+        "What becomes of advice",
+        "executor/interfaces/advice_reasons.py, executor/advice/ruling.py",
+        "Each question has one outcome; `executor decisions` shows it with its reason and with every difference "
+        "between what was advised and what holds. They are counted in `executor_advice_outcomes_total`. More: "
+        "[../adviser.md](../adviser.md).",
+        "## Outcomes",
+        table(
+            ("outcome", "what it means"),
+            ((f"`{outcome}`", text.format(after_ms="…")) for outcome, text in OUTCOME_TEXT.items()),
+        ),
+        "## Reasons",
+        table(("reason", "what it means"), ((f"`{code}`", text) for code, text in REASON_TEXT.items())),
+        "## Differences",
+        table(("code", "what it means"), ((f"`{clip}`", text) for clip, text in CLIP_TEXT.items())),
     )
 
 
@@ -250,6 +281,7 @@ PAGES: Final[Pages] = {
     "alerts.md": alerts_page,
     "exit-codes.md": exit_codes_page,
     "checks.md": checks_page,
+    "advice.md": advice_page,
 }
 
 

@@ -29,17 +29,6 @@ class ImpactEstimate:
     low_bps: float
     high_bps: float
 
-    def adjusted(self, factor: float) -> "ImpactEstimate":
-        """The same times a factor, within the same range: an opinion may lean, it may not leave what is plausible.
-
-        Parameters
-        ----------
-        factor
-            0.5-2.0.
-        """
-        leaned = min(max(self.estimate_bps * factor, self.low_bps), self.high_bps)
-        return ImpactEstimate(estimate_bps=leaned, low_bps=self.low_bps, high_bps=self.high_bps)
-
 
 def estimate(
     *, qty: Decimal | float, volatility_hourly_pct: Decimal | float, volume_hourly_qty: Decimal | float

@@ -18,6 +18,13 @@ settings.register_profile(
 settings.load_profile("full" if os.environ.get("EXECUTOR_CAMPAIGN") == "full" else "ci")
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Where only tests of processes are wanted, leave a file without any unread: to import it all takes long."""
+    if config.option.markexpr == "process" and collection_path.name.startswith("test_"):
+        return "mark.process" not in collection_path.read_text() or None
+    return None
+
+
 def pytest_collection_modifyitems(items):
     # What starts whole processes takes longest: begun first, it does not keep everybody waiting at the end.
     items.sort(key=lambda item: not item.nodeid.startswith(("tests/process/", "tests/interfaces/test_demo")))

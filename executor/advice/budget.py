@@ -5,7 +5,6 @@ believed unless it says less than is possible. Prices and caps are US dollars; a
 value as if its quote coin were worth one.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
@@ -27,20 +26,15 @@ _FRAME_TOKENS: Final = 64
 """Room for what a server puts around the messages."""
 _BPS_KEPT: Final = Decimal("0.0001")
 _FREE: Final = frozenset(
-    {Failure.UNREACHABLE, Failure.RATE_LIMITED, Failure.NOT_AUTHORISED, Failure.NOT_ON_TAPE, Failure.CROWDED}
+    {
+        Failure.UNREACHABLE,
+        Failure.RATE_LIMITED,
+        Failure.NOT_AUTHORISED,
+        Failure.NOT_ON_TAPE,
+        Failure.CROWDED,
+        Failure.UNWRITTEN,
+    }
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceTable:
-    """Prices by model; a model that is not in it costs the worst price."""
-
-    by_model: Mapping[str, Prices]
-    worst: Prices
-
-    def of(self, model: str) -> Prices:
-        """Prices of a model."""
-        return self.by_model.get(model, self.worst)
 
 
 class OverBudget(StrEnum):

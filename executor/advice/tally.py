@@ -30,7 +30,9 @@ class Tally:
     by_outcome
         How often each outcome came, those that never came left out.
     mean_latency_ms
-        Over the calls of which something came back; None without any.
+        Over the calls that were answered, also too late or with something unusable; None without any.
+    cost_at_most
+        Whether something of the cost is not what was counted but the most that a call can have cost.
     cost_bps
         Of the order's value; None for an order without a value.
     """
@@ -38,6 +40,7 @@ class Tally:
     by_outcome: Mapping[AdviceOutcome, int]
     mean_latency_ms: int | None
     cost: Money
+    cost_at_most: bool
     cost_bps: Bps | None
 
     @property
@@ -57,7 +60,10 @@ class Tally:
 
     @property
     def adaptations(self) -> int:
-        """Times that advice changed how the order is worked, an earlier advice that stood in included."""
+        """Times that something of an advice was put into force, an earlier one that stood in included.
+
+        Whether it changed any order is another matter: what it asks for may be what the schedule does anyway.
+        """
         return sum(self.by_outcome.get(outcome, 0) for outcome in ADAPTED)
 
     @property
@@ -86,11 +92,14 @@ def tally(records: Sequence[AdviceRecord], *, cost: Money, notional: Money) -> T
         Value of the whole order, quote units; zero where it is not known.
     """
     counts = Counter(record.outcome for record in records)
-    latencies = [record.latency_ns for record in records if record.latency_ns > 0]
+    latencies = [
+        record.latency_ns for record in records if record.usage is not None and record.latency_ns > 0
+    ]
     return Tally(
         by_outcome={outcome: counts[outcome] for outcome in AdviceOutcome if counts[outcome]},
         mean_latency_ms=sum(latencies) // len(latencies) // NS_PER_MS if latencies else None,
         cost=cost,
+        cost_at_most=any(record.cost_at_most for record in records),
         cost_bps=bill_bps(cost, notional),
     )
 
@@ -106,6 +115,7 @@ def as_json(found: Tally) -> dict[str, object]:
         "adaptations": found.adaptations,
         "fallback_rate": _printed(found.fallback_rate),
         "cost_usd": plain(found.cost),
+        "cost_at_most": found.cost_at_most,
         "cost_bps": _printed(found.cost_bps),
         "mean_latency_ms": found.mean_latency_ms,
     }

@@ -2,14 +2,20 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from executor.advice.band import ahead_qty_max, behind_qty_max, catch_up_times
 from executor.domain.advice_terms import Band
 from executor.domain.decision import Schedule
 from executor.domain.orders import ParentOrder
-from executor.domain.units import ZERO, Bps
+from executor.domain.timeline import NS_PER_HOUR
+from executor.domain.units import Bps, Money
 
-_PCT = Decimal(100)
+_PCT: Final = Decimal(100)
+_BPS_PER_PCT: Final = Decimal(100)
+_MEAN_OF_NORMAL: Final = Decimal("0.797884560802865356")
+"""Mean absolute value of a standard normal variable, sqrt(2 / pi)."""
+_KEPT: Final = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +31,13 @@ class WorstCase:
     complete_ns
         When the schedule, and with it the advised order, is over, UTC.
     crossing_bps
-        Extra cost of taking all liquidity instead of making it, of the traded value.
+        Extra cost of taking all liquidity instead of making it, of the traded value; what a venue charges a taker more
+        than a maker comes on top of it.
     timing_bps
-        Extra cost, or gain, of trading earlier or later, of the parent's value.
+        Extra cost, or gain, of trading earlier or later, of the parent's value; None if nothing is known of the
+        price's path, so that it has no bound.
+    bill_max
+        Most that the answers may cost, US dollars.
     may_cancel
         Whether advice can end the order; if not, it can pause it until a person looks at it. Either is the one
         way in which advice can keep an order from being done.
@@ -38,7 +48,8 @@ class WorstCase:
     participation_times: Decimal
     complete_ns: int
     crossing_bps: Bps
-    timing_bps: Bps
+    timing_bps: Bps | None
+    bill_max: Money
     may_cancel: bool
 
 
@@ -49,8 +60,8 @@ def worst_case(
     *,
     spread_bps: Decimal,
     cross_cap_bps: Decimal,
-    taker_extra_bps: Decimal,
-    path_bps: Decimal,
+    path_bps: Decimal | None,
+    bill_max: Money,
 ) -> WorstCase:
     """Bound what any sequence of advice can do, with S(t) the schedule's pro-rata quantity and Q the parent's.
 
@@ -73,10 +84,10 @@ def worst_case(
     Switching. All this is measured against the schedule in force. A new one starts where the old one is, except that a
     lag which its slices could not make up is left to the past: at most half a slice for each switch.
 
-    Cost. Taking instead of making costs at most the spread (from one touch to the other), what a crossing order may
-    walk through the book beyond the touch, and the difference of the fees. Trading x(t) instead of s(t) costs the
-    integral of (x - s) dp, at most the largest |x - s| times the length of the price's path (what it moved up plus
-    what it moved down).
+    Cost. Taking instead of making costs at most the spread (from one touch to the other) and what a crossing order may
+    walk through the book beyond the touch; the difference of the fees comes on top, for the engine is told no rates.
+    Trading x(t) instead of s(t) costs the integral of (x - s) dp, at most the largest |x - s| times the length of the
+    price's path (what it moved up plus what it moved down).
 
     Parameters
     ----------
@@ -84,10 +95,10 @@ def worst_case(
         Widest spread at which an order may cross, basis points of the mid.
     cross_cap_bps
         How far beyond the far touch a crossing order may trade, basis points.
-    taker_extra_bps
-        Taker's fee minus maker's fee, basis points.
     path_bps
-        Length of the price's path to reckon with, basis points.
+        Length of the price's path to reckon with, basis points (`path_length_bps`); None if it is not known.
+    bill_max
+        Cap on what answers about this parent may cost, US dollars.
 
     Raises
     ------
@@ -104,7 +115,31 @@ def worst_case(
         behind_pct=behind_pct,
         participation_times=max(band.slice_times_max, catch_up_times(order)),
         complete_ns=schedule.slices[-1].end_ns,
-        crossing_bps=Bps(max(spread_bps + cross_cap_bps + taker_extra_bps, ZERO)),
-        timing_bps=Bps(max(ahead_pct, behind_pct) / _PCT * path_bps),
+        crossing_bps=Bps(spread_bps + cross_cap_bps),
+        timing_bps=None if path_bps is None else Bps(max(ahead_pct, behind_pct) / _PCT * path_bps),
+        bill_max=bill_max,
         may_cancel=band.cancel_allowed,
     )
+
+
+def path_length_bps(volatility_hourly_pct: Decimal, duration_ns: int, step_ns: int) -> Bps:
+    """Expected length of a price's path, seen in steps: what it moves up plus what it moves down.
+
+    Over a step of length d a price that wanders with the volatility sigma moves by sigma sqrt(d) sqrt(2/pi) on average
+    (the mean absolute value of a normal variable). T / d steps are in a duration T, so the length is
+
+        sigma sqrt(T) sqrt(T / d) sqrt(2/pi)
+
+    It grows without bound with ever smaller steps, so the step must be one that matters: advice cannot turn from early
+    to late in less than the least time between two questions. It is an expectation, not a bound: a price that jumps
+    goes further.
+
+    Parameters
+    ----------
+    volatility_hourly_pct
+        Standard deviation of the return over an hour, per cent.
+    """
+    hours = Decimal(duration_ns) / NS_PER_HOUR
+    steps = max(Decimal(duration_ns) / step_ns, Decimal(1))
+    length = volatility_hourly_pct * _BPS_PER_PCT * _MEAN_OF_NORMAL * (hours * steps).sqrt()
+    return Bps(length.quantize(_KEPT))

@@ -181,6 +181,8 @@ class ModelClient:
             return failed(Failure.TIMEOUT, f"no whole answer within {deadline_s:g} s")
         except _Told as told:
             return failed(told.failure, told.detail)
+        except Exception as error:  # noqa: BLE001 - a fault of the SDK must not end the daemon
+            return failed(Failure.INTERNAL, type(error).__name__)
         finally:
             self._calls -= 1
 

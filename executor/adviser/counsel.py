@@ -7,12 +7,13 @@ which are data for the model alone.
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from executor.advice.calls import Answer, Outcome, Question
+from executor.advice.calls import Answer, Failed, Outcome, Question
 from executor.advice.context import MarketContext, NewsItem
 from executor.advice.prompt import Message, Template, render
+from executor.advice.prompt import prompt_sha256 as sha256_of
 from executor.advice.reply import reply_schema
 from executor.adviser.playback import Adviser
-from executor.domain.advice import Failure
+from executor.domain.advice import AdviceRecord, Failure
 from executor.domain.commands import RequestAdvice
 from executor.domain.events import AdviceFailed, AdviceReceived, Event
 from executor.domain.orders import Category
@@ -22,6 +23,9 @@ Scenery = Callable[[Category, str], MarketContext]
 """The surroundings of a symbol's market as they are now."""
 Texts = Callable[[], Sequence[NewsItem] | None]
 """The newest texts from outside, the newest first; None when no source is configured."""
+
+Hear = Callable[[AdviceRecord, int], None]
+"""Takes what became of a question, and the instant (UTC) at which the engine worked its answer."""
 
 _MS_PER_S: Final = 1_000
 
@@ -37,6 +41,8 @@ class ModelCounsel:
         Most tokens of an answer.
     prompt_bytes_max
         Longest question that is sent, bytes of UTF-8; the oldest texts from outside are left out first.
+    hear
+        Told when the engine has worked an answer; None where nobody records.
     """
 
     def __init__(
@@ -50,6 +56,7 @@ class ModelCounsel:
         tokens_max: int,
         prompt_bytes_max: int,
         log: Log,
+        hear: Hear | None = None,
     ) -> None:
         self._adviser = adviser
         self._template = template
@@ -59,29 +66,39 @@ class ModelCounsel:
         self._tokens_max = tokens_max
         self._prompt_bytes_max = prompt_bytes_max
         self._log = log
+        self._hear = hear
+
+    def heard(self, record: AdviceRecord, heard_ns: int) -> None:
+        """The engine has worked an answer: let it be written down when, and what it came to."""
+        if self._hear is not None:
+            self._hear(record, heard_ns)
 
     async def ask(self, request: RequestAdvice) -> Event:
         """Bring back an answer, or why there is none."""
         try:
             messages = self._write(request)
-        except (
-            ValueError
-        ) as error:  # a figure without a meaning, or a question that is too long without any news
+        except ValueError as error:  # a figure without a meaning, or too long even without any news
             self._log("question not asked", level="error", decision=request.decision_id, reason=str(error))
-            return _failed(request, Failure.PROTOCOL, str(error), 0)
-        outcome = await self._adviser.ask(
-            Question(
-                decision_id=request.decision_id,
-                parent_id=request.parent_id,
-                asked_ns=self._now_ns(),
-                template_hash=self._template.sha256,
-                messages=messages,
-                schema=reply_schema(frozenset(request.facts.band.strategies)),
-                tokens_max=self._tokens_max,
-                deadline_s=request.within_ms / _MS_PER_S,
-            )
+            return event_of(request, Failed(failure=Failure.UNWRITTEN, detail=str(error), latency_ns=0), 0)
+        asked_ns = self._now_ns()
+        question = Question(
+            decision_id=request.decision_id,
+            parent_id=request.parent_id,
+            asked_ns=asked_ns,
+            template_hash=self._template.sha256,
+            messages=messages,
+            schema=reply_schema(frozenset(request.facts.band.strategies)),
+            tokens_max=self._tokens_max,
+            deadline_s=request.within_ms / _MS_PER_S,
         )
-        return event_of(request, outcome, _bytes_of(messages))
+        try:
+            outcome = await self._adviser.ask(question)
+        except Exception as error:  # noqa: BLE001 - a fault on the way to a model must not end the daemon
+            kind = type(error).__name__  # its text may hold an address or a key
+            self._log("asking a model failed", level="error", decision=request.decision_id, reason=kind)
+            latency_ns = self._now_ns() - asked_ns
+            outcome = Failed(failure=Failure.INTERNAL, detail=kind, latency_ns=latency_ns)
+        return event_of(request, outcome, _bytes_of(messages), sha256_of(messages))
 
     def _write(self, request: RequestAdvice) -> tuple[Message, ...]:
         """Write the question; of the news as many as there is room for, the newest first."""
@@ -99,10 +116,26 @@ class ModelCounsel:
             news.pop()
 
 
-def event_of(request: RequestAdvice, outcome: Outcome, prompt_bytes: int) -> AdviceReceived | AdviceFailed:
-    """What came back as the engine hears of it."""
+def event_of(
+    request: RequestAdvice, outcome: Outcome, prompt_bytes: int, prompt_sha256: str = ""
+) -> AdviceReceived | AdviceFailed:
+    """What came back as the engine hears of it.
+
+    Parameters
+    ----------
+    prompt_bytes, prompt_sha256
+        Length and name of what was asked; 0 and empty where no question could be written.
+    """
     if not isinstance(outcome, Answer):
-        return _failed(request, outcome.failure, outcome.detail, outcome.latency_ns)
+        return AdviceFailed(
+            at_ns=0,
+            parent_id=request.parent_id,
+            decision_id=request.decision_id,
+            failure=outcome.failure,
+            detail=outcome.detail,
+            latency_ns=outcome.latency_ns,
+            prompt_sha256=prompt_sha256,
+        )
     return AdviceReceived(
         at_ns=0,
         parent_id=request.parent_id,
@@ -114,17 +147,7 @@ def event_of(request: RequestAdvice, outcome: Outcome, prompt_bytes: int) -> Adv
         usage=outcome.usage,
         prompt_bytes=prompt_bytes,
         latency_ns=outcome.latency_ns,
-    )
-
-
-def _failed(request: RequestAdvice, failure: Failure, detail: str, latency_ns: int) -> AdviceFailed:
-    return AdviceFailed(
-        at_ns=0,
-        parent_id=request.parent_id,
-        decision_id=request.decision_id,
-        failure=failure,
-        detail=detail,
-        latency_ns=latency_ns,
+        prompt_sha256=prompt_sha256,
     )
 
 

@@ -6,18 +6,22 @@ Here is only how much of it there can be.
 
 import asyncio
 import hashlib
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
 from typing import Final, Protocol
 
 from executor.advice.context import NewsItem
 from executor.domain.ports import Log
+from executor.domain.timeline import NS_PER_MIN
 
 TEXT_LEN_MAX: Final = 2_000
 """Most of a text that is kept, characters; what is shown of it is shorter."""
 SOURCE_LEN_MAX: Final = 60
 REMEMBERED_MAX: Final = 2_000
 """Texts that are known again when they come back."""
+HANDED_PER_MIN_MAX: Final = 30
+"""Texts that may be handed in within a minute, known or new: each that is new may cost a question."""
 
 
 class NewsBroken(Exception):  # noqa: N818 - a source is broken, we are not
@@ -90,6 +94,39 @@ class News:
         return True
 
 
+class NewsFate(StrEnum):
+    """What became of a text that was handed in."""
+
+    TAKEN = "TAKEN"
+    KNOWN = "KNOWN"
+    TOO_MANY = "TOO_MANY"
+    CLOSED = "CLOSED"
+
+
+class NewsDoor:
+    """Where others hand in texts: so many a minute, each once.
+
+    Parameters
+    ----------
+    per_min_max
+        Most that are looked at within a minute.
+    """
+
+    def __init__(self, news: News, now_ns: Callable[[], int], per_min_max: int = HANDED_PER_MIN_MAX) -> None:
+        self._news = news
+        self._now_ns = now_ns
+        self._handed_ns: deque[int] = deque(maxlen=per_min_max)
+
+    def hand_in(self, source: str, text: str, said_ns: int | None) -> NewsFate:
+        """Take one text; KNOWN if it says nothing new, or is older than all that are kept."""
+        now_ns = self._now_ns()
+        handed_ns = self._handed_ns
+        if len(handed_ns) == handed_ns.maxlen and now_ns - handed_ns[0] < NS_PER_MIN:
+            return NewsFate.TOO_MANY
+        handed_ns.append(now_ns)
+        return NewsFate.TAKEN if self._news.add(source, text, said_ns) else NewsFate.KNOWN
+
+
 class NewsDesk:
     """Looks at every source again and again; one that is broken is told once, and looked at like the others."""
 
@@ -116,10 +153,11 @@ class NewsDesk:
         """Look at one source; how many of its texts were taken."""
         try:
             texts = await source.read()
-        except NewsBroken as error:
+        except Exception as error:  # noqa: BLE001 - a fault in reading news must not end the daemon
             if source not in self._broken:
                 self._broken.add(source)
-                self._log("no news", level="warning", source=source.name, reason=str(error))
+                reason = str(error) if isinstance(error, NewsBroken) else _kind_of(error)
+                self._log("no news", level="warning", source=source.name, reason=reason)
             return 0
         if source in self._broken:
             self._broken.discard(source)
@@ -133,19 +171,6 @@ class NewsDesk:
             await asyncio.sleep(self._poll_s)
 
 
-def read_webhook(body: Mapping[str, object]) -> tuple[str, str]:
-    """Read what somebody sends us: exactly `source` and `text`, both texts that are not empty and not too long.
-
-    Raises
-    ------
-    ValueError
-        With what would have been right.
-    """
-    source, text = body.get("source"), body.get("text")
-    if body.keys() != {"source", "text"} or not isinstance(source, str) or not isinstance(text, str):
-        raise ValueError("exactly two keys, source and text, both strings")
-    if not source.strip() or len(source) > SOURCE_LEN_MAX:
-        raise ValueError(f"a source of 1 to {SOURCE_LEN_MAX} characters")
-    if not text.strip() or len(text) > TEXT_LEN_MAX:
-        raise ValueError(f"a text of 1 to {TEXT_LEN_MAX} characters")
-    return source, text
+def _kind_of(error: Exception) -> str:
+    """Name an error without its text, which may hold an address."""
+    return (isinstance(error, OSError) and error.strerror) or type(error).__name__

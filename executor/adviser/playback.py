@@ -10,8 +10,18 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from executor.advice.calls import Failed, Outcome, Question
-from executor.adviser.tape import Line, TapeError, TapeWriter, call_key, line_of, outcome_of
-from executor.domain.advice import Failure
+from executor.adviser.tape import (
+    NOBODY_WAITED,
+    Heard,
+    Line,
+    TapeError,
+    TapeWriter,
+    call_key,
+    heard_of,
+    line_of,
+    outcome_of,
+)
+from executor.domain.advice import AdviceRecord, Failure
 from executor.domain.ports import Log
 from executor.domain.timeline import NS_PER_S
 
@@ -50,22 +60,29 @@ class Recorder:
         self._price = price
         self._log = log
         self.unwritten = 0
-        """Calls that could not be written down."""
+        """Lines that could not be written down."""
 
     async def ask(self, question: Question) -> Outcome:
         """Ask, write down, hand back. Whoever stops waiting leaves a line that says so."""
         try:
             outcome = await self._adviser.ask(question)
         except asyncio.CancelledError:
-            given_up = Failed(failure=Failure.TIMEOUT, detail="nobody waited any longer", latency_ns=0)
-            self._write(question, given_up)
+            given_up = Failed(failure=Failure.TIMEOUT, detail=NOBODY_WAITED, latency_ns=0)
+            self._write(self._line(question, given_up))
             raise
-        self._write(question, outcome)
+        self._write(self._line(question, outcome))
         return outcome
 
-    def _write(self, question: Question, outcome: Outcome) -> None:
+    def heard(self, record: AdviceRecord, heard_ns: int) -> None:
+        """The engine has worked an answer at this instant (UTC): write down when, and what it came to."""
+        self._write(heard_of(record, heard_ns))
+
+    def _line(self, question: Question, outcome: Outcome) -> Line:
+        return line_of(question, self._model, outcome, self._price(question, outcome))
+
+    def _write(self, line: Line | Heard) -> None:
         try:
-            self._tape.write(line_of(question, self._model, outcome, self._price(question, outcome)))
+            self._tape.write(line)
         except TapeError as error:
             self.unwritten += 1
             if self.unwritten == 1:
@@ -97,7 +114,7 @@ class Replay:
             self.misses += 1
             detail = f"{question.decision_id} with this question is not on the tape"
             return Failed(failure=Failure.NOT_ON_TAPE, detail=detail, latency_ns=0), 0
-        return _in_time(outcome_of(waiting.popleft()), question)
+        return in_time(outcome_of(waiting.popleft()), question)
 
     def left(self) -> int:
         """Calls on the tape that nobody has asked for."""
@@ -116,7 +133,7 @@ class Scripted:
 
     def answer(self, question: Question) -> tuple[Outcome, int]:
         """What the script says; past its end nobody answers."""
-        return _in_time(self._next(question), question)
+        return in_time(self._next(question), question)
 
 
 class Paced:
@@ -135,7 +152,7 @@ class Paced:
 _ENDED: Final = Failed(failure=Failure.NOT_ON_TAPE, detail="the script has ended", latency_ns=0)
 
 
-def _in_time(outcome: Outcome, question: Question) -> tuple[Outcome, int]:
+def in_time(outcome: Outcome, question: Question) -> tuple[Outcome, int]:
     """What becomes of an outcome under a deadline, and when: one that comes later is not waited for."""
     deadline_ns = int(question.deadline_s * NS_PER_S)
     if outcome.latency_ns <= deadline_ns:

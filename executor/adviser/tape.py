@@ -1,7 +1,9 @@
 """The tape: every call that was made, one JSON line each, and the way back from a line to what came back then.
 
 A line is written in one piece after the call has ended. It holds what was asked, what came back, how long it took and
-what it cost; never a key, never a header.
+what it cost; never a key, never a header. A second, short line follows when the engine has worked the answer: at which
+instant, and what it came to. Between the two lies the time in the inbox, which no client's clock knows; with it a
+session can be played again to the nanosecond.
 """
 
 import hashlib
@@ -16,11 +18,15 @@ import msgspec
 
 from executor.advice.calls import Answer, Failed, Outcome, Question
 from executor.advice.prompt import Message
-from executor.domain.advice import Failure, Usage
+from executor.domain.advice import AdviceOutcome, AdviceRecord, Failure, Usage
 from executor.domain.units import parse_plain, plain
 
 FILE_NAME: Final = "advice.jsonl"
-FORMAT: Final = 1
+FORMAT: Final = 2
+FORMATS: Final = (1, FORMAT)
+"""Format 1 knew calls only."""
+NOBODY_WAITED: Final = "nobody waited any longer"
+"""Detail of a call that was given up because the process ended: its answer was never heard."""
 LINE_BYTES_MAX: Final = 2_097_152
 PRICE_DIGITS: Final = 12
 _STEP_BYTES: Final = 65_536
@@ -75,6 +81,43 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     cached_tokens: int
     completion_tokens: int
     price: str
+
+
+class Heard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When the engine worked an answer, and its verdict.
+
+    Parameters
+    ----------
+    v
+        Format of the line.
+    heard
+        Decision whose answer it was; its call stands above in the tape, unless the question could not be written.
+    asked_ns, heard_ns
+        The engine's own stamps of the question and of the answer, UTC.
+    outcome, reason, detail
+        What became of the question, as in the record of the decision.
+    """
+
+    v: int
+    heard: str
+    asked_ns: int
+    heard_ns: int
+    outcome: str
+    reason: str
+    detail: str
+
+
+def heard_of(record: AdviceRecord, heard_ns: int) -> Heard:
+    """Write down when an answer was worked, and what it came to."""
+    return Heard(
+        v=FORMAT,
+        heard=record.decision_id,
+        asked_ns=record.asked_ns,
+        heard_ns=heard_ns,
+        outcome=record.outcome.value,
+        reason=record.reason,
+        detail=record.detail,
+    )
 
 
 def call_key(model: str, template_hash: str, messages: Sequence[Message | Spoken]) -> str:
@@ -168,7 +211,7 @@ class TapeWriter:
             os.close(self._handle)
             self._handle = -1
 
-    def write(self, line: Line) -> None:
+    def write(self, line: Line | Heard) -> None:
         """Append one line, handed to the operating system when this returns.
 
         Raises
@@ -189,6 +232,11 @@ class TapeWriter:
 
 
 def read_tape(path: Path) -> Iterator[Line]:
+    """Read the calls of a tape, as `read_all` does."""
+    return (line for line in read_all(path) if isinstance(line, Line))
+
+
+def read_all(path: Path) -> Iterator[Line | Heard]:
     """Read a tape; the last line may be unfinished and is then left out, every other must be whole.
 
     Raises
@@ -211,11 +259,14 @@ def read_tape(path: Path) -> Iterator[Line]:
             yield _read(raw, f"{path}:{number}")
 
 
-def _read(raw: bytes, where: str) -> Line:
+def _read(raw: bytes, where: str) -> Line | Heard:
     try:
-        line = msgspec.convert(json.loads(raw, object_pairs_hook=_once), Line, strict=True)
-        if line.v != FORMAT:
-            raise ValueError(f"format {line.v}, and not {FORMAT}")
+        found = json.loads(raw, object_pairs_hook=_once)
+        if isinstance(found, dict) and "heard" in found:
+            return _sound_hearing(msgspec.convert(found, Heard, strict=True))
+        line = msgspec.convert(found, Line, strict=True)
+        if line.v not in FORMATS:
+            raise ValueError(f"format {line.v}, and none of {FORMATS}")
         if (line.reply is None) != bool(line.failure):
             raise ValueError("either a reply or a failure")
         if line.failure:
@@ -226,6 +277,15 @@ def _read(raw: bytes, where: str) -> Line:
             raise ValueError("a key that is not the one of its messages")
     except (ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise TapeError(f"{where}: {error}") from None
+    return line
+
+
+def _sound_hearing(line: Heard) -> Heard:
+    if line.v != FORMAT:
+        raise ValueError(f"format {line.v}, and not {FORMAT}")
+    AdviceOutcome(line.outcome)
+    if line.heard_ns < line.asked_ns:
+        raise ValueError("an answer before its question")
     return line
 
 

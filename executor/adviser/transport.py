@@ -85,7 +85,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         if not is_fine:
             raise _status(response.status_code, body if is_plain else b"", key)
         _refuse_kind(response.headers)
-        if key and key.encode() in body:
+        if key and _holds(key, body):
             raise Unanswered(Failure.PROTOCOL, "the answer holds our key")
         request_id = response.headers.get(_KEPT, "")
         headers = {"content-type": "application/json"}
@@ -151,6 +151,15 @@ def _said(body: bytes) -> str:
     except (ValueError, LookupError, TypeError, RecursionError):
         return ""
     return message if isinstance(message, str) else ""
+
+
+def _holds(key: str, body: bytes) -> bool:
+    """Whether a JSON text holds the key, in whatever spelling: most characters can be written in several."""
+    try:
+        spelt = json.dumps(json.loads(body), ensure_ascii=True)
+    except (ValueError, RecursionError):
+        spelt = ""  # no JSON; whoever reads it next refuses it
+    return key.encode() in body or json.dumps(key)[1:-1] in spelt
 
 
 def _shows(key: str, text: str) -> bool:

@@ -1,10 +1,13 @@
 """The running daemon as the interfaces see it: what they may ask, read and show."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
+from executor.advice.clean import name_of
+from executor.adviser.news import NewsDoor, NewsFate
 from executor.domain.commands import Reply
 from executor.domain.errors import Overflow
-from executor.domain.events import Event
+from executor.domain.events import Event, NewsArrived
 from executor.engine.state import EngineState
 from executor.interfaces.control import ControlBusy, DaemonInfo
 from executor.runtime.clock import Clock
@@ -12,12 +15,21 @@ from executor.runtime.live import LiveRuntime
 
 
 class Daemon:
-    """A running daemon as the interfaces see it."""
+    """A running daemon as the interfaces see it.
 
-    def __init__(self, runtime: LiveRuntime, clock: Clock, info: DaemonInfo) -> None:
+    Parameters
+    ----------
+    door
+        Where texts for the model are handed in; None where none are wanted.
+    """
+
+    def __init__(
+        self, runtime: LiveRuntime, clock: Clock, info: DaemonInfo, door: NewsDoor | None = None
+    ) -> None:
         self._runtime = runtime
         self._clock = clock
         self._info = info
+        self._door = door
 
     @property
     def state(self) -> EngineState:
@@ -43,6 +55,17 @@ class Daemon:
     def report(self, parent_id: str) -> Mapping[str, object] | None:
         """The cost report of a parent."""
         return self._runtime.report(parent_id)
+
+    def hand_in_news(self, source: str, text: str, said_ns: int | None) -> NewsFate:
+        """Take a text from outside, and have the engine look whether it should ask."""
+        if self._door is None:
+            return NewsFate.CLOSED
+        fate = self._door.hand_in(source, text, said_ns)
+        if fate is NewsFate.TAKEN:
+            # A full inbox has more urgent things in it; the next question carries the text all the same.
+            with suppress(Overflow):
+                self._runtime.post(NewsArrived(at_ns=0, source=name_of(source)))
+        return fate
 
     def metrics_page(self) -> tuple[bytes, str]:
         """The metrics in Prometheus' text form."""

@@ -125,7 +125,7 @@ async def _run(
             )
         advised = await advising(stack, settings, venue.context, clock.now_ns, log)
         if advised is not None:
-            companions.append(advised.companion)
+            companions += advised.companions
         runtime = LiveRuntime(
             engine=Engine(state),
             journal=journal,
@@ -144,7 +144,9 @@ async def _run(
             pid=os.getpid(),
         )
         runtime.post(started(settings, info, None if advised is None else advised.terms))
-        url = await _serve(stack, settings, Daemon(runtime, clock, info))
+        url = await _serve(
+            stack, settings, Daemon(runtime, clock, info, None if advised is None else advised.door)
+        )
         log(
             "executor started",
             venue=info.venue,

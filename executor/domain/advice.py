@@ -73,6 +73,8 @@ class Failure(StrEnum):
     TOO_LARGE = "TOO_LARGE"
     NOT_ON_TAPE = "NOT_ON_TAPE"
     CROWDED = "CROWDED"
+    UNWRITTEN = "UNWRITTEN"
+    INTERNAL = "INTERNAL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,9 +165,12 @@ class AdviceRecord:
     outcome
         APPLIED: something of the advice holds; WITHOUT_EFFECT: usable, but nothing of it may hold, or it changes
         nothing; LATE and BRIDGED: no answer by the deadline, and an earlier advice stood in for it in the second case;
-        NOT_ASKED: a cap or the breaker forbade the call; ENDED: the parent ended first.
+        NOT_ASKED: a cap or the breaker forbade the call, and nothing of earlier advice holds any more; ENDED: the
+        parent ended first.
     reason
         Code that says why: an `Unusable`, a `Failure`, why nothing was asked; empty where there is nothing to say.
+    rate, wishes
+        Speed that was advised, a multiple of the schedule's, None where none was named; and what else, in words.
     clips
         Every difference between what was advised and what holds, by name.
     held
@@ -176,6 +181,8 @@ class AdviceRecord:
         Expected impact of what was left, with the model's adjustment; None where it could not be estimated.
     cost
         Money, in the currency of the price table.
+    cost_at_most
+        Whether `cost` is not what was counted but the most that the call can have cost.
     latency_ns
         Time until something came back; 0 while nothing has.
     """
@@ -190,6 +197,8 @@ class AdviceRecord:
     detail: str
     action: Action | None
     confidence: Decimal | None
+    rate: Decimal | None = None
+    wishes: tuple[str, ...] = ()
     clips: tuple[str, ...]
     held: str
     reasoning: str
@@ -202,4 +211,5 @@ class AdviceRecord:
     model: str
     usage: Usage | None
     cost: Decimal
+    cost_at_most: bool = False
     latency_ns: int

@@ -192,6 +192,6 @@ class Tolerance:
         Change of what is filled, of the time gone, and of what is ahead of schedule; per cent of the whole.
     """
 
-    mid_bps_max: Decimal
-    spread_bps_max: Decimal
-    progress_pct_max: Decimal
+    mid_bps_max: Decimal = Decimal(10)
+    spread_bps_max: Decimal = Decimal(5)
+    progress_pct_max: Decimal = Decimal(5)

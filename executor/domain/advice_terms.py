@@ -207,8 +207,4 @@ class AdviserTerms:
     band: Band = field(default_factory=Band)
     breaker: BreakerRules = field(default_factory=BreakerRules)
     triggers: Triggers = field(default_factory=Triggers)
-    alike: Tolerance = field(
-        default_factory=lambda: Tolerance(
-            mid_bps_max=Decimal(10), spread_bps_max=Decimal(5), progress_pct_max=Decimal(5)
-        )
-    )
+    alike: Tolerance = field(default_factory=Tolerance)

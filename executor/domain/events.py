@@ -549,6 +549,9 @@ class AdviceReceived:
         Tokens by the server's count; None if it did not tell.
     prompt_bytes
         Length of the question as it was sent, UTF-8.
+    prompt_sha256
+        Names the messages that were sent, see `executor.advice.prompt`: by it the recording's text is known to be the
+        one that was asked.
     """
 
     at_ns: int
@@ -561,11 +564,18 @@ class AdviceReceived:
     usage: Usage | None
     prompt_bytes: int
     latency_ns: int
+    prompt_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdviceFailed:
-    """A question has no answer, and will have none."""
+    """A question has no answer, and will have none.
+
+    Parameters
+    ----------
+    prompt_sha256
+        As in `AdviceReceived`; empty where no question could be written.
+    """
 
     at_ns: int
     parent_id: str
@@ -573,6 +583,7 @@ class AdviceFailed:
     failure: Failure
     detail: str
     latency_ns: int
+    prompt_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+FOUND_AT: Final = 25
+"""Column at which the line for people says what was found."""
 
 
 class Verdict(StrEnum):

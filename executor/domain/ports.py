@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from executor.domain.advice import AdviceRecord
 from executor.domain.approval import Approved
 from executor.domain.commands import CancelOrder, QueryOrder, Reconcile, RequestAdvice, Subscribe
 from executor.domain.events import Event
@@ -33,6 +34,9 @@ class Counsel(Protocol):
 
     async def ask(self, request: RequestAdvice) -> Event:
         """Bring back an answer or its failure, by the deadline of the question or soon after it; never raises."""
+
+    def heard(self, record: AdviceRecord, heard_ns: int) -> None:
+        """Learn that an answer was worked at an instant (UTC), and what it came to."""
 
 
 class VirtualCounsel(Protocol):

@@ -9,23 +9,27 @@ from typing import Final
 
 from executor.advice import breaker, budget
 from executor.advice.capabilities import is_same_model
-from executor.advice.facts import alike
+from executor.advice.facts import RECENT_DECISIONS_MAX, alike
 from executor.advice.reply import Rejected, parse_reply
 from executor.advice.ruling import Ruling, Standing, Stop, direct
 from executor.domain.advice import Advice, AdviceOutcome, AdviceRecord, Unusable, Usage
+from executor.domain.advice_facts import ImpactFacts
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.commands import AlertCode, Severity
 from executor.domain.events import AdviceFailed, AdviceReceived
 from executor.domain.parent_state import ParentStatus, Reason
-from executor.domain.units import ZERO
+from executor.domain.timeline import NS_PER_S
+from executor.domain.units import ONE, ZERO, plain
 from executor.engine.desk import Desk
 from executor.engine.question import question_facts
 from executor.engine.state import AdviceState, OpenQuestion, ParentState, Spare
 from executor.engine.viewing import view_of
+from executor.engine.worth import charge, predict
 
-RECENT_MAX: Final = 8
+RECENT_MAX: Final = RECENT_DECISIONS_MAX
 """Finished questions of a parent that stay in memory; all of them are kept in the journal's tables."""
 NOT_AT_WORK: Final = "NOT_AT_WORK"
+CHANGED: Final = "CHANGED"
 _CUT_SHORT: Final = "length"
 
 
@@ -37,6 +41,8 @@ class Ending:
     ----------
     reason
         Code that says why; empty where there is nothing to say.
+    cost_at_most
+        Whether `cost` is the most that the call can have cost, for nobody has counted.
     """
 
     outcome: AdviceOutcome
@@ -47,6 +53,7 @@ class Ending:
     model: str = ""
     usage: Usage | None = None
     cost: Decimal = ZERO
+    cost_at_most: bool = False
     latency_ns: int = 0
 
 
@@ -60,8 +67,14 @@ def on_received(desk: Desk, event: AdviceReceived) -> ParentState | None:
     cost = budget.cost(usage, terms.prices)
     if not budget.settle(state.spend, event.decision_id, cost, desk.now_ns):
         return None
+    charge(state, parent, cost)
     told = Ending(
-        outcome=AdviceOutcome.UNUSABLE, model=event.model, usage=usage, cost=cost, latency_ns=event.latency_ns
+        outcome=AdviceOutcome.UNUSABLE,
+        model=event.model,
+        usage=usage,
+        cost=cost,
+        cost_at_most=_is_bound(cost, usage),
+        latency_ns=event.latency_ns,
     )
     question = parent.advice.question
     if question is None or question.facts.decision_id != event.decision_id:
@@ -82,11 +95,13 @@ def on_failed(desk: Desk, event: AdviceFailed) -> ParentState | None:
         return None
     cost = budget.cost_of_failure(event.failure, call.worst_cost)
     budget.settle(state.spend, event.decision_id, cost, desk.now_ns)
+    charge(state, parent, cost)
     told = Ending(
         outcome=AdviceOutcome.FAILED,
         reason=event.failure.value,
         detail=event.detail,
         cost=cost,
+        cost_at_most=_is_bound(cost),
         latency_ns=event.latency_ns,
     )
     question = parent.advice.question
@@ -98,15 +113,32 @@ def on_failed(desk: Desk, event: AdviceFailed) -> ParentState | None:
 
 
 def forget_calls(desk: Desk) -> None:
-    """After a start nothing is under way any more: calls of before count at their worst, and have no answer."""
+    """After a start nothing is under way any more: calls of before count at their worst, and have no answer.
+
+    What was advised before held under the terms of before, and ends with them.
+    """
     state = desk.state
+    for name in state.open_parents:
+        before = state.parents[name].advice
+        if before is not None:
+            forget(before)
     for decision_id, call in tuple(state.spend.reserved.items()):
         budget.settle(state.spend, decision_id, call.worst_cost, desk.now_ns)
         parent = state.parents[call.parent_id]
-        if parent.advice is not None and parent.advice.question is not None:
-            told = Ending(outcome=AdviceOutcome.FAILED, reason="RESTARTED", cost=call.worst_cost)
-            parent.advice.directive = None
+        charge(state, parent, call.worst_cost)
+        if parent.advice is None:
+            continue
+        told = Ending(
+            outcome=AdviceOutcome.FAILED,
+            reason="RESTARTED",
+            cost=call.worst_cost,
+            cost_at_most=_is_bound(call.worst_cost),
+        )
+        question = parent.advice.question
+        if question is not None and question.facts.decision_id == decision_id:
             end(desk, parent, told)
+        else:
+            _book_late(desk, parent.advice, decision_id, told)
 
 
 def miss(desk: Desk, parent: ParentState, told: Ending | None = None) -> None:
@@ -122,11 +154,36 @@ def fail(desk: Desk, parent: ParentState, told: Ending) -> None:
     terms, advice = desk.state.adviser, parent.advice
     assert terms is not None
     assert advice is not None
-    _count_failure(desk, terms)
-    advice.directive = None
+    _count_failure(desk, terms, told.reason)
+    _leave_to_schedule(parent, advice, terms, desk.now_ns)
+    end(desk, parent, told)
+
+
+def forbid(desk: Desk, parent: ParentState, reason: str) -> None:
+    """Nobody may be asked: what was advised before ends, for nobody can say any more whether it is still meant.
+
+    The schedule decides as after a failure, but it says nothing about the server. What has ended here does not stand in
+    for a late answer either.
+    """
+    terms, advice = desk.state.adviser, parent.advice
+    assert terms is not None
+    assert advice is not None
+    _leave_to_schedule(parent, advice, terms, desk.now_ns)
+    end(desk, parent, Ending(outcome=AdviceOutcome.NOT_ASKED, reason=reason))
+
+
+def forget(advice: AdviceState) -> None:
+    """Let nothing hold of what was advised so far, nor stand in, nor take over later."""
+    advice.directive = advice.spare = None
+    advice.switch_to = ""
+
+
+def _leave_to_schedule(parent: ParentState, advice: AdviceState, terms: AdviserTerms, now_ns: int) -> None:
+    """End what holds of advice; the fallback takes over where it is another than the schedule in force."""
+    forget(advice)
     if terms.fallback and terms.fallback != parent.order.strategy and parent.is_working:
         advice.switch_to = terms.fallback
-    end(desk, parent, told)
+        advice.switch_until_ns = now_ns + terms.band.hold_s_max * NS_PER_S
 
 
 def end(desk: Desk, parent: ParentState, told: Ending) -> None:
@@ -146,13 +203,15 @@ def end(desk: Desk, parent: ParentState, told: Ending) -> None:
 def held(parent: ParentState) -> str:
     """What holds now, in words."""
     advice = parent.advice
+    if parent.status is ParentStatus.PAUSED and parent.reason is Reason.ADVICE:
+        return "nothing: the order is PAUSED until a person resumes or cancels it"
     if not parent.is_working:
         return f"nothing: the parent is {parent.status}"
     if advice is None or advice.directive is None:
         name = parent.order.strategy if advice is None else advice.switch_to or parent.order.strategy
         return f"the schedule decides ({name})"
     directive = advice.directive
-    parts = [f"{directive.action} at {directive.rate:f} times the schedule's speed"]
+    parts = [f"{directive.action} {_speed(directive.rate)}"]
     if directive.style is not None:
         parts.append(f"style {directive.style}")
     if directive.child_qty_max is not None:
@@ -162,6 +221,40 @@ def held(parent: ParentState) -> str:
     if directive.strategy is not None:
         parts.append(f"schedule {directive.strategy}")
     return ", ".join(parts)
+
+
+def _speed(rate: Decimal) -> str:
+    if rate == ONE:
+        return "at the schedule's speed"
+    return f"at {rate:f} times the schedule's speed" if rate else "with nothing opened meanwhile"
+
+
+def wishes_of(advice: Advice) -> tuple[str, ...]:
+    """What was advised besides action, speed and confidence, in words."""
+    parts = (
+        ("schedule", advice.strategy),
+        ("children up to", advice.qty),
+        ("as a", None if advice.order_kind is None else f"{advice.order_kind.value} order"),
+        ("limit price", advice.limit_px),
+        ("for", None if advice.wait_s is None else f"{advice.wait_s} s"),
+        ("impact times", None if advice.impact_adjustment == ONE else advice.impact_adjustment),
+    )
+    return tuple(
+        f"{what} {plain(value) if isinstance(value, Decimal) else value}"
+        for what, value in parts
+        if value is not None
+    )
+
+
+def leaned_bps(told: ImpactFacts, factor: Decimal) -> Decimal | None:
+    """An estimate of impact times the advised factor, within its range; None where nothing was estimated.
+
+    An opinion may lean, it may not leave what is plausible.
+    """
+    if told.estimate_bps is None:
+        return None
+    low, high = told.low_bps or ZERO, told.high_bps or told.estimate_bps
+    return min(max(told.estimate_bps * factor, low), high)
 
 
 def _judge(
@@ -177,21 +270,26 @@ def _judge(
     if isinstance(read, Rejected):
         fail(desk, parent, replace(told, reason=read.reason.value, detail=read.detail))
         return
-    breaker.succeeded(desk.state.breaker)
+    _count_success(desk, terms)
     told = replace(told, advice=read)
     view = view_of(desk, parent)
     advice = parent.advice
     assert advice is not None
-    if view is None or not parent.is_working:
-        end(desk, parent, replace(told, outcome=AdviceOutcome.WITHOUT_EFFECT, reason=NOT_AT_WORK))
+    predict(advice, question.facts, leaned_bps(question.facts.impact, read.impact_adjustment))
+    at_work = view is not None and parent.is_working
+    if view is None or not at_work or question.facts.parent_version != parent.version:
+        # What was said before is no longer meant, also where this can not take its place.
+        forget(advice)
+        reason = CHANGED if at_work else NOT_AT_WORK
+        end(desk, parent, replace(told, outcome=AdviceOutcome.WITHOUT_EFFECT, reason=reason))
         return
     ruling = direct(
         read, terms.band, Standing(view=view, directive=advice.directive, switches=advice.switches)
     )
-    advice.spare = Spare(advice=read, facts=question.facts)
+    advice.spare = Spare(advice=read, facts=question.facts, heard_ns=desk.now_ns)
     advice.directive = ruling.directive
     if ruling.directive is not None and ruling.directive.strategy is not None:
-        advice.switch_to = ruling.directive.strategy
+        advice.switch_to, advice.switch_until_ns = ruling.directive.strategy, ruling.directive.until_ns
         advice.switches += 1
     if ruling.stop is not None:
         _stop(desk, parent, ruling.stop, read)
@@ -243,6 +341,8 @@ def _bridge(desk: Desk, parent: ParentState, late: Ending) -> bool:
     spare, view = advice.spare, view_of(desk, parent)
     if spare is None or view is None or not parent.is_working:
         return False
+    if desk.now_ns > spare.heard_ns + terms.band.hold_s_max * NS_PER_S:
+        return False  # advice that would have run out by itself is not brought back
     present = question_facts(desk.state, parent, view, terms.band, spare.facts.decision_id)
     if not alike(spare.facts, present, terms.alike):
         return False
@@ -253,7 +353,7 @@ def _bridge(desk: Desk, parent: ParentState, late: Ending) -> bool:
     if ruling.directive is None:
         return False
     advice.directive = replace(ruling.directive, strategy=None)
-    _count_failure(desk, terms)
+    _count_failure(desk, terms, late.reason)
     end(
         desk,
         parent,
@@ -264,8 +364,27 @@ def _bridge(desk: Desk, parent: ParentState, late: Ending) -> bool:
     return True
 
 
-def _count_failure(desk: Desk, terms: AdviserTerms) -> None:
-    """Count a call that brought nothing; say when the server is left alone from now on."""
+def _count_success(desk: Desk, terms: AdviserTerms) -> None:
+    """Count a usable answer; say when it ends a time in which the server was left alone."""
+    before = desk.state.breaker.phase
+    breaker.succeeded(desk.state.breaker)
+    if desk.state.breaker.phase is not before:
+        desk.alert(
+            Severity.INFO,
+            AlertCode.ADVISER_BACK,
+            "",
+            f"{terms.model} has answered: it is asked as usual again",
+        )
+
+
+def _count_failure(desk: Desk, terms: AdviserTerms, reason: str) -> None:
+    """Count a call that brought nothing; say when the server is left alone from now on, and what was the last reason.
+
+    Parameters
+    ----------
+    reason
+        Code of the failure; what the server said itself is in the records.
+    """
     state = desk.state
     before = state.breaker.phase
     breaker.failed(state.breaker, terms.breaker, desk.now_ns)
@@ -275,8 +394,8 @@ def _count_failure(desk: Desk, terms: AdviserTerms) -> None:
             Severity.WARNING,
             AlertCode.ADVISER_SILENT,
             "",
-            f"{state.breaker.failures} calls in a row brought nothing usable; nobody is asked for {wait_s} s,"
-            " the schedules go on",
+            f"{state.breaker.failures} calls in a row brought nothing usable, the last one: {reason}; nobody is asked"
+            f" for {wait_s} s, the schedules go on",
         )
 
 
@@ -285,7 +404,12 @@ def _book_late(desk: Desk, advice: AdviceState, decision_id: str, told: Ending) 
     for index, record in enumerate(advice.recent):
         if record.decision_id == decision_id:
             late = replace(
-                record, cost=told.cost, usage=told.usage, model=told.model, latency_ns=told.latency_ns
+                record,
+                cost=told.cost,
+                cost_at_most=told.cost_at_most,
+                usage=told.usage,
+                model=told.model,
+                latency_ns=told.latency_ns,
             )
             advice.recent[index] = late
             desk.decisions.append(late)
@@ -297,10 +421,8 @@ def _record(
 ) -> AdviceRecord:
     facts, advice = question.facts, told.advice
     impact = facts.impact
-    if advice is not None and impact.estimate_bps is not None:
-        low, high = impact.low_bps or ZERO, impact.high_bps or impact.estimate_bps
-        leaned = min(max(impact.estimate_bps * advice.impact_adjustment, low), high)
-        impact = replace(impact, estimate_bps=leaned)
+    if advice is not None:
+        impact = replace(impact, estimate_bps=leaned_bps(impact, advice.impact_adjustment))
     return AdviceRecord(
         decision_id=facts.decision_id,
         parent_id=parent.order.parent_id,
@@ -312,6 +434,8 @@ def _record(
         detail=told.detail,
         action=None if advice is None else advice.action,
         confidence=None if advice is None else advice.confidence,
+        rate=None if advice is None else advice.rate,
+        wishes=() if advice is None else wishes_of(advice),
         clips=() if told.ruling is None else tuple(clip.value for clip in told.ruling.clips),
         held=holds,
         reasoning="" if advice is None else advice.reasoning,
@@ -324,5 +448,11 @@ def _record(
         model=told.model,
         usage=told.usage,
         cost=told.cost,
+        cost_at_most=told.cost_at_most,
         latency_ns=told.latency_ns,
     )
+
+
+def _is_bound(cost: Decimal, usage: Usage | None = None) -> bool:
+    """Whether a cost is the most that a call can have cost: no answer came, or nobody counted its tokens."""
+    return cost > ZERO and (usage is None or not usage.reported)

@@ -4,6 +4,8 @@ Fills are the authority for quantity. A true fill is never refused: what exceeds
 and everything stops.
 """
 
+from decimal import Decimal
+
 from executor.domain.commands import AlertCode, Severity, StoreReport
 from executor.domain.events import ExecutionUnexplained, OrderFilled
 from executor.domain.fills import Fill
@@ -26,6 +28,7 @@ from executor.engine.state import (
     market_key,
 )
 from executor.engine.terms import prove_by_fill
+from executor.engine.worth import on_fill as count_worth
 
 _BOOKABLE = (ParentStatus.ACTIVE, ParentStatus.EXECUTING)
 
@@ -89,7 +92,9 @@ def attribute(desk: Desk, child: ChildState, fill: Fill) -> None:
 
 def _book_ours(desk: Desk, child: ChildState, fill: Fill) -> ParentState:
     parent = desk.state.parents[child.order.parent_id]
-    _book_child(desk, child, fill)
+    mid_px = _mid_before(desk, child, fill)
+    _book_child(desk, child, fill, mid_px)
+    count_worth(desk, parent, fill, mid_px)
     _book_parent(desk, parent, child, fill)
     return parent
 
@@ -102,7 +107,14 @@ def find_child(state: EngineState, client_order_id: str, venue_order_id: str) ->
     return child
 
 
-def _book_child(desk: Desk, child: ChildState, fill: Fill) -> None:
+def _mid_before(desk: Desk, child: ChildState, fill: Fill) -> Decimal:
+    """The mid before a fill; the one at which its order was sent, if none is kept."""
+    market = desk.state.markets.get(market_key(fill.category, fill.symbol))
+    before = mid_before(market, fill.ts_exchange_ns) if market is not None else None
+    return child.arrival_mid_px if before is None else before
+
+
+def _book_child(desk: Desk, child: ChildState, fill: Fill, mid_px: Decimal) -> None:
     child.seen = True
     child.cum_qty += fill.last_qty
     child.cum_notional += fill.notional
@@ -111,10 +123,7 @@ def _book_child(desk: Desk, child: ChildState, fill: Fill) -> None:
     child.fees += fee_in_quote(desk.state, fill) or ZERO
     if fill.liquidity is Liquidity.MAKER:
         child.maker_qty += fill.last_qty
-    market = desk.state.markets.get(market_key(fill.category, fill.symbol))
-    before = mid_before(market, fill.ts_exchange_ns) if market is not None else None
-    mid = child.arrival_mid_px if before is None else before
-    child.spread_captured += fill.side.sign * (mid - fill.last_px) * (fill.coin_qty or fill.last_qty)
+    child.spread_captured += fill.side.sign * (mid_px - fill.last_px) * (fill.coin_qty or fill.last_qty)
     if not child.venue_order_id and fill.venue_order_id:
         child.venue_order_id = fill.venue_order_id
         desk.state.venue_ids[fill.venue_order_id] = child.order.client_order_id

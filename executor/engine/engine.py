@@ -27,6 +27,7 @@ from executor.engine import (
     replacing,
     surroundings,
     verbs,
+    worth,
 )
 from executor.engine.desk import Desk
 from executor.engine.parent import step
@@ -102,6 +103,7 @@ class Engine:
         desk = Desk(state)
         for parent in _consider(desk, event):
             step(desk, parent)
+            worth.follow(desk, parent)
         self.touched = Touched(
             tuple(desk.parents), tuple(desk.children), tuple(desk.fills), tuple(desk.decisions)
         )
@@ -240,6 +242,7 @@ def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
     state.sentinel_required = event.sentinel_required
     state.hedge_mode = event.hedge_mode
     state.adviser = event.adviser
+    worth.interrupt(state)
     advice_outcome.forget_calls(desk)
     state.public_live.clear()
     state.wallet.clear()

@@ -15,6 +15,7 @@ from executor.engine.opinions import tell_disagreement
 from executor.engine.positions import position_unknown
 from executor.engine.reconcile import request_reconcile
 from executor.engine.state import Benchmarks, EngineState, MarketState, ParentState, market_key, parents_of
+from executor.engine.worth import on_mid
 from risk.circuit import observe, to_decimal, volatility_hourly_pct
 
 MIDS_KEPT_MAX = 64
@@ -73,6 +74,7 @@ def on_book(desk: Desk, event: BookUpdated) -> list[ParentState]:
         if parent.started_ns:
             _add_trades(parent.benchmarks, snapshot.category, traded_qty, traded_notional)
             _advance(parent.benchmarks, mid_px, desk.now_ns)
+            on_mid(parent, mid_px, desk.now_ns)
     return parents
 
 

@@ -13,7 +13,7 @@ from executor.domain.orders import ResidualRule
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO, Quantity, plain
-from executor.engine.advice_outcome import Ending, end
+from executor.engine.advice_outcome import Ending, end, forget
 from executor.engine.desk import Desk
 from executor.engine.markets import market_of, volatility_pct
 from executor.engine.opinions import opinion_doubts
@@ -122,6 +122,8 @@ def finish(desk: Desk, parent: ParentState, target: ParentStatus, reason: Reason
     parent.waiting = ()
     if parent.advice is not None and parent.advice.question is not None:
         end(desk, parent, Ending(outcome=AdviceOutcome.ENDED))
+    if parent.advice is not None:
+        forget(parent.advice)
     desk.state.open_parents.remove(parent.order.parent_id)
     desk.out.append(StoreReport(parent_id=parent.order.parent_id))
 
@@ -324,6 +326,8 @@ def _apply_amendment(desk: Desk, parent: ParentState) -> None:
     parent.pending = None
     parent.replan = True
     parent.version += 1
+    if parent.advice is not None:
+        forget(parent.advice)
     desk.parents[order.parent_id] = None
     if parent.status is _S.ADJUSTING:
         desk.move_parent(parent, _S.ACTIVE, Reason.AMENDED)

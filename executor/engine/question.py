@@ -29,6 +29,8 @@ _MIN_PER_HOUR: Final = Decimal(60)
 _S_PER_MIN: Final = 60
 _S_PER_HOUR: Final = 3_600.0
 _MEAN_MINUTES: Final = Decimal(5)
+_IMPACT_BPS_MAX: Final = Decimal(10_000)
+"""An order that would double the price: what comes out of next to no volume is no estimate."""
 
 
 class Regime(StrEnum):
@@ -160,10 +162,11 @@ def _impact(state: EngineState, parent: ParentState, market: MarketState) -> Imp
             volatility_hourly_pct=volatility,
             volume_hourly_qty=market.estimates.volume_per_s * _S_PER_HOUR,
         )
-    if found is None:
+    estimate_bps = None if found is None else to_decimal(found.estimate_bps)
+    if found is None or estimate_bps is None or estimate_bps > _IMPACT_BPS_MAX:
         return ImpactFacts()
     return ImpactFacts(
-        estimate_bps=to_decimal(found.estimate_bps),
+        estimate_bps=estimate_bps,
         low_bps=to_decimal(found.low_bps),
         high_bps=to_decimal(found.high_bps),
     )

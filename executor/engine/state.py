@@ -10,6 +10,8 @@ from decimal import Decimal
 from executor.advice.band import Directive
 from executor.advice.breaker import Breaker
 from executor.advice.budget import Spend
+from executor.advice.score import Worth
+from executor.advice.worst_case import WorstCase
 from executor.domain.advice import Advice, AdviceRecord, Trigger
 from executor.domain.advice_facts import AdviceFacts
 from executor.domain.advice_terms import AdviserTerms
@@ -185,10 +187,76 @@ class OpenQuestion:
 
 @dataclass(slots=True, kw_only=True)
 class Spare:
-    """The last usable advice and what it was given on; it may stand in for one late answer."""
+    """The last usable advice, what it was given on and when (UTC); it may stand in for one late answer."""
 
     advice: Advice
     facts: AdviceFacts
+    heard_ns: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class OpenPeriod:
+    """A period in which one directive is in force, as far as it has come.
+
+    Parameters
+    ----------
+    decision_id, start_ns
+        Which directive, and since when that is in force.
+    until_ns
+        When the directive, or the schedule, is over.
+    at_ns, mid_px
+        Until when the schedule's due quantity is counted, and the mid in force since then.
+    start_px, spread_bps
+        Mid and width of the touch when the period began.
+    schedule_qty, schedule_value
+        What the schedule had due, and its value at the mids when due; inverse contracts: in coin.
+    cum_qty, cum_value, fees
+        What was filled, its value at the prices paid (inverse contracts: in coin), and fees in quote units.
+    bill
+        What answers have cost from the beginning of the period before to that of this one, US dollars.
+    """
+
+    decision_id: str
+    start_ns: int
+    until_ns: int
+    at_ns: int
+    mid_px: Decimal
+    start_px: Decimal
+    spread_bps: Decimal
+    bill: Decimal
+    schedule_qty: Decimal = ZERO
+    schedule_value: Decimal = ZERO
+    cum_qty: Decimal = ZERO
+    cum_value: Decimal = ZERO
+    fees: Decimal = ZERO
+
+
+@dataclass(slots=True, kw_only=True)
+class Prediction:
+    """The estimate of impact that was told with the first question that was answered, and what has come of it.
+
+    Parameters
+    ----------
+    mid_px
+        When it was asked, quote per base.
+    estimate_bps, adjusted_bps
+        As told, and times the adjustment that was advised.
+    cum_qty, cum_value
+        What was filled since, and its value at the mids before each fill; inverse contracts: in coin.
+    realised_bps
+        How far the mids at the fills were from `mid_px`, against the order: impact and, mostly, what the market did
+        anyway; None while the parent works, and for a parent that was not completed.
+    """
+
+    decision_id: str
+    mid_px: Decimal
+    estimate_bps: Decimal
+    low_bps: Decimal
+    high_bps: Decimal
+    adjusted_bps: Decimal
+    cum_qty: Decimal = ZERO
+    cum_value: Decimal = ZERO
+    realised_bps: Decimal | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -203,16 +271,28 @@ class AdviceState:
         When the next question is due, and when the last one was.
     directive
         What holds of the last advice; None while the schedule decides.
-    switch_to, switches
-        Schedule that takes over with the next decision, and how often advice has switched it.
+    switch_to, switch_until_ns, switches
+        Schedule that takes over with the next decision if that comes in time, and how often advice has switched it.
     news
         Whether something was reported since the last question.
-    watched_spread_bps, watched_volatility_pct
-        As they were at the last question.
+    watched_spread_bps, watched_volatility_pct, watched_off
+        As they were at the last question; the last says whether the order was off its schedule.
     recent
         The last questions, oldest first.
     outcomes
         How often each outcome came.
+    worst
+        What advice can do at most by the schedule as it was last made; None before there is one.
+    bounded_ns, bounds_before
+        When that schedule was made, and how often one before it had another worst case.
+    period
+        What is being done under the directive in force; None while the schedule decides.
+    settling_ns
+        Until when the schedule makes up for what was advised, UTC.
+    bill
+        What answers have cost since the last period began, US dollars.
+    worth
+        What advice about this parent was worth so far.
     """
 
     asked_no: int = 0
@@ -222,12 +302,22 @@ class AdviceState:
     directive: Directive | None = None
     spare: Spare | None = None
     switch_to: str = ""
+    switch_until_ns: int = 0
     switches: int = 0
     news: bool = False
     watched_spread_bps: Decimal = ZERO
     watched_volatility_pct: Decimal | None = None
+    watched_off: bool = False
     recent: list[AdviceRecord] = field(default_factory=list)
     outcomes: dict[str, int] = field(default_factory=dict)
+    worst: WorstCase | None = None
+    bounded_ns: int = 0
+    bounds_before: int = 0
+    period: OpenPeriod | None = None
+    settling_ns: int = 0
+    bill: Decimal = ZERO
+    prediction: Prediction | None = None
+    worth: Worth = field(default_factory=Worth)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -468,6 +558,8 @@ class EngineState:
         The venue's balances by coin, for people; nothing is decided by them.
     adviser
         Terms under which a model is asked; None where there is none.
+    worths
+        What advice was worth so far, by market.
     """
 
     instance: str = ""
@@ -517,6 +609,7 @@ class EngineState:
     adviser: AdviserTerms | None = None
     spend: Spend = field(default_factory=Spend)
     breaker: Breaker = field(default_factory=Breaker)
+    worths: dict[str, Worth] = field(default_factory=dict)
 
 
 VENUE_TO_CHILD = {

@@ -8,12 +8,14 @@ from executor.domain.orders import ResidualRule
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO, Price, Quantity
 from executor.engine.advice import consider
+from executor.engine.bounds import bound
 from executor.engine.desk import Desk
 from executor.engine.markets import market_of
 from executor.engine.planner import realise
 from executor.engine.state import MarketState, ParentState
 from executor.engine.steering import steer, switched
 from executor.engine.viewing import view_of
+from executor.engine.worth import count_due
 from strategies.base import STRATEGIES
 from strategies.placement import cross, wait
 
@@ -21,6 +23,7 @@ from strategies.placement import cross, wait
 def _replan(desk: Desk, parent: ParentState, mid: Price) -> None:
     market = market_of(desk, parent)
     assert market.instrument is not None
+    count_due(parent, desk.now_ns)
     start_ns = max(desk.now_ns, parent.order.start_ns)
     parent.schedule = STRATEGIES[parent.order.strategy].plan(
         order=parent.order,
@@ -33,6 +36,7 @@ def _replan(desk: Desk, parent: ParentState, mid: Price) -> None:
     parent.slice_no = -1
     parent.replan = False
     desk.parents[parent.order.parent_id] = None
+    bound(desk, parent)
 
 
 def work(desk: Desk, parent: ParentState) -> None:
@@ -59,7 +63,8 @@ def _scheduled(desk: Desk, parent: ParentState, view: View) -> Decision:
     """What the strategy wants, or what a model's advice makes of it within the band."""
     directive = consider(desk, parent, view)
     if parent.advice is not None and parent.advice.switch_to:
-        view = _switch(desk, parent, view, parent.advice.switch_to)
+        if desk.state.adviser is not None and desk.now_ns < parent.advice.switch_until_ns:
+            view = _switch(desk, parent, view, parent.advice.switch_to)
         parent.advice.switch_to = ""
     strategy = STRATEGIES[view.order.strategy]
     if directive is None or desk.state.adviser is None:
@@ -76,10 +81,12 @@ def _switch(desk: Desk, parent: ParentState, view: View, name: str) -> View:
     schedule = switched(view, order, STRATEGIES[name])
     if schedule is None:
         return view
+    count_due(parent, desk.now_ns)
     parent.order, parent.schedule = order, schedule
     parent.slice_no = schedule.slice_at(desk.now_ns)
     parent.slice_base_qty = parent.cum_qty
     desk.parents[order.parent_id] = None
+    bound(desk, parent)
     shown = view_of(desk, parent)
     assert shown is not None
     return shown

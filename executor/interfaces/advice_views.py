@@ -12,11 +12,12 @@ from executor.advice.breaker import BreakerPhase
 from executor.advice.budget import Bill
 from executor.advice.ruling import CLIP_TEXT, Clip
 from executor.advice.tally import as_json, tally
-from executor.domain.advice import AdviceRecord
-from executor.domain.instrument import notional
+from executor.domain.advice import AdviceOutcome, AdviceRecord
 from executor.domain.timeline import NS_PER_MS, NS_PER_S, iso_utc
 from executor.domain.units import ZERO, Money, plain
 from executor.engine.state import EngineState, ParentState
+from executor.interfaces.advice_reasons import OUTCOME_TEXT, reason_text
+from executor.interfaces.worth_views import order_value, worst_case_view, worth_view
 
 Json = dict[str, object]
 DECISIONS: Final = "decisions"
@@ -24,22 +25,30 @@ DECISIONS: Final = "decisions"
 _SHOWN: Final = Decimal("0.0001")
 
 
-def decisions_view(report: Mapping[str, object], parent: ParentState) -> Json:
-    """Show every question about a parent and what became of it, newest last."""
+def decisions_view(report: Mapping[str, object], state: EngineState, parent: ParentState) -> Json:
+    """Show the most that advice can do to a parent, what it was worth, and every question about it, newest last."""
+    records = _records(report)
+    then = [*(record.cum_qty for record in records[1:]), parent.cum_qty]
     return {
         "parent_id": parent.order.parent_id,
         "advised": parent.advice is not None,
-        "decisions": [_decision(record) for record in _records(report)],
+        "worst_case": worst_case_view(parent),
+        "worth": worth_view(state, parent),
+        "decisions": [
+            _decision(record) | {"filled_until_next": plain(filled - record.cum_qty)}
+            for record, filled in zip(records, then, strict=False)
+        ],
     }
 
 
 def advice_part(report: Mapping[str, object], state: EngineState, parent: ParentState) -> Json:
     """Say what advice about a parent came to: outcomes, what held, what it cost in money and relative to the order."""
-    order = parent.order
-    px = parent.arrival_px or parent.decision_px
-    bill = state.spend.parents.get(order.parent_id, Bill())
-    value = Money(ZERO) if px is None else notional(order.category, order.order_qty, px)
-    return as_json(tally(_records(report), cost=Money(bill.cost), notional=value))
+    bill = state.spend.parents.get(parent.order.parent_id, Bill())
+    value = order_value(parent) or Money(ZERO)
+    return as_json(tally(_records(report), cost=Money(bill.cost), notional=value)) | {
+        "worst_case": worst_case_view(parent),
+        "worth": worth_view(state, parent),
+    }
 
 
 def advice_view(parent: ParentState, now_ns: int) -> Json | None:
@@ -49,7 +58,8 @@ def advice_view(parent: ParentState, now_ns: int) -> Json | None:
         return None
     directive = advice.directive if parent.is_working else None
     in_force: Json | None = None
-    if directive is not None and directive.in_force(now_ns):
+    until_ns = 0 if directive is None else min(directive.until_ns, _end_ns(parent))
+    if directive is not None and directive.in_force(now_ns) and now_ns < until_ns:
         in_force = {
             "decision_id": directive.decision_id,
             "action": directive.action.value,
@@ -59,8 +69,8 @@ def advice_view(parent: ParentState, now_ns: int) -> Json | None:
             "limit_price": _plain(directive.limit_px),
             "strategy": directive.strategy,
             "confidence": plain(directive.confidence),
-            "until": {"utc": iso_utc(directive.until_ns), "ns": directive.until_ns},
-            "left_s": -((now_ns - directive.until_ns) // NS_PER_S),
+            "until": {"utc": iso_utc(until_ns), "ns": until_ns},
+            "left_s": -((now_ns - until_ns) // NS_PER_S),
         }
     question = None if parent.is_final else advice.question
     return {
@@ -84,6 +94,14 @@ def adviser_view(state: EngineState, now_ns: int) -> Json | None:
     }
 
 
+def _end_ns(parent: ParentState) -> int:
+    """When advice can shape nothing any more: with the last slice, or before one is planned with the order."""
+    schedule = parent.schedule
+    return (
+        schedule.slices[-1].end_ns if schedule is not None and schedule.slices else parent.order.deadline_ns
+    )
+
+
 def _records(report: Mapping[str, object]) -> list[AdviceRecord]:
     listed = report.get(DECISIONS, ())
     return (
@@ -105,7 +123,10 @@ def _decision(record: AdviceRecord) -> Json:
         "detail": record.detail,
         "action": None if record.action is None else record.action.value,
         "confidence": _plain(record.confidence),
+        "rate": _plain(record.rate),
+        "wishes": list(record.wishes),
         "held": record.held,
+        "why": _why(record),
         "clips": [{"code": code, "text": _clip_text(code)} for code in record.clips],
         "reasoning": record.reasoning,
         "risk_assessment": record.risk_assessment,
@@ -126,8 +147,26 @@ def _decision(record: AdviceRecord) -> Json:
             }
         ),
         "cost_usd": plain(record.cost),
+        "cost_at_most": record.cost_at_most,
+        "decided_after_ms": _after_ms(record),
         "latency_ms": record.latency_ns // NS_PER_MS if record.latency_ns else None,
     }
+
+
+def _why(record: AdviceRecord) -> list[str]:
+    """Say why what was done is not what was advised; that it is, where nothing stands between the two."""
+    told = [reason_text(record.reason)] if record.reason else []
+    clips = [_clip_text(code) for code in record.clips]
+    if record.outcome is AdviceOutcome.APPLIED and not clips:
+        return ["as advised"]
+    if record.outcome is AdviceOutcome.APPLIED:
+        return clips
+    return [*told, *clips, OUTCOME_TEXT[record.outcome].format(after_ms=_after_ms(record))]
+
+
+def _after_ms(record: AdviceRecord) -> int:
+    """How long after the question its outcome was settled."""
+    return (record.decided_ns - record.asked_ns) // NS_PER_MS
 
 
 def _clip_text(code: str) -> str:

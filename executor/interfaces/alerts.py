@@ -94,9 +94,14 @@ ALERT_TEXT: Final[dict[AlertCode, tuple[str, str]]] = {
         "the model advised to cancel an order: it is paused, or ended if adviser.cancel_allowed",
         "`executor decisions PARENT` says why; then `executor resume` or `executor cancel`",
     ),
+    _A.ADVICE_BOUNDED: (
+        "an order that a model advises on has its schedule: the most that advice can do to it is known and told",
+        "nothing; `executor decisions PARENT` shows it again",
+    ),
     _A.ADVISER_SILENT: (
-        "the model brought nothing usable several times in a row: it is left alone a while, the schedules decide",
+        "the model brought nothing usable several times in a row (the last reason is named): it is left alone a while",
         "nothing for the orders; `executor decisions PARENT` names what came back; check server, key and model",
     ),
+    _A.ADVISER_BACK: ("a model that was left alone has answered: it is asked as usual again", "nothing"),
 }
 """For each code: what has happened, and what to do; printed in docs/reference/alerts.md."""

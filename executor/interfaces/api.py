@@ -11,6 +11,7 @@ from aiohttp import web
 
 from config.problems import ConfigProblems, Problem, quoted
 from config.secrets import Secret
+from executor.adviser.news import HANDED_PER_MIN_MAX, NewsFate
 from executor.domain.commands import Outcome, Reply
 from executor.domain.events import CancelRequested, Event, PauseRequested, ResumeRequested
 from executor.engine.state import ParentState
@@ -19,7 +20,7 @@ from executor.interfaces.answers import check_reply, refusal, reply_view
 from executor.interfaces.control import Control, ControlBusy
 from executor.interfaces.guard import BODY, BODY_BYTES_MAX, GuardLimits, guard, plain_headers
 from executor.interfaces.kinds import PARENT_ID
-from executor.interfaces.models import AmendBody, EmptyBody, StopBody, SubmitBody, read_body
+from executor.interfaces.models import AmendBody, EmptyBody, NewsBody, StopBody, SubmitBody, read_body
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
 _KEY: Final = re.compile(r"\A[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
@@ -53,6 +54,7 @@ class Routes:
             web.post(f"{one}/cancel", self.cancel),
             web.post("/v1/halt", self.halt),
             web.post("/v1/rearm", self.rearm),
+            web.post("/v1/news", self.news),
         ]
 
     async def health(self, _request: web.Request) -> web.Response:
@@ -106,7 +108,7 @@ class Routes:
         """Give every question about a parent and what became of it, newest last."""
         parent = self._known(request)
         report = self._control.report(parent.order.parent_id)
-        return web.json_response(advice_views.decisions_view(report or {}, parent))
+        return web.json_response(advice_views.decisions_view(report or {}, self._control.state, parent))
 
     async def submit(self, request: web.Request) -> web.Response:
         """Take a new parent order."""
@@ -169,6 +171,34 @@ class Routes:
     async def rearm(self, request: web.Request) -> web.Response:
         """Clear the stop."""
         return await self._verb(request, intents.rearmed(read_body(StopBody, request[BODY]), _request_id()))
+
+    async def news(self, request: web.Request) -> web.Response:
+        """Take a text from outside for the model to read; it is shown as such and decides nothing."""
+        body = read_body(NewsBody, request[BODY])
+        fate = self._control.hand_in_news(body.source, body.text, body.published)
+        if fate is NewsFate.CLOSED:
+            raise refusal(
+                409,
+                "NEWS_CLOSED",
+                request.path,
+                "a daemon that takes no texts from outside",
+                "a daemon with adviser.enabled = true and adviser.news_webhook = true",
+                "write both under [adviser] in its --config file and start it anew",
+            )
+        if fate is NewsFate.TOO_MANY:
+            raise refusal(
+                429,
+                "NEWS_TOO_MANY",
+                request.path,
+                "more texts than a minute may have",
+                f"at most {HANDED_PER_MIN_MAX} texts a minute, known ones included",
+                "wait a minute, and hand in what matters",
+                {"Retry-After": "60"},
+            )
+        is_new = fate is NewsFate.TAKEN
+        outcome = Outcome.ACCEPTED if is_new else Outcome.REPEATED
+        text = "shown in the next questions" if is_new else "known already, or too old to be kept; dropped"
+        return web.json_response({"outcome": outcome.value, "text": text})
 
     async def _verb(self, request: web.Request, event: Event) -> web.Response:
         reply = check_reply(await self._ask(event), request.path)

@@ -12,10 +12,12 @@ from config.problems import ConfigProblems, Problem, quoted
 from executor.domain.errors import AlreadyRunning, ConfigError, ExecutorError, JournalError, TransportError
 from executor.interfaces import (
     cli_advice,
+    cli_backtest,
     cli_config,
     cli_daemon,
     cli_data,
     cli_doctor,
+    cli_news,
     cli_orders,
     cli_stop,
     cli_watch,
@@ -75,10 +77,12 @@ app.command()(cli_stop.sentinel)
 app.command()(cli_doctor.doctor)
 app.command()(cli_watch.report)
 app.command()(cli_advice.decisions)
+app.command()(cli_news.news)
 app.command()(cli_daemon.audit)
 app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
 )(cli_daemon.sandbox)
+app.add_typer(cli_backtest.backtest_app, name="backtest")
 app.add_typer(config_app, name="config")
 app.add_typer(cli_data.data_app, name="data")
 app.command()(cli_daemon.demo)

@@ -1,5 +1,6 @@
 """The command about advice: what a model was asked about an order, what it said, and what became of it."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -20,7 +21,7 @@ from executor.interfaces.options import (
     Url,
     connect,
 )
-from executor.interfaces.output import cell, emit_json, show, show_rich
+from executor.interfaces.output import cell, emit_json, page_width, show, show_rich, wrapped
 from executor.interfaces.past import past_decisions, past_run
 
 if TYPE_CHECKING:
@@ -57,22 +58,69 @@ def decisions(
         if as_json:
             emit_json(one)
         else:
-            show_rich(decision_table(one))
+            show_rich(decision_table(one), page_width())
     elif as_json:
         emit_json(answer)
-    elif listed:
-        show_rich(decisions_table(listed))
     elif answer["advised"]:
-        show("no question has ended yet")
+        width = page_width()
+        show("\n".join(wrapped(line, width, "    ") for line in head_lines(answer)))
+        if listed:
+            show_rich(decisions_table(listed), width)
+            for line in reasoning_lines(listed):
+                show(wrapped(line, width, "    "))
+        else:
+            show("no question has ended yet")
     else:
         show(f"{parent} is not advised: no model is asked about it")
+
+
+def head_lines(answer: Json) -> list[str]:
+    """What is said before the questions: the most that advice can do to the order, and what it was worth so far."""
+    lines = []
+    worst, worth = answer.get("worst_case"), answer.get("worth")
+    if isinstance(worst, Mapping):
+        lines += [_bounds_title(worst), *(f"  - {cell(line)}" for line in worst["text"])]
+        if worst["earlier_bounds"]:
+            lines.append(
+                f"  - before this plan it had others, {cell(worst['earlier_bounds'])} time(s):"
+                " ADVICE_BOUNDED in the log names each"
+            )
+    if isinstance(worth, Mapping):
+        lines += ["What it was worth:", f"  - {cell(worth['text'])}", *_impact_line(worth["impact"])]
+    return lines
+
+
+def _bounds_title(worst: Mapping[str, object]) -> str:
+    """Say what the bounds are of: the plan in force, and since when that is."""
+    if worst["planned"] is None:
+        return "The most that advice can do to it by the plan in force:"
+    made = cell(worst["planned"])[:SECOND_CHARS].replace("T", " ")
+    return f"The most that advice can do to it, known when the plan in force was made, {made} UTC:"
+
+
+def _impact_line(impact: object) -> list[str]:
+    """What was said of impact beforehand, and how far the mids have moved, which is more than impact."""
+    if not isinstance(impact, Mapping):
+        return []
+    told, low, high, adjusted, moved = (
+        figures.amount(impact[f"{name}_bps"])
+        for name in ("predicted", "low", "high", "adjusted", "mid_slippage")
+    )
+    came = (
+        "how far the mids moved is known when it is completed"
+        if impact["mid_slippage_bps"] is None
+        else f"at the fills the mids were {moved} bps worse than then, most of which is what the market did anyway"
+    )
+    asked = cell(impact["decision_id"])
+    leaned = f"as the model adjusted it {adjusted}"
+    return [f"  - impact told with {asked}: {told} bps ({low} to {high}), {leaned}; {came}"]
 
 
 def decisions_table(listed: list[Json]) -> "Table":
     """Lay out one row of a few lines for each question, within 80 columns.
 
-    When and why it was asked; how it ended, after what time, for how much; what was advised, what held, and every
-    difference between the two.
+    When and why it was asked; how it ended, after what time, for how much; what was advised, what held, every
+    difference between the two, and what was filled until the next question.
     """
     from rich.table import Table  # noqa: PLC0415 - slow to import
     from rich.text import Text  # noqa: PLC0415
@@ -86,8 +134,13 @@ def decisions_table(listed: list[Json]) -> "Table":
         reason = [cell(each["reason"])] if each["reason"] else []
         cells = (
             [cell(each["decision_id"]), asked, cell(each["trigger"])],
-            [cell(each["outcome"]), *reason, _took(each), f"${figures.amount(each['cost_usd'])}"],
-            [_advised(each), f"held: {cell(each['held'])}", *_clips(each)],
+            [cell(each["outcome"]), *reason, _took(each), _cost(each)],
+            [
+                f"advised: {_advised(each)}",
+                f"held: {cell(each['held'])}",
+                *(f"why: {text}" for text in _why(each)),
+                f"filled until the next: {cell(each['filled_until_next'])}",
+            ],
         )
         table.add_row(*(Text("\n".join(lines)) for lines in cells), end_section=True)
     return table
@@ -107,7 +160,8 @@ def decision_table(each: Json) -> "Table":
         ("detail", cell(each["detail"] or None)),
         ("advised", _advised(each)),
         ("what held", cell(each["held"])),
-        *((("differs from the advice", text)) for text in _clips(each)),
+        *((("why", text)) for text in _why(each)),
+        ("filled until the next", cell(each["filled_until_next"])),
         ("reasoning", cell(each["reasoning"] or None)),
         ("risk assessment", cell(each["risk_assessment"] or None)),
         ("mid price", figures.price(each["mid_price"])),
@@ -115,7 +169,7 @@ def decision_table(each: Json) -> "Table":
         ("expected impact, bps", _impact(each)),
         ("model", cell(each["model"] or None)),
         ("tokens", _tokens(each["usage"])),
-        ("cost, US dollars", figures.price(each["cost_usd"])),
+        ("cost, US dollars", f"{_at_most(each)}{figures.price(each['cost_usd'])}"),
         ("took", _took(each)),
     )
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -159,12 +213,33 @@ def _outcome(each: Json) -> str:
 def _advised(each: Json) -> str:
     if each["action"] is None:
         return "-"
-    return f"{cell(each['action'])}, sure {cell(each['confidence'])}"
+    rate, wishes = each["rate"], each["wishes"]
+    others = [cell(wish) for wish in wishes] if isinstance(wishes, list) else []
+    speed = [] if rate is None else [f"at {figures.price(rate)} times the schedule's speed"]
+    return ", ".join([cell(each["action"]), *speed, *others, f"sure {cell(each['confidence'])}"])
 
 
-def _clips(each: Json) -> list[str]:
-    clips = each["clips"]
-    return [cell(clip["text"]) for clip in clips] if isinstance(clips, list) else []
+def reasoning_lines(listed: list[Json]) -> list[str]:
+    """Give the model's own words for each of its answers, in full."""
+    told = [each for each in listed if each["reasoning"]]
+    if not told:
+        return []
+    words = (f'  {cell(each["decision_id"])}: "{cell(each["reasoning"])}"' for each in told)
+    return ["What the model gave as its reasons:", *words]
+
+
+def _cost(each: Json) -> str:
+    return f"{_at_most(each)}${figures.amount(each['cost_usd'])}"
+
+
+def _at_most(each: Json) -> str:
+    """Mark a cost that nobody has counted."""
+    return "at most " if each["cost_at_most"] is True else ""
+
+
+def _why(each: Json) -> list[str]:
+    why = each["why"]
+    return [cell(text) for text in why] if isinstance(why, list) else []
 
 
 def _took(each: Json) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections import Counter
 from typing import Annotated, Final
 
@@ -9,13 +10,13 @@ import typer
 
 from config.load import load_settings
 from config.problems import quoted
-from executor.domain.finding import Finding, Verdict
+from executor.domain.finding import FOUND_AT, Finding, Verdict
 from executor.domain.orders import Category
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import failed
 from executor.interfaces.kinds import SYMBOL_FORM
 from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile, YesLive
-from executor.interfaces.output import emit_json, show
+from executor.interfaces.output import emit_json, page_width, show, wrapped
 
 _SYMBOL: Final = re.compile(r"\A[A-Z0-9-]{3,32}\Z", re.ASCII)
 
@@ -66,7 +67,7 @@ def doctor(
     def tell(finding: Finding) -> None:
         findings.append(finding)
         if not as_json:
-            show(finding.line())
+            show(_line(finding, on_terminal=sys.stdout.isatty()))
 
     run_doctor(settings, Category(category), symbol, tell, set_position_mode=set_position_mode)
     counts = Counter(finding.verdict for finding in findings)
@@ -76,3 +77,9 @@ def doctor(
     else:
         show(f"{counts[Verdict.OK]} ok, {counts[Verdict.WARN]} warnings, {counts[Verdict.FAIL]} failed")
     raise typer.Exit(ExitCode.OK if healthy else ExitCode.UNHEALTHY)
+
+
+def _line(finding: Finding, *, on_terminal: bool) -> str:
+    """What is told of a finding: wrapped where somebody reads it, elsewhere one line, which can be searched."""
+    line = finding.line()
+    return wrapped(line, page_width(), " " * FOUND_AT) if on_terminal else line

@@ -57,9 +57,19 @@ LimitPrice = Annotated[
 ]
 Urgency = Annotated[
     str | None,
-    typer.Option("--urgency", help="How soon it crosses the spread: LOW, MEDIUM (a new order's) or HIGH."),
+    typer.Option(
+        "--urgency",
+        help="How soon it crosses the spread, and how early arrival-price works: LOW, MEDIUM (a new order's) or HIGH.",
+    ),
 ]
-Strategy = Annotated[str | None, typer.Option("--strategy", help="How the order is worked: twap.")]
+Strategy = Annotated[
+    str | None,
+    typer.Option(
+        "--strategy",
+        help="Its schedule: twap (even; a new order's), vwap (by the usual volume of the hour), arrival-price (early"
+        " rather than late, by urgency).",
+    ),
+]
 Interval = Annotated[
     str | None, typer.Option("--interval", help="Length of one slice; a new order's is 60s.")
 ]

@@ -268,8 +268,9 @@ def _trouble(answer: Json) -> list[str]:
         lines.append(f"orphan fills: {cell(orphans)} at the venue that belong to no order of ours")
     adviser = answer.get("adviser")
     if isinstance(adviser, dict) and adviser["breaker"] == "OPEN":
-        wait = f"{cell(adviser['asked_again_in_s'])} s"
-        lines.append(f"the model is silent: nobody asks it for {wait} more, the schedules decide")
+        left_s = adviser["asked_again_in_s"]
+        until = f"nobody asks it for {cell(left_s)} s more" if left_s else "the next question tries it"
+        lines.append(f"the model is silent: {until}, the schedules decide")
     if blocked or orphans:
         lines.append(
             f"nothing is opened there until a person has looked at the account and cleared it: {REARM}"

@@ -30,6 +30,7 @@ _SAID: Final = (
     ),
     (' in quotes such as "1.5"', " such as 1.5"),
     (", or whole seconds", ""),
+    ("; or whole milliseconds since 1970 as a number", ""),
     ("send the number as text in plain digits", "write the number in plain digits"),
 )
 

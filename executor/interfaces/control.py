@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from executor.adviser.news import NewsFate
 from executor.domain.commands import Reply
 from executor.domain.errors import ExecutorError
 from executor.domain.events import Event
@@ -52,6 +53,15 @@ class Control(Protocol):
         """Give the cost report of a parent, final or as of now; None if there is none.
 
         Of an advised parent it holds the `AdviceRecord` of each question, oldest first, under `decisions`.
+        """
+
+    def hand_in_news(self, source: str, text: str, said_ns: int | None) -> NewsFate:
+        """Take a text from outside for the next questions to the model; CLOSED if none are wanted.
+
+        Parameters
+        ----------
+        said_ns
+            When it was written, UTC nanoseconds; None if that is not known.
         """
 
     def metrics_page(self) -> tuple[bytes, str]:

@@ -30,12 +30,40 @@ _STOP_S_MAX: Final = 25.0
 _SENTINEL_S_MAX: Final = 3.0
 _CLI: Final = "executor.interfaces.cli"
 _SYMBOL, _QTY, _SLICES = "BTCUSDT", "1.2", 6
+_PARENT: Final = "P1"
+"""The first order of a fresh journal."""
 _MODEL: Final = "sandbox-trader"
 _MODEL_LATENCY_MS: Final = 400
 _ASK_EVERY_S: Final = 5
-_SILENT_QUESTION: Final = 3
 _SILENCE_MS: Final = 60_000
-"""The question to which the local model gives no answer in time, so that the fallback is seen."""
+ARRANGED: Final[tuple[Mapping[str, object], ...]] = (
+    {
+        "act": "edit",
+        "match": {"decision_id": f"{_PARENT}-2"},
+        "set": {
+            "action": "ACCELERATE",
+            "rate": "4",
+            "limit_price": None,
+            "order_type": None,
+            "quantity": None,
+            "strategy": None,
+            "wait_seconds": None,
+            "confidence": "0.9",
+            "reasoning": "Arranged for the demonstration: four times the speed, of which the band allows two.",
+        },
+    },
+    {"act": "delay", "match": {"decision_id": f"{_PARENT}-3"}, "delay_ms": _SILENCE_MS},
+    {
+        "act": "edit",
+        "match": {"decision_id": f"{_PARENT}-4"},
+        "set": {
+            "confidence": "0.3",
+            "reasoning": "Arranged for the demonstration: an answer less sure than is asked for.",
+        },
+    },
+)
+"""Faults of the local model: an answer beyond the band, one that comes too late and one that is not sure, so that it is
+seen what becomes of each."""
 
 
 def run_demo(*, json_output: bool, seconds: int, seed: int) -> int:
@@ -65,10 +93,11 @@ def run_demo(*, json_output: bool, seconds: int, seed: int) -> int:
         control = _start_daemon(children, settings)
         say(f"exchange {venue['rest']}  (a local stand-in: no network, no money)")
         say(
-            f"model    {model['llm']}  (a local stand-in that advises by a few rules, and once keeps us waiting)"
+            f"model    {model['llm']}  (a local stand-in that advises by a few rules; arranged, so that it is seen what"
+            " becomes of them: answer 2 asks for more than the band allows, 3 comes too late, 4 is not sure enough)"
         )
         say(f"daemon   {control.url}  metrics {control.url}/metrics  log {HOME / 'daemon.log'}")
-        return _submit(settings, seconds, seed, json_output=json_output)
+        return _submit_and_tell(settings, seconds, seed, json_output=json_output)
     except KeyboardInterrupt:
         raise failed(
             ExitCode.INTERRUPTED,
@@ -111,11 +140,11 @@ def _start_model(children: list[subprocess.Popen[bytes]], seed: int, key: str) -
     children.append(child)
     _wait_for(child, ready.is_file, "the model", HOME / "model.log")
     addresses: Mapping[str, str] = json.loads(ready.read_text(encoding="utf-8"))
-    silence = {"act": "delay", "delay_ms": _SILENCE_MS, "match": {"nth": _SILENT_QUESTION}}
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{addresses['control']}/_fault", data=json.dumps(silence).encode(), method="POST"
-    )
-    urllib.request.urlopen(request, timeout=5).close()  # noqa: S310 - loopback
+    for fault in ARRANGED:
+        request = urllib.request.Request(  # noqa: S310 - loopback
+            f"{addresses['control']}/_fault", data=json.dumps(fault).encode(), method="POST"
+        )
+        urllib.request.urlopen(request, timeout=5).close()  # noqa: S310 - loopback
     return addresses
 
 
@@ -185,6 +214,27 @@ def _submit(settings: Mapping[str, str], seconds: int, seed: int, *, json_output
         child.terminate()
         child.wait()
         console_on(sys.stderr).show_cursor()
+        raise
+
+
+def _submit_and_tell(settings: Mapping[str, str], seconds: int, seed: int, *, json_output: bool) -> int:
+    """Work the order to its end; then tell, people only, what was advised on it."""
+    ended = _submit(settings, seconds, seed, json_output=json_output)
+    if not json_output:
+        _tell_decisions(settings)
+    return ended
+
+
+def _tell_decisions(settings: Mapping[str, str]) -> None:
+    """Show what the model advised on the order, what was done, and why the two differ."""
+    say(f"$ executor decisions {_PARENT}")
+    command = [sys.executable, "-m", _CLI, "decisions", _PARENT]
+    child = subprocess.Popen(command, env=dict(settings), process_group=0)  # noqa: S603 - our own interpreter
+    try:
+        child.wait()
+    except KeyboardInterrupt:
+        child.terminate()
+        child.wait()
         raise
 
 

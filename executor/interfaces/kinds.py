@@ -110,7 +110,7 @@ def duration(low_s: int) -> BeforeValidator:
     return BeforeValidator(read)
 
 
-def _read_instant(value: object) -> int:
+def read_instant(value: object) -> int:
     """Read an instant; UTC nanoseconds."""
     if not isinstance(value, str) or not _INSTANT.match(value):
         refuse("TIME", TIME_FORM, "write date, time and zone")
@@ -151,6 +151,6 @@ RESIDUAL: Final = word({item.value: item for item in ResidualRule})
 URGENCY: Final = word({item.value: item for item in Urgency})
 SYMBOL: Final = BeforeValidator(_read_symbol)
 FLAG: Final = BeforeValidator(_read_flag)
-INSTANT: Final = BeforeValidator(_read_instant)
+INSTANT: Final = BeforeValidator(read_instant)
 DURATION: Final = duration(1)
 PCT: Final = whole(0, 50)

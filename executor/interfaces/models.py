@@ -5,11 +5,13 @@ from decimal import Decimal
 from typing import Annotated, Final, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from config.problems import ConfigProblems, Problem, printable, quoted
 from config.written import nearest
+from executor.adviser.news import SOURCE_LEN_MAX, TEXT_LEN_MAX
 from executor.domain.orders import Category, ResidualRule, Side, TwapParams, Urgency
+from executor.domain.timeline import NS_PER_MS
 from executor.interfaces.kinds import (
     CATCH_UP_MAX,
     CATEGORY,
@@ -24,13 +26,17 @@ from executor.interfaces.kinds import (
     SEED_MAX,
     SIDE,
     SYMBOL,
+    TIME_FORM,
     URGENCY,
+    read_instant,
     refuse,
     whole,
 )
 from strategies.base import STRATEGIES
 
 REASON_CHARS_MAX: Final = 200
+PUBLISHED_MS_MAX: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
 USUAL: Final = TwapParams()
 USUAL_STRATEGY: Final = "twap"
 _M = TypeVar("_M", bound="Body")
@@ -52,6 +58,42 @@ def _read_strategy(value: object) -> str:
     return value
 
 
+def _read_source(value: object) -> str:
+    allowed = f"one line of text, 1 to {SOURCE_LEN_MAX} characters"
+    if not isinstance(value, str) or not value.strip() or len(value) > SOURCE_LEN_MAX:
+        refuse("SOURCE", allowed, "say in a word or two where the text comes from")
+    if printable(value) != value:
+        refuse("SOURCE", f"{allowed}, without control characters", "write plain text")
+    return value.strip()
+
+
+def _read_text(value: object) -> str:
+    """Read what somebody reports; characters that nobody can see are taken out where it is shown."""
+    allowed = f"a text of 1 to {TEXT_LEN_MAX} characters"
+    if not isinstance(value, str) or not value.strip():
+        refuse("TEXT", allowed, "write what was reported")
+    if len(value) > TEXT_LEN_MAX:
+        refuse("TEXT", allowed, "shorten it: only its beginning is shown")
+    return value
+
+
+def _read_published(value: object) -> int:
+    """Read when something was written, RFC 3339 or milliseconds since 1970; UTC nanoseconds."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= PUBLISHED_MS_MAX:
+        return value * NS_PER_MS
+    try:
+        return read_instant(value)
+    except PydanticCustomError:
+        refuse(
+            "TIME",
+            f"{TIME_FORM}; or whole milliseconds since 1970 as a number",
+            "write when it was published, or leave the field out",
+        )
+
+
+_SOURCE: Final = BeforeValidator(_read_source)
+_TEXT: Final = BeforeValidator(_read_text)
+_PUBLISHED: Final = BeforeValidator(_read_published)
 _LINE: Final = BeforeValidator(_read_line)
 _STRATEGY: Final = BeforeValidator(_read_strategy)
 _VERSION: Final = whole(1, 1_000_000_000)
@@ -110,6 +152,14 @@ class AmendBody(Body):
     max_catch_up: Annotated[Decimal | None, CATCH_UP_MAX] = None
     reprice_ticks: Annotated[int | None, whole(1, 1_000)] = None
     version: Annotated[int | None, _VERSION] = None
+
+
+class NewsBody(Body):
+    """A text from outside for the model to read: who says it, what, and when it was written."""
+
+    source: Annotated[str, _SOURCE]
+    text: Annotated[str, _TEXT]
+    published: Annotated[int | None, _PUBLISHED] = None
 
 
 class EmptyBody(Body):

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TextIO
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 
 PIPE_WIDTH: Final = 200
+PAGE_WIDTH: Final = 100
+"""Width of a page of text where no terminal says another one."""
+_PAGE_WIDTH_MIN: Final = 60
 
 
 def prepare_streams() -> None:
@@ -39,10 +44,31 @@ def show(text: str) -> None:
     _write(sys.stdout, f"{printable_lines(text)}\n")
 
 
-def show_rich(renderable: "RenderableType") -> None:
-    """Print a table on standard output; where that is no terminal, nothing is cut or padded."""
+def page_width() -> int:
+    """Width to which text is wrapped: what COLUMNS says, else the terminal's, else that of a page."""
+    return max(shutil.get_terminal_size((PAGE_WIDTH, 0)).columns, _PAGE_WIDTH_MIN)
+
+
+def wrapped(text: str, width: int, indent: str = "") -> str:
+    """Break a line at its words, so that it fits; what follows the first line is indented."""
+    lines = textwrap.wrap(
+        text, width, subsequent_indent=indent, break_on_hyphens=False, replace_whitespace=False
+    )
+    return "\n".join(lines)
+
+
+def show_rich(renderable: "RenderableType", width: int | None = None) -> None:
+    """Print a table on standard output; where that is no terminal, nothing is cut or padded.
+
+    Parameters
+    ----------
+    width
+        Width of the page; None takes the terminal's, or without one what the table needs.
+    """
     console = console_on(sys.stdout)
-    if not sys.stdout.isatty():
+    if width is not None:
+        console.width = width
+    elif not sys.stdout.isatty():
         console.width = max(console.width, PIPE_WIDTH)
     with console.capture() as capture:
         console.print(renderable)

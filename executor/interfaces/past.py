@@ -61,7 +61,7 @@ def past_decisions(past: "PastRun", parent_id: str) -> Json:
         PARENT if it has no such parent.
     """
     parent = _known(past, parent_id)
-    return advice_views.decisions_view(past.report(parent), parent)
+    return advice_views.decisions_view(past.report(parent), past.state, parent)
 
 
 def past_parents(past: "PastRun") -> Json:

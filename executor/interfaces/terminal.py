@@ -20,7 +20,7 @@ _PARTS: Final = ("delay", "trading", "opportunity", "fees")
 def report_table(report: Mapping[str, object]) -> Table:
     """Lay out a cost report: result, prices, shortfall and its parts, benchmarks, execution, advice if any.
 
-    Costs are positive, for a buy and for a sell; the spread captured is positive when earned. Unknown values are
+    Costs are positive, for a buy and for a sell; spread captured and value of advice when earned. Unknown values are
     dashes.
 
     Parameters
@@ -30,7 +30,7 @@ def report_table(report: Mapping[str, object]) -> Table:
     """
     table = Table(
         title=Text(f"Cost report of {_word(report, 'parent_id')} on {_word(report, 'venue')}"),
-        caption="bps: positive is a cost, but spread captured is positive when earned",
+        caption="bps: positive is a cost; of spread captured and value it is a gain",
         width=78,
         show_edge=False,
     )
@@ -109,14 +109,51 @@ def _advice(advice: Mapping[str, object]) -> list[_Row]:
     acted = (
         f"{_word(advice, 'acted_on')} of {_word(advice, 'sent')} sent = {_per_cent(advice, 'acted_share')}"
     )
+    at_most = "at most " if advice.get("cost_at_most") is True else ""
     return [
         ("questions", _word(advice, "questions"), ""),
         ("outcomes", outcomes or _DASH, ""),
         ("acted on", acted, ""),
-        ("changes by advice", _word(advice, "adaptations"), ""),
+        ("advice put into force", _word(advice, "adaptations", " times"), ""),
         ("schedule had to decide", _per_cent(advice, "fallback_rate"), ""),
-        ("spent, US dollars", _amount(advice, "cost_usd"), _amount(advice, "cost_bps")),
-        ("mean latency", _word(advice, "mean_latency_ms", " ms"), ""),
+        ("spent, US dollars", f"{at_most}{_amount(advice, 'cost_usd')}", _amount(advice, "cost_bps")),
+        ("mean latency, answers", _word(advice, "mean_latency_ms", " ms"), ""),
+        *_worth(_nested(advice, "worth")),
+        *_worst(_nested(advice, "worst_case")),
+    ]
+
+
+def _worth(worth: Mapping[str, object]) -> list[_Row]:
+    """What advice was worth, and the impact that was told beside how far the mids moved."""
+    if not worth:
+        return []
+    impact = _nested(worth, "impact")
+    fills = f"measured on {_word(worth, 'usual_cost_fills')} fills"
+    source = {"MEASURED": fills, "TOUCH": "the touch is assumed"}.get(
+        str(worth.get("usual_cost_from")), _DASH
+    )
+    reach = f"range {_amount(impact, 'low_bps')} to {_amount(impact, 'high_bps')}" if impact else _DASH
+    return [
+        ("value of following it", _amount(worth, "value_quote"), _amount(worth, "value_bps")),
+        ("  standard error", f"{_word(worth, 'periods')} periods", _amount(worth, "standard_error_bps")),
+        ("  usual cost", source, _amount(worth, "usual_cost_bps")),
+        ("impact told beforehand", reach, _amount(impact, "predicted_bps")),
+        ("  as adjusted", "", _amount(impact, "adjusted_bps")),
+        ("  mids at the fills", "what the market did included", _amount(impact, "mid_slippage_bps")),
+    ]
+
+
+def _worst(worst: Mapping[str, object]) -> list[_Row]:
+    """The most that advice could have done by the last plan, as it was known when that was made."""
+    if not worst:
+        return []
+    timing = _amount(worst, "timing_bps") if worst.get("timing_bps") is not None else "no bound"
+    off = f"{_word(worst, 'ahead_pct', ' %')} / {_word(worst, 'behind_pct', ' %')}"
+    return [
+        ("worst: ahead / behind", off, ""),
+        ("  in one slice", _word(worst, "slice_times", " times its quantity"), ""),
+        ("  by crossing, no fees", "", _amount(worst, "crossing_bps")),
+        ("  by timing", "", timing),
     ]
 
 

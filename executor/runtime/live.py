@@ -31,7 +31,13 @@ from executor.domain.commands import (
     Subscribe,
 )
 from executor.domain.errors import Overflow
-from executor.domain.events import Event, ShutdownRequested, StreamChanged
+from executor.domain.events import (
+    AdviceFailed,
+    AdviceReceived,
+    Event,
+    ShutdownRequested,
+    StreamChanged,
+)
 from executor.domain.ports import Counsel, Log, Venue
 from executor.engine.engine import Engine
 from executor.engine.report import parent_facts
@@ -100,6 +106,7 @@ class LiveRuntime:
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self.telemetry = Telemetry(lambda: self.engine.state, clock.now_ns)
         self._group: asyncio.TaskGroup | None = None
+        self._asking: set[asyncio.Task[None]] = set()
         self._owed = False
 
     def post(self, event: Event) -> None:
@@ -160,7 +167,7 @@ class LiveRuntime:
                 self.post(drain)
                 clean = await self._wind_down(drain_s)
                 writer.cancel()
-                for task in background:
+                for task in (*background, *self._asking):  # nobody waits for a model any more
                     task.cancel()
         except BaseException:
             await self._cancel_all_directly()
@@ -206,6 +213,10 @@ class LiveRuntime:
         self.telemetry.observe(event, commands, decisions)
         if isinstance(event, StreamChanged) and event.live:
             self.telemetry.on_reconnect(event.stream)
+        if self._counsel is not None and isinstance(event, AdviceReceived | AdviceFailed):
+            for record in decisions:
+                if record.decision_id == event.decision_id:
+                    self._counsel.heard(record, event.at_ns)
         for command in commands:
             say(command, self._log)
 
@@ -229,7 +240,9 @@ class LiveRuntime:
                 self._spawn(self._many(self._venue.reconcile(command)))
             case RequestAdvice():
                 assert self._counsel is not None, "the terms name a model and there is nobody to ask"
-                self._spawn(self._one(self._counsel.ask(command)))
+                asking = self._spawn(self._one(self._counsel.ask(command)))
+                self._asking.add(asking)
+                asking.add_done_callback(self._asking.discard)
             case Subscribe():
                 self._venue.subscribe(command)
             case SetTimer():
@@ -249,13 +262,13 @@ class LiveRuntime:
         self._journal.store_report(parent_id, state.now_ns, body)
         self._journal.commit()
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
         assert self._group is not None
 
         async def run() -> None:
             await work
 
-        self._group.create_task(run())
+        return self._group.create_task(run())
 
     async def _one(self, answer: Awaitable[Event]) -> None:
         await self._inbox.put(await answer)  # an answer is never dropped: its task waits for room

@@ -183,7 +183,8 @@ ADVICE_ADAPTATIONS: Final = _counter(
     "executor_advice_adaptations_total",
     Unit.COUNT,
     (),
-    "Times that advice changed how an order is worked, an earlier advice that stood in included.",
+    "Times that something of an advice was put into force, an earlier one that stood in included; it may be what the"
+    " schedule does anyway.",
 )
 ADVICE_TOKENS: Final = _counter(
     "executor_advice_tokens_total",
@@ -318,6 +319,62 @@ ADVICE_BREAKER_STATE: Final = _gauge(
     ("phase",),
     "1 for the phase the breaker is in, 0 for the rest; while OPEN nobody is asked; absent without a model.",
 )
+ADVICE_PERIODS: Final = _gauge(
+    "executor_advice_periods",
+    Unit.COUNT,
+    _MARKET,
+    "Periods under advice that are scored, of all parents so far; the figures below are absent without data.",
+)
+ADVICE_VALUE_BPS: Final = _gauge(
+    "executor_advice_value_bps",
+    Unit.BPS,
+    _MARKET,
+    "Value of following advice against the schedule alone, its bill taken off, of what was due or traded in those"
+    " periods (the larger of the two in each); positive is money saved.",
+)
+ADVICE_VALUE_ERROR_BPS: Final = _gauge(
+    "executor_advice_value_error_bps",
+    Unit.BPS,
+    _MARKET,
+    "Standard error of that value, of the same base; absent below two periods.",
+)
+ADVICE_USUAL_COST_BPS: Final = _gauge(
+    "executor_advice_usual_cost_bps",
+    Unit.BPS,
+    (*_MARKET, "source"),
+    "What the schedule alone pays, as the value is reckoned: MEASURED without advice, or TOUCH, which is assumed.",
+)
+ADVICE_IMPACT_ORDERS: Final = _gauge(
+    "executor_advice_impact_orders",
+    Unit.COUNT,
+    _MARKET,
+    "Completed orders whose predicted impact was compared.",
+)
+ADVICE_IMPACT_PREDICTED_BPS: Final = _gauge(
+    "executor_advice_impact_predicted_bps",
+    Unit.BPS,
+    (*_MARKET, "estimate"),
+    "Mean impact predicted for those: plain as told, adjusted as the model leaned it.",
+)
+ADVICE_MID_SLIPPAGE_BPS: Final = _gauge(
+    "executor_advice_mid_slippage_bps",
+    Unit.BPS,
+    _MARKET,
+    "Mean distance of the mids at the fills of those orders from the mid at the prediction: their impact and, mostly,"
+    " what the market did anyway; positive is a cost.",
+)
+ADVICE_IMPACT_DISTANCE_BPS: Final = _gauge(
+    "executor_advice_impact_distance_bps",
+    Unit.BPS,
+    (*_MARKET, "estimate"),
+    "Mean distance of that slippage of the mids from the prediction; the adjustment helps where its is the smaller.",
+)
+ADVICE_IMPACT_COVERAGE_RATIO: Final = _gauge(
+    "executor_advice_impact_coverage_ratio",
+    Unit.RATIO,
+    _MARKET,
+    "Share of the predicted ranges that held that slippage of the mids, 0 to 1.",
+)
 
 METRICS: Final = (
     ORDERS_PLACED,
@@ -374,4 +431,13 @@ METRICS: Final = (
     LIMIT_USED_RATIO,
     ADVICE_QUESTIONS_OUT,
     ADVICE_BREAKER_STATE,
+    ADVICE_PERIODS,
+    ADVICE_VALUE_BPS,
+    ADVICE_VALUE_ERROR_BPS,
+    ADVICE_USUAL_COST_BPS,
+    ADVICE_IMPACT_ORDERS,
+    ADVICE_IMPACT_PREDICTED_BPS,
+    ADVICE_MID_SLIPPAGE_BPS,
+    ADVICE_IMPACT_DISTANCE_BPS,
+    ADVICE_IMPACT_COVERAGE_RATIO,
 )

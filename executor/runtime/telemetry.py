@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from executor.advice.breaker import BreakerPhase
+from executor.advice.score import Worth, usual_cost
 from executor.domain.advice import AdviceRecord
 from executor.domain.commands import Command, PlaceOrder, RaiseAlert, RefuseOrder, ReplaceOrder
 from executor.domain.decision import Style
@@ -48,6 +49,7 @@ PARENT_SERIES_MAX: Final = len(ParentStatus) + 7
 REJECT_CLASSES: Final = frozenset({10, 110, 170})
 """Thousands of the venue's codes that are counted apart: requests, derivatives, spot."""
 
+_PCT: Final = Decimal(100)
 _STYLES: Final = {TimeInForce.POST_ONLY: Style.REST, TimeInForce.IOC: Style.CROSS}
 
 
@@ -271,6 +273,35 @@ def _adviser(state: EngineState) -> Iterator[_Sample]:
     yield metrics.ADVICE_QUESTIONS_OUT, (), len(state.spend.reserved)
     for phase in BreakerPhase:
         yield metrics.ADVICE_BREAKER_STATE, (phase,), state.breaker.phase is phase
+    for key, worth in state.worths.items():
+        category, _, symbol = key.partition(":")
+        yield from _worth(worth, (category, symbol))
+
+
+def _worth(worth: Worth, market: tuple[str, str]) -> Iterator[_Sample]:
+    """What advice was worth in a market; what is not known has no series."""
+    score, plain, adjusted = worth.score, worth.plain, worth.adjusted
+    yield metrics.ADVICE_PERIODS, market, score.count
+    yield metrics.ADVICE_IMPACT_ORDERS, market, plain.count
+    cost_bps, source = usual_cost(worth.usual, score)
+    value_bps = error_bps = None
+    if cost_bps is not None:
+        value_bps, error_bps = score.value_bps(cost_bps), score.standard_error_bps(cost_bps)
+    covered_pct = plain.coverage_pct
+    samples: tuple[tuple[Metric, tuple[str, ...], Decimal | None], ...] = (
+        (metrics.ADVICE_VALUE_BPS, market, value_bps),
+        (metrics.ADVICE_VALUE_ERROR_BPS, market, error_bps),
+        (metrics.ADVICE_USUAL_COST_BPS, (*market, source), cost_bps),
+        (metrics.ADVICE_IMPACT_PREDICTED_BPS, (*market, "plain"), plain.mean_predicted_bps),
+        (metrics.ADVICE_IMPACT_PREDICTED_BPS, (*market, "adjusted"), adjusted.mean_predicted_bps),
+        (metrics.ADVICE_MID_SLIPPAGE_BPS, market, plain.mean_realised_bps),
+        (metrics.ADVICE_IMPACT_DISTANCE_BPS, (*market, "plain"), plain.mean_distance_bps),
+        (metrics.ADVICE_IMPACT_DISTANCE_BPS, (*market, "adjusted"), adjusted.mean_distance_bps),
+        (metrics.ADVICE_IMPACT_COVERAGE_RATIO, market, None if covered_pct is None else covered_pct / _PCT),
+    )
+    for metric, labels, value in samples:
+        if value is not None:
+            yield metric, labels, value
 
 
 def _doubtful(state: EngineState) -> list[ChildState]:

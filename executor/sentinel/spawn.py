@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from config.secrets import ADVISER_ENV
 from executor.domain.ports import Log
 from executor.sentinel.place import sentinel_runs
 
@@ -41,7 +42,8 @@ def spawn_sentinel(
     try:
         return subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", _CLI, "sentinel", WITH_DAEMON, *words],
-            env=dict(environ),
+            # It asks no model: what it has no use for it is not given.
+            env={name: value for name, value in environ.items() if name != ADVISER_ENV},
             stdin=subprocess.DEVNULL,
             stdout=handle,
             stderr=handle,

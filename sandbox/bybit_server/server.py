@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import signal
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +12,7 @@ from typing import Final
 
 from aiohttp import web
 
+from sandbox import serving
 from sandbox.bybit_server.accepting import Port
 from sandbox.bybit_server.book_faults import Distortions
 from sandbox.bybit_server.clock import SystemClock, now_ms
@@ -214,7 +212,7 @@ async def running_server(options: SandboxOptions | None = None) -> AsyncIterator
     control = web.AppRunner(server.control_app(), access_log=None, shutdown_timeout=SHUTDOWN_S)
     try:
         venue_port = await server.listen(venue, chosen.host, chosen.rest_port)
-        control_port = await _listen(control, "127.0.0.1", chosen.control_port)
+        control_port = await serving.listen(control, "127.0.0.1", chosen.control_port)
         control_url = f"http://127.0.0.1:{control_port}"
         server.know_control_url(control_url)
         life = asyncio.create_task(server.live())
@@ -238,35 +236,7 @@ async def running_server(options: SandboxOptions | None = None) -> AsyncIterator
 
 def run(options: SandboxOptions, ready_file: Path | None = None) -> None:
     """Run a server until SIGTERM or SIGINT; announce its addresses on standard output when it is ready."""
-    asyncio.run(_run(options, ready_file))
-
-
-async def _run(options: SandboxOptions, ready_file: Path | None) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with running_server(options) as server:
-        places = server.addresses()
-        if ready_file is not None:
-            _write_atomically(ready_file, json.dumps(places))
-        line = " ".join(f"{name}={place}" for name, place in places.items())
-        sys.stdout.write(f"sandbox ready {line}\n")
-        sys.stdout.flush()
-        await stop.wait()
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-
-
-async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
-    await runner.setup()
-    site = web.TCPSite(runner, host, port)
-    await site.start()
-    return int(runner.addresses[0][1])
+    serving.run("sandbox", running_server(options), ready_file)
 
 
 def _idle_s(request: web.Request) -> float:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
-import signal
-import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
+from sandbox import serving
 from sandbox.bybit_server.clock import SystemClock
 from sandbox.llm_server.control import ControlDoor
 from sandbox.llm_server.door import BODY_BYTES_MAX, ChatDoor
@@ -77,8 +74,8 @@ async def running_llm_server(options: LlmOptions | None = None) -> AsyncIterator
     )
     operators = web.AppRunner(control_app, access_log=None, shutdown_timeout=SHUTDOWN_S)
     try:
-        port = await _listen(clients, chosen.host, chosen.port)
-        control_port = await _listen(operators, "127.0.0.1", chosen.control_port)
+        port = await serving.listen(clients, chosen.host, chosen.port)
+        control_port = await serving.listen(operators, "127.0.0.1", chosen.control_port)
         yield RunningLlmServer(
             f"http://{chosen.host}:{port}/v1", f"http://127.0.0.1:{control_port}", control, faults, log
         )
@@ -90,32 +87,4 @@ async def running_llm_server(options: LlmOptions | None = None) -> AsyncIterator
 
 def run(options: LlmOptions, ready_file: Path | None = None) -> None:
     """Run a server until SIGTERM or SIGINT; announce its addresses on standard output when it is ready."""
-    asyncio.run(_run(options, ready_file))
-
-
-async def _run(options: LlmOptions, ready_file: Path | None) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with running_llm_server(options) as server:
-        places = server.addresses()
-        if ready_file is not None:
-            _write_atomically(ready_file, json.dumps(places))
-        line = " ".join(f"{name}={place}" for name, place in places.items())
-        sys.stdout.write(f"llm ready {line}\n")
-        sys.stdout.flush()
-        await stop.wait()
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-
-
-async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
-    await runner.setup()
-    site = web.TCPSite(runner, host, port)
-    await site.start()
-    return int(runner.addresses[0][1])
+    serving.run("llm", running_llm_server(options), ready_file)

@@ -99,8 +99,8 @@ class Life:
             self.schedule,
             spread_bps=SPREAD_BPS_MAX,
             cross_cap_bps=CROSS_CAP_BPS,
-            taker_extra_bps=D(0),
             path_bps=D(0),
+            bill_max=D(1),
         )
 
     def view(self, now_ns: int) -> View:

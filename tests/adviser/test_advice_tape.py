@@ -15,7 +15,16 @@ from executor.advice.calls import Answer, Failed, Question
 from executor.advice.prompt import Message
 from executor.adviser.client import ModelAdviser
 from executor.adviser.playback import Paced, Recorder, Replay, Scripted
-from executor.adviser.tape import TapeError, TapeWriter, call_key, line_of, outcome_of, read_tape
+from executor.adviser.tape import (
+    Heard,
+    TapeError,
+    TapeWriter,
+    call_key,
+    line_of,
+    outcome_of,
+    read_all,
+    read_tape,
+)
 from executor.domain.advice import Failure, Usage
 
 USAGE = Usage(prompt_tokens=900, cached_tokens=512, completion_tokens=70, reported=True)
@@ -138,6 +147,28 @@ def changed(line, **fields):
     return json.dumps(json.loads(line) | fields)
 
 
+def heard_line(**fields):
+    usual = dict(v=2, heard="P1-7", asked_ns=5, heard_ns=9, outcome="APPLIED", reason="", detail="")
+    return json.dumps(usual | fields)
+
+
+def test_calls_are_read_past_the_hearings_between_them(path):
+    written(path, (question(), ANSWER))
+    with path.open("a") as tape:
+        tape.write(f"{heard_line()}\n")
+    written(path, (question("P1-8"), FAILED))
+    assert [line.decision_id for line in read_tape(path)] == ["P1-7", "P1-8"]
+    heard = list(read_all(path))[1]
+    assert isinstance(heard, Heard)
+    assert (heard.heard, heard.heard_ns - heard.asked_ns) == ("P1-7", 4)
+
+
+def test_a_tape_of_the_first_format_is_read(path):
+    written(path, (question(), ANSWER))
+    path.write_text(path.read_text().replace('"v":2', '"v":1'))
+    assert [outcome_of(line) for line in read_tape(path)] == [ANSWER]
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -145,7 +176,12 @@ def changed(line, **fields):
         lambda line: "{}",
         lambda line: line[:-2],
         lambda line: "[" * 5_000,
-        lambda line: changed(line, v=2),
+        lambda line: changed(line, v=3),
+        lambda line: changed(line, v=0),
+        lambda line: heard_line(v=1),
+        lambda line: heard_line(outcome="NO_SUCH"),
+        lambda line: heard_line(heard_ns=1),
+        lambda line: heard_line(more=1),
         lambda line: changed(line, extra=1),
         lambda line: changed(line, latency_ns="1"),
         lambda line: changed(line, latency_ns=1.5),
@@ -154,7 +190,7 @@ def changed(line, **fields):
         lambda line: changed(line, reply=None, failure="NO_SUCH"),
         lambda line: changed(line, price="1e3"),
         lambda line: changed(line, model="other"),
-        lambda line: line.replace('"v":1', '"v":1,"v":1'),
+        lambda line: line.replace('"v":2', '"v":2,"v":2'),
         lambda line: line.replace("fixed", "forged"),
         lambda line: "\x00" + line,
     ],

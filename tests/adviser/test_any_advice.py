@@ -1,6 +1,6 @@
 """Whatever is advised, and however often: the order stays inside its band, and is done when its schedule is over.
 
-Hypothesis finds the smallest life that breaks a rule; the seeded campaign plays many more (20 000 pieces of advice,
+Hypothesis finds the smallest life that breaks a rule; the seeded campaign plays many more (6 000 pieces of advice,
 1 000 000 with `EXECUTOR_CAMPAIGN=full`), and must have seen everything that it claims to cover.
 """
 
@@ -23,7 +23,7 @@ from tests.adviser.steered_life import Case, Life, advice_of
 from tests.builders import T0, D, instrument, parent_order
 
 FULL = os.environ.get("EXECUTOR_CAMPAIGN") == "full"
-ADVICE = 1_000_000 if FULL else 20_000
+ADVICE = 1_000_000 if FULL else 6_000
 
 SOMETIMES = {
     *Action,

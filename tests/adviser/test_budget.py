@@ -12,7 +12,6 @@ from executor.advice.budget import (
     TOKENS_PER_CALL_MAX,
     Bill,
     OverBudget,
-    PriceTable,
     Spend,
     believed,
     bill_bps,
@@ -66,13 +65,6 @@ def test_the_price_of_a_call_is_exact():
     assert cost(usage(5, 9, 0), PRICES) == D("0.0000015")  # no more can be cached than was sent
 
 
-def test_a_model_without_a_price_costs_the_worst():
-    worst = Prices(prompt=D(100), cached=D(100), completion=D(500))
-    table = PriceTable(by_model={"small": PRICES}, worst=worst)
-    assert table.of("small") is PRICES
-    assert table.of("small-2") is worst
-
-
 @pytest.mark.parametrize("bad", [D(-1), D("NaN"), D("Infinity")])
 def test_a_price_that_is_none_is_refused(bad):
     with pytest.raises(ValueError, match="cached"):
@@ -123,6 +115,7 @@ def test_a_failure_costs_what_was_reserved_unless_no_model_can_have_worked():
         Failure.NOT_AUTHORISED,
         Failure.NOT_ON_TAPE,
         Failure.CROWDED,
+        Failure.UNWRITTEN,
     }
     assert {cost_of_failure(failure, D(2)) for failure in set(Failure) - free} == {D(2)}
 

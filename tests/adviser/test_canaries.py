@@ -12,9 +12,17 @@ from config.secrets import ADVISER_ENV, ENV_NAMES
 from executor.advice.context import NEWS_MAX
 from executor.advice.facts import RECENT_DECISIONS_MAX
 from executor.advice.prompt import render
+from executor.domain.advice import Failure
 from executor.domain.advice_facts import PastDecision
+from executor.domain.commands import RequestAdvice
+from executor.domain.events import AdviceFailed, EngineStarted
+from executor.domain.limits import Limits
+from executor.domain.orders import TwapParams
 from executor.engine.state import EngineState
+from tests.advice_records import ADVISER
 from tests.adviser.questions import TEMPLATE, context, facts, news_item
+from tests.builders import D, submitted
+from tests.engine.rig import Rig
 
 CANARY = "cAnArY0123456789cAnArY0123456789"
 PLACES = """
@@ -103,6 +111,49 @@ def test_no_secret_beside_the_facts_reaches_a_question(settings):
     assert full == clear
     for piece in (CANARY, CANARY[:12], "Secret(", "testnet", "tst"):
         assert piece not in full
+
+
+class Named(Rig):
+    """A rig in whose state a canary stands wherever a name of ours, of the account or of an operator can."""
+
+    def start(self):
+        self.send(
+            EngineStarted(
+                at_ns=0, version=CANARY, instance=CANARY, venue=CANARY, limits=self.limits, timings=self.timings,
+                sentinel_required=False, seed=1, hedge_mode=False, adviser=self.adviser,
+            )
+        )  # fmt: skip
+
+
+def test_what_the_engine_puts_into_a_question_holds_no_name_of_ours_and_no_money_limit():
+    rig = Named(Limits(day_loss_max=D("918273.64"), position_notional_max=D("81726354.5")), adviser=ADVISER)
+    rig.open_market()
+    rig.send(
+        submitted(
+            idempotency_key=CANARY, request_id=CANARY, body_sha256=CANARY, order_qty=D(2), duration_s=1_200,
+            params=TwapParams(interval_s=60), seed=918_273_645, advised=True,
+        )
+    )  # fmt: skip
+    rig.settle()
+    asked = []
+    for _ in range(200):
+        rig.tick(1)
+        asked = [command for command in rig.log if isinstance(command, RequestAdvice)]
+        if len(asked) > 2 and rig.engine.state.children:
+            break
+        for request in asked[-1:]:
+            rig.send(
+                AdviceFailed(
+                    at_ns=0, parent_id=request.parent_id, decision_id=request.decision_id,
+                    failure=Failure.SERVER_ERROR, detail=CANARY, latency_ns=1,
+                )
+            )  # fmt: skip
+    assert len(asked) > 2
+    assert CANARY in repr(rig.engine.state), "the canary sits where the question is made from"
+    for request in asked:
+        full = written(request.facts, context(), [news_item()])
+        for piece in (CANARY, CANARY[:12], "918273", "81726354", "client_order_id", "k1"):
+            assert piece not in full
 
 
 def test_what_identifies_a_parent_to_us_stays_with_us():

@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from executor.advice.budget import cost_of_failure
 from executor.advice.calls import Answer, Failed
 from executor.advice.capabilities import capabilities_of
 from executor.advice.context import MarketContext, NewsItem
 from executor.advice.facts import snapshot_hash
+from executor.advice.prompt import prompt_sha256
 from executor.advice.reply import parse_reply
 from executor.adviser.client import ModelAdviser, ModelClient
 from executor.adviser.counsel import ModelCounsel
@@ -19,7 +21,7 @@ from executor.domain.timeline import NS_PER_S
 from executor.runtime.clock import Clock
 from sandbox.llm_server import DEFAULT_API_KEY, running_llm_server
 from tests.adviser.questions import TEMPLATE, facts
-from tests.builders import T0
+from tests.builders import T0, D
 
 ANSWER = Answer(
     content=b"{}", model_id="m", finish_reason="stop", refusal="", usage=None, latency_ns=1, request_id="r"
@@ -86,6 +88,25 @@ async def test_a_failure_is_handed_on():
     assert (event.failure, event.detail, event.latency_ns) == (Failure.SERVER_ERROR, "529", 5)
 
 
+async def test_an_error_on_the_way_is_a_failure_and_nothing_more():
+    class Broken:
+        async def ask(self, question):
+            raise RuntimeError("sk-secret-7 in a text of a library")
+
+    lines = []
+    event = await counsel(Broken(), lines=lines).ask(request())
+    assert isinstance(event, AdviceFailed)
+    assert (event.failure, event.detail) == (Failure.INTERNAL, "RuntimeError")
+    assert [(fields["level"], fields["reason"]) for _, fields in lines] == [("error", "RuntimeError")]
+
+
+@pytest.mark.parametrize("outcome", [ANSWER, Failed(failure=Failure.TIMEOUT, detail="late", latency_ns=5)])
+async def test_the_journal_names_what_was_asked(outcome):
+    listener = Listener(outcome)
+    event = await counsel(listener).ask(request())
+    assert event.prompt_sha256 == prompt_sha256(listener.asked[0].messages)
+
+
 async def test_of_the_news_the_newest_that_fit_are_shown():
     texts = [NewsItem(source=f"s{age}", at_ns=T0 - age * NS_PER_S, text="x" * 400) for age in range(8)]
     plenty, tight = Listener(), Listener()
@@ -101,9 +122,11 @@ async def test_a_question_that_is_too_long_or_has_no_meaning_is_not_asked():
     listener, lines = Listener(), []
     event = await counsel(listener, prompt_bytes_max=1_000, lines=lines).ask(request())
     assert isinstance(event, AdviceFailed)
-    assert event.failure is Failure.PROTOCOL
+    assert event.failure is Failure.UNWRITTEN
+    assert event.prompt_sha256 == ""
     assert "longer than 1000" in event.detail
     assert listener.asked == []
+    assert cost_of_failure(event.failure, D(1)) == 0, "a question that was not asked costs nothing"
     assert lines[0][0] == "question not asked"
 
 

@@ -506,7 +506,7 @@ async def test_no_list_of_models():
 
 def test_the_library_is_not_loaded_before_somebody_asks():
     check = (
-        "import sys, executor.adviser.client, executor.adviser.playback;"
+        "import sys, executor.adviser.client, executor.adviser.playback, executor.app.start, executor.app.doctor;"
         "sys.exit(bool({'openai', 'httpx2', 'feedparser'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -24,6 +24,7 @@ from executor.adviser.playback import Recorder, Replay
 from executor.adviser.preflight import look_at_model
 from executor.adviser.tape import TapeWriter, read_tape
 from executor.domain.advice import Advice, Failure
+from executor.domain.advice_terms import AdviserTerms, Caps, Prices
 from executor.domain.finding import Verdict
 from executor.runtime.clock import Clock
 from sandbox.llm_server import DEFAULT_API_KEY, running_llm_server
@@ -88,7 +89,14 @@ async def test_a_question_its_record_and_its_replay(client, tmp_path):
 
 
 async def test_all_is_well_with_the_sandbox_s_model(client):
-    found = [each async for each in look_at_model(client, 20.0, 800)]
+    free = Prices(prompt=Decimal(0), cached=Decimal(0), completion=Decimal(0))
+    caps = Caps(
+        parent_cost_max=Decimal(0), hour_cost_max=Decimal(0), day_cost_max=Decimal(0),
+        parent_calls_max=1, hour_calls_max=1, day_calls_max=1,
+    )  # fmt: skip
+    terms = AdviserTerms(model=MODEL, deadline_ms=20_000, caps=caps, prices=free)
+    found = [each async for each in look_at_model(client, TEMPLATE, terms, 800)]
+    assert found[-1].check == "model cost"
     assert [each.line() for each in found if each.verdict is not Verdict.OK] == []
 
 

@@ -11,8 +11,8 @@ from model_server import always, page, serving
 from executor.advice.context import news_document
 from executor.adviser.feed_document import read_feed
 from executor.adviser.feeds import FEED_BYTES_MAX, FeedAddress, FeedFile, GrowingFile, source_of
-from executor.adviser.news import REMEMBERED_MAX, News, NewsBroken, NewsDesk, read_webhook
-from executor.domain.timeline import NS_PER_S
+from executor.adviser.news import REMEMBERED_MAX, News, NewsBroken, NewsDesk, NewsDoor, NewsFate
+from executor.domain.timeline import NS_PER_MIN, NS_PER_S
 
 NOW_NS = 1_790_000_000 * NS_PER_S
 
@@ -360,27 +360,40 @@ async def test_lines_that_are_no_news_are_left_out(tmp_path):
 # ---------------------------------------------------------------- webhook, and all together
 
 
+def test_so_many_texts_a_minute_are_handed_in_and_each_is_taken_once():
+    clock = Clock()
+    news = News(8, clock)
+    door = NewsDoor(news, clock, per_min_max=3)
+    assert door.hand_in("desk", "CPI at 14:30", None) is NewsFate.TAKEN
+    assert door.hand_in("desk", "cpi at  14:30", None) is NewsFate.KNOWN
+    clock.at_ns += NS_PER_MIN - 1
+    assert door.hand_in("desk", "another", NOW_NS - NS_PER_S) is NewsFate.TAKEN
+    assert door.hand_in("desk", "one too many", None) is NewsFate.TOO_MANY
+    clock.at_ns += 1
+    assert door.hand_in("desk", "one too many", None) is NewsFate.TAKEN, "what was turned away is not known"
+    assert door.hand_in("desk", "a fifth", None) is NewsFate.TAKEN
+    assert door.hand_in("desk", "a sixth", None) is NewsFate.TOO_MANY
+    assert [item.at_ns for item in news.items()][-1] == NOW_NS - NS_PER_S
+
+
 @pytest.mark.parametrize(
-    "body",
+    ("error", "told"),
     [
-        {},
-        {"source": "a"},
-        {"source": "a", "text": "b", "more": 1},
-        {"source": 1, "text": "b"},
-        {"source": "a", "text": ["b"]},
-        {"source": " ", "text": "b"},
-        {"source": "a", "text": "\n"},
-        {"source": "a" * 61, "text": "b"},
-        {"source": "a", "text": "b" * 2_001},
+        (OSError(5, "Input/output error", "/home/me/news.xml"), "Input/output error"),
+        (RuntimeError("https://user:word@feed"), "RuntimeError"),
     ],
 )
-def test_a_webhook_takes_one_form(body):
-    with pytest.raises(ValueError, match=r"source|text"):
-        read_webhook(body)
+async def test_a_source_that_fails_in_any_way_is_told_once(error, told):
+    class Failing:
+        name = "disk"
 
+        async def read(self):
+            raise error
 
-def test_a_webhook_gives_source_and_text():
-    assert read_webhook({"source": "desk", "text": "CPI at 14:30"}) == ("desk", "CPI at 14:30")
+    source = Failing()
+    desk, _, log, _ = desk_of(source)
+    assert (await desk.look(source), await desk.look(source)) == (0, 0)
+    assert log.lines == [("no news", "disk", told)]
 
 
 class Signalling(News):

@@ -14,7 +14,7 @@ from executor.domain.advice import Unusable
 from tests.adviser.mutations import CHANGES, mutated
 from tests.adviser.test_reply import ELSEWHERE, assert_in_range, parse
 
-REPLIES = 1_000_000 if os.environ.get("EXECUTOR_CAMPAIGN") == "full" else 20_000
+REPLIES = 1_000_000 if os.environ.get("EXECUTOR_CAMPAIGN") == "full" else 10_000
 
 
 @pytest.mark.campaign

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from executor.advice.worst_case import worst_case
+from executor.advice.worst_case import path_length_bps, worst_case
 from executor.domain.advice_terms import Band
 from executor.domain.decision import Schedule, Style, Why, Working
 from executor.domain.orders import Side, TwapParams
@@ -171,12 +171,12 @@ def test_the_worst_case_is_known_before_anybody_is_asked():
         look.schedule,
         spread_bps=D(20),
         cross_cap_bps=D(10),
-        taker_extra_bps=D("3.5"),
         path_bps=D(50),
+        bill_max=D(3),
     )
     assert (worst.ahead_pct, worst.behind_pct, worst.participation_times) == (20, 20, 2)
     assert worst.complete_ns == TEN_SLICES.deadline_ns
-    assert (worst.crossing_bps, worst.timing_bps, worst.may_cancel) == (D("33.5"), 10, False)
+    assert (worst.crossing_bps, worst.timing_bps, worst.may_cancel, worst.bill_max) == (30, 10, False, 3)
     with pytest.raises(ValueError, match="without slices"):
         worst_case(
             BAND,
@@ -184,9 +184,33 @@ def test_the_worst_case_is_known_before_anybody_is_asked():
             Schedule(base_qty=D(0), slices=(), asked=1),
             spread_bps=D(0),
             cross_cap_bps=D(0),
-            taker_extra_bps=D(0),
             path_bps=D(0),
+            bill_max=D(3),
         )
+
+
+def test_a_price_of_which_nothing_is_known_has_no_bound():
+    worst = worst_case(
+        BAND,
+        TEN_SLICES,
+        at(0).schedule,
+        spread_bps=D(20),
+        cross_cap_bps=D(10),
+        path_bps=None,
+        bill_max=D(3),
+    )
+    assert worst.timing_bps is None
+
+
+def test_the_length_of_a_path_grows_with_volatility_time_and_finer_steps():
+    hour, minute = 3_600 * NS_PER_S, 60 * NS_PER_S
+    # One step of an hour at 1 % an hour: the mean absolute value of a normal variable, 0.7979 of 100 bps.
+    assert path_length_bps(D(1), hour, hour) == D("79.7885")
+    assert path_length_bps(D(2), hour, hour) == D("159.5769")
+    # Sixty steps of a minute, each 100/sqrt(60) * 0.7979 bps.
+    assert path_length_bps(D(1), hour, minute) == D("618.0387")
+    assert path_length_bps(D(1), 4 * hour, 4 * minute) == 2 * path_length_bps(D(1), hour, minute)
+    assert path_length_bps(D(1), minute, hour) == D("10.3006"), "never less than one step"
 
 
 def test_never_more_than_is_left():

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from backtest.statistics import incomplete_beta, paired, student_quantile
+from backtest.statistics import incomplete_beta, paired, pairs_needed, sign_flip_p, student_quantile
 
 GAINS = [1.0, 2.0, 3.0, 4.0, 5.0]
 """Mean 3; squared deviations 4 + 1 + 0 + 1 + 4 over four: variance 5/2, of the mean 1/2."""
@@ -87,3 +87,70 @@ def test_too_little_or_nonsense_is_refused(differences):
 def test_a_quantile_without_a_meaning_is_refused(confidence, degrees):
     with pytest.raises(ValueError, match="no quantile"):
         student_quantile(confidence, degrees)
+
+
+def test_the_p_value_of_t_reckoned_by_hand():
+    """Two degrees: P(|T| > t) = 1 - t / sqrt(2 + t^2), and here t = mean / error = 2 / (1 / sqrt(3))."""
+    t = 2 * sqrt(3)
+    assert paired([1.0, 2.0, 3.0]).p_value == pytest.approx(1 - t / sqrt(2 + t * t), rel=1e-10)
+    assert paired([2.0, 2.0]).p_value is None
+
+
+def test_p_below_the_level_and_zero_outside_the_interval_are_the_same():
+    chance = Random(3)
+    for _ in range(200):
+        found = paired([chance.gauss(0.5, 1.0) for _ in range(6)])
+        assert (found.p_value < 0.05) == (found.shows_gain or found.shows_loss)
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected"),
+    [
+        ([1.0, 2.0, 3.0], 2 / 8),  # all of one sign: only this assignment and its mirror are as far from zero
+        ([1.0, 2.0, -3.0], 8 / 8),  # a sum of zero is nearest of all
+        ([1.0, 1.0, -1.0], 8 / 8),
+        ([5.0, 1.0, -1.0], 6 / 8),  # sums 7, 5, 5, 3 and their mirrors
+        ([0.1, 0.2, 0.3, 0.4], 2 / 16),
+    ],
+)
+def test_flips_of_signs_counted_by_hand(differences, expected):
+    assert sign_flip_p(differences) == expected
+
+
+def test_flips_that_are_drawn_agree_with_t_where_the_mean_is_normal():
+    chance = Random(5)
+    differences = [chance.gauss(0.4, 1.0) for _ in range(30)]
+    assert sign_flip_p(differences) == pytest.approx(paired(differences).p_value, abs=0.015)
+    assert sign_flip_p(differences) == sign_flip_p(differences)
+    assert sign_flip_p([1.0] * 30) == pytest.approx(1 / 10_001)
+    assert sign_flip_p([0.0] * 30) == 1
+
+
+def test_flips_of_signs_keep_their_word_where_tails_are_heavy():
+    """Of 400 experiments with a true mean of zero, 40 +- 24 (four standard errors) have p <= 0.1."""
+    chance = Random(17)
+    small = sum(sign_flip_p([chance.gauss(0, 1) ** 3 for _ in range(8)]) <= 0.1 for _ in range(400))
+    assert 16 <= small <= 64
+
+
+@pytest.mark.parametrize(
+    ("deviation", "difference", "table"), [(1.0, 0.5, 34), (1.0, 0.8, 15), (1.0, 0.2, 199), (2.0, 1.0, 34)]
+)
+def test_pairs_needed_are_those_of_the_table(deviation, difference, table):
+    """Tables by the noncentral t; this approximation is short of them by two pairs at most."""
+    assert table - 2 <= pairs_needed(deviation, difference) <= table
+
+
+def test_pairs_needed_do_what_they_say():
+    count, chance = pairs_needed(2.0, 1.5), Random(23)
+    shown = sum(paired([chance.gauss(1.5, 2.0) for _ in range(count)]).shows_gain for _ in range(1_000))
+    assert 740 <= shown <= 860
+
+
+@pytest.mark.parametrize(
+    ("deviation", "difference", "power"),
+    [(1.0, 0.0, 0.8), (1.0, -1.0, 0.8), (1.0, 1.0, 1.0), (-1.0, 1.0, 0.8)],
+)
+def test_a_number_of_pairs_without_a_meaning_is_refused(deviation, difference, power):
+    with pytest.raises(ValueError, match="no number of pairs"):
+        pairs_needed(deviation, difference, power=power)

@@ -1,5 +1,6 @@
 """The model's section: its address, its key kept apart from the exchange's, and what cannot be meant together."""
 
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from config.adviser import STRATEGY_NAMES, AdviserSection
 from config.hosts import why_not_model_url, why_not_news_source
 from config.settings import effective
 from executor.advice.capabilities import Capability, SystemRole, TokensKey
-from executor.domain.advice_terms import Band, Prices
+from executor.app.advising import terms_of
+from executor.domain.advice_facts import Tolerance
+from executor.domain.advice_terms import AdviserTerms, Band, BreakerRules, Prices, Triggers
 from strategies.base import STRATEGIES
 
 KEY = "sk-proj-kEyKeYkEyKeY.kEyKeY+0123"
@@ -78,16 +81,58 @@ def test_the_band_is_the_domain_s_and_takes_what_is_written(tmp_path: Path):
     )
 
 
+def test_breaker_triggers_and_bridge_are_the_domain_s_and_take_what_is_written(tmp_path: Path):
+    usual = AdviserSection()
+    assert (usual.breaker(), usual.triggers(), usual.alike()) == (BreakerRules(), Triggers(), Tolerance())
+    adviser = load(
+        tmp_path,
+        with_lines(
+            "breaker_failures_max = 5",
+            "breaker_open_s = 60",
+            "breaker_growth = 3",
+            "trigger_spread_times = 2.5",
+            "trigger_drought_s = 90",
+            "bridge_mid_bps_max = 0",
+        ),
+    ).adviser
+    assert adviser.breaker() == BreakerRules(failures_max=5, open_s=60, growth=3)
+    assert adviser.triggers() == Triggers(spread_times=Decimal("2.5"), drought_s=90)
+    assert adviser.alike() == Tolerance(mid_bps_max=Decimal(0))
+
+
+def test_every_term_of_the_engine_comes_from_the_settings(tmp_path: Path):
+    text = with_lines(
+        'model_aliases = ["mini"]', "interval_s = 31", "min_gap_s = 11", "deadline_s = 3.5", "questions_max = 2",
+        "prompt_bytes_max = 20000", "max_tokens = 100", "reasoning_tokens_max = 0", 'fallback_strategy = "vwap"',
+        "hour_calls_max = 7", "rate_max = 3", "breaker_probe_s = 99", "trigger_schedule_pct = 7",
+        "bridge_spread_bps_max = 9",
+    )  # fmt: skip
+    section = load(tmp_path, text).adviser
+    terms = terms_of(section, "f" * 64)
+    usual = AdviserTerms(model="other", caps=AdviserSection().caps(), prices=Prices(
+        prompt=Decimal(0), cached=Decimal(0), completion=Decimal(0)))  # fmt: skip
+    same = [field.name for field in fields(terms) if getattr(terms, field.name) == getattr(usual, field.name)]
+    assert same == [], "a term that cannot be written"
+    assert (terms.deadline_ms, terms.min_gap_s, terms.tokens_max) == (3_500, 11, 100)
+
+
+def test_only_a_model_that_is_asked_has_use_for_a_key(tmp_path: Path):
+    text = '[adviser]\nenabled = true\ntape = "replay"\nmodel = "m"\n'
+    settings = load(tmp_path, text, {ENV: KEY})
+    assert (settings.adviser.asks, settings.adviser_key) == (False, None)
+    assert load(tmp_path, WHOLE, {ENV: KEY}).adviser.asks
+
+
 def test_caps_and_prices_as_the_budget_takes_them(tmp_path: Path):
     adviser = load(tmp_path, WHOLE).adviser
     assert adviser.prices() == Prices(
         prompt=Decimal("0.15"), cached=Decimal("0.15"), completion=Decimal("0.6")
     )
-    adviser = load(tmp_path, with_lines("cached_price = 0.075", "parent_cost_max = 0")).adviser
+    adviser = load(tmp_path, with_lines("cached_price = 0.075", "parent_cost_max = 0.5")).adviser
     assert adviser.prices() == Prices(
         prompt=Decimal("0.15"), cached=Decimal("0.075"), completion=Decimal("0.6")
     )
-    assert adviser.caps().parent_cost_max == 0
+    assert adviser.caps().parent_cost_max == Decimal("0.5")
     assert adviser.caps().day_calls_max == 1_500
     assert AdviserSection().prices() is None
 
@@ -126,6 +171,16 @@ def test_the_operator_knows_better_what_a_model_can_do(tmp_path: Path):
         ("deadline_s = 0", "CONFIG_NUMBER"),
         ("deadline_s = -1", "CONFIG_NUMBER"),
         ("min_gap_s = 0", "CONFIG_NUMBER"),
+        ("min_gap_s = 1.5", "CONFIG_NUMBER"),
+        ("questions_max = 0", "CONFIG_NUMBER"),
+        ("prompt_bytes_max = 17999", "CONFIG_NUMBER"),
+        ("breaker_failures_max = 0", "CONFIG_NUMBER"),
+        ("breaker_growth = 0", "CONFIG_NUMBER"),
+        ("trigger_spread_times = 0.5", "CONFIG_NUMBER"),
+        ("trigger_drought_s = 0", "CONFIG_NUMBER"),
+        ("bridge_mid_bps_max = -1", "CONFIG_NUMBER"),
+        ("bridge_progress_pct_max = 101", "CONFIG_NUMBER"),
+        ('template_file = ""', "CONFIG_PATH"),
         ("max_tokens = 0", "CONFIG_NUMBER"),
         ("confidence_min = 1.1", "CONFIG_NUMBER"),
         ("rate_min = 0", "CONFIG_NUMBER"),
@@ -153,6 +208,8 @@ def test_each_setting_has_its_error(tmp_path: Path, line: str, code: str):
         (["interval_s = 5", "deadline_s = 6", "min_gap_s = 5"], "adviser.deadline_s", "adviser.interval_s"),
         (["min_gap_s = 61"], "adviser.min_gap_s", "adviser.interval_s"),
         (["wait_s_max = 121"], "adviser.wait_s_max", "adviser.hold_s_max"),
+        (["breaker_open_s = 1801"], "adviser.breaker_open_s", "adviser.breaker_open_s_max"),
+        (["breaker_probe_s = 3"], "adviser.deadline_s", "adviser.breaker_probe_s"),
         (["parent_cost_max = 21"], "adviser.parent_cost_max", "adviser.day_cost_max"),
         (["hour_cost_max = 20.01"], "adviser.hour_cost_max", "adviser.day_cost_max"),
         (["hour_calls_max = 1501"], "adviser.hour_calls_max", "adviser.day_calls_max"),
@@ -171,6 +228,38 @@ def test_contradictions_of_the_section_name_both_keys(
     assert problem.code == "CONFIG_CONFLICT"
     assert f"{first} (" in problem.where
     assert f"{second} (" in problem.where
+
+
+@pytest.mark.parametrize("name", ["parent_cost_max", "hour_cost_max", "day_cost_max"])
+def test_a_cap_of_nothing_forbids_every_question_of_a_model_with_a_price(tmp_path: Path, name: str):
+    problems = problems_of(tmp_path, with_lines(f"{name} = 0"))
+    found = [problem for problem in problems if "no question is ever asked" in problem.allowed]
+    assert [problem.code for problem in found] == ["CONFIG_CONFLICT"]
+    assert f"adviser.{name} (" in found[0].where
+    free = WHOLE.replace("0.15", "0").replace("0.6", "0") + "parent_cost_max = 0\nhour_cost_max = 0\n"
+    assert problems_of(tmp_path, free + "day_cost_max = 0\n") == []
+
+
+def test_a_setting_that_is_refused_hides_no_contradiction_between_others(tmp_path: Path):
+    problems = problems_of(tmp_path, with_lines("hour_calls_max = 0", "day_cost_max = 0", "min_gap_s = 61"))
+    told = [(problem.code, problem.where) for problem in problems]
+    assert sum(code == "CONFIG_NUMBER" for code, _ in told) == 1
+    pairs = [where for code, where in told if code == "CONFIG_CONFLICT"]
+    assert any("adviser.hour_cost_max (" in where and "adviser.day_cost_max (" in where for where in pairs)
+    assert any("adviser.min_gap_s (" in where for where in pairs)
+    assert not any("hour_calls_max" in where for where in pairs)
+
+
+def test_a_refused_setting_is_in_no_contradiction_by_its_default(tmp_path: Path):
+    problem = only(problems_of(tmp_path, '[adviser]\ninterval_s = "often"\nmin_gap_s = 100\n'))
+    assert problem.code == "CONFIG_NUMBER"
+
+
+@pytest.mark.parametrize("end", ["/chat/completions", "/chat/completions/", "/models", "/completions"])
+def test_an_address_with_what_a_client_adds_is_refused_with_the_right_one(tmp_path: Path, end: str):
+    problem = only(problems_of(tmp_path, WHOLE.replace("/v1/", f"/v1{end}")))
+    assert problem.code == "CONFIG_HOST"
+    assert problem.next_step == 'write base_url = "https://llm.example.com/v1"'
 
 
 @pytest.mark.parametrize(

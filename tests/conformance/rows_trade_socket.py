@@ -10,7 +10,7 @@ import pytest
 
 from tests.conformance.calls import REFUSED, Rows
 from tests.conformance.rows_linear import order_of, placed
-from tests.conformance.sockets import assert_pings, pongs
+from tests.conformance.sockets import OFTEN, assert_pings, pongs
 from tests.conformance.stage import BTC, BTC_SPOT, BTC_SWAP, INVERSE, SPOT, Stage, quiet_threads
 from tests.sandbox.venue_support import poll_until
 
@@ -322,7 +322,7 @@ async def next_call_reconnects(stage: Stage) -> None:
         await exchange.create_order_ws(BTC_SWAP, "limit", "buy", 0.01, 64000)
         stage.fault(on="trade", match={"path": "order.create"}, when="after_apply", act="reset", times=1)
         with pytest.raises(library.NetworkError):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await exchange.create_order_ws(BTC_SWAP, "limit", "buy", 0.02, 64000)
         await exchange.create_order_ws(BTC_SWAP, "limit", "buy", 0.03, 64000)
         found = await exchange.fetch_open_orders(BTC_SWAP)
@@ -339,6 +339,6 @@ def pings_on_the_trade_socket(stage: Stage) -> None:
 async def pings_of_ccxt_on_the_trade_socket(stage: Stage) -> None:
     """The library's text pings are answered on the order-entry socket."""
     stage.btc_book()
-    async with stage.ccxt_pro(streaming={"keepAlive": 100}) as exchange:
+    async with stage.ccxt_pro(streaming=OFTEN) as exchange:
         await exchange.create_order_ws(BTC_SWAP, "limit", "buy", 0.01, 64000)
         await pongs(exchange, "v5/trade")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conformance.calls import REFUSED, Rows
 from tests.conformance.rows_linear import placed
-from tests.conformance.sockets import heard_while, pongs, subscription
+from tests.conformance.sockets import OFTEN, heard_while, pongs, subscription
 from tests.conformance.stage import BTC, BTC_SPOT, BTC_SWAP, FLOATS, SPOT, Stage
 
 ROWS = Rows("Private streams watched by ccxt.pro", "private stream")
@@ -137,7 +137,7 @@ async def watching_with_a_wrong_secret(stage: Stage) -> None:
 @ROWS.ccxt_pro("watch_orders", "order")
 async def pings_of_ccxt_on_the_private_socket(stage: Stage) -> None:
     """The library's text pings are answered on the private socket."""
-    async with stage.ccxt_pro(streaming={"keepAlive": 100}) as exchange:
+    async with stage.ccxt_pro(streaming=OFTEN) as exchange:
         acked = subscription(exchange)
         watching = asyncio.ensure_future(exchange.watch_orders(BTC_SWAP))
         await acked.wait()

@@ -8,6 +8,9 @@ from typing import Any
 
 from tests.sandbox.venue_support import poll_until
 
+OFTEN = {"keepAlive": 100, "maxPingPongMisses": 300}
+"""What has ccxt ping ten times a second; it gives a socket up after this many without answer."""
+
 
 def acks_of(socket: Any) -> list[bool]:
     """Return the list in which the verdicts on a socket's subscriptions will stand."""
@@ -54,7 +57,7 @@ async def pongs(exchange: Any, place: str) -> None:
     """Wait until the socket at an address has had two pongs."""
     (client,) = [client for client in exchange.clients.values() if place in client.url]
     seen: set[int] = set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(seen) < 3:
             seen.add(client.lastPong)
             await asyncio.wait({asyncio.ensure_future(exchange.fetch_time())})

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from executor.advice.breaker import BreakerPhase
+from executor.advice.budget import Reserved
 from executor.advice.facts import snapshot_hash
 from executor.domain.advice import Action, AdviceOutcome, Failure, Trigger, Unusable, Usage
 from executor.domain.advice_terms import AdviserTerms, Band, Caps, Prices
@@ -210,6 +211,8 @@ def test_advice_to_cancel_pauses_and_tells_a_person():
     assert desk.parent.status is ParentStatus.PAUSED
     assert desk.parent.reason is Reason.ADVICE
     assert AlertCode.ADVICE_TO_CANCEL in desk.alerts()
+    assert desk.last().outcome is AdviceOutcome.APPLIED
+    assert desk.last().held == "nothing: the order is PAUSED until a person resumes or cancels it"
     for _ in range(120):
         desk.tick(1)
     assert desk.parent.status is ParentStatus.PAUSED, "only a person ends it"
@@ -269,15 +272,20 @@ def test_no_stand_in_when_the_market_has_moved():
 def test_after_failures_in_a_row_nobody_is_asked_until_a_probe_succeeds():
     desk = Desk()
     for count in (1, 2, 3):
-        desk.fail(desk.until_asked(count))
+        desk.fail(desk.until_asked(count), Failure.NOT_AUTHORISED)
     assert desk.engine.state.breaker.phase is BreakerPhase.OPEN
-    assert AlertCode.ADVISER_SILENT in desk.alerts()
+    silent = [each for each in desk.log if isinstance(each, RaiseAlert)][-1]
+    assert silent.code is AlertCode.ADVISER_SILENT
+    assert "the last one: NOT_AUTHORISED" in silent.detail
+    assert "no" not in silent.detail.split(), "nothing that the server said"
     for _ in range(29):
         desk.tick(1)
     assert len(desk.asked()) == 3
     probe = desk.until_asked(4)
     desk.advise(probe)
     assert desk.engine.state.breaker.phase is BreakerPhase.CLOSED
+    desk.advise(desk.until_asked(5))
+    assert desk.alerts().count(AlertCode.ADVISER_BACK) == 1, "once, and not with every answer"
 
 
 def test_a_cap_is_never_broken_and_the_schedule_goes_on():
@@ -295,6 +303,60 @@ def test_a_cap_is_never_broken_and_the_schedule_goes_on():
     bill = desk.engine.state.spend.parents["P1"]
     assert bill.cost <= D("0.1")
     assert desk.parent.is_working
+
+
+@pytest.mark.parametrize("fallback", ["", "vwap"])
+def test_where_nobody_may_be_asked_what_was_advised_before_ends(fallback):
+    """Nobody can say any more whether it is still meant: a cap must not leave an order crossing for `hold_s_max`."""
+    band = replace(TERMS.band, hold_s_max=600)
+    desk = Desk(replace(TERMS, caps=replace(TERMS.caps, parent_calls_max=2), band=band, fallback=fallback))
+    for count in (1, 2):
+        request = desk.until_asked(count)
+        desk.advise(request, desk.reply(request, action="AGGRESSIVE"))
+        assert desk.advice.directive.style is Style.CROSS
+    desk.settle()
+    while not desk.advice.outcomes.get(AdviceOutcome.NOT_ASKED):
+        assert desk.parent.waiting == ("SLICE_CROSSING",)
+        desk.tick(1)
+    assert (desk.last().reason, desk.advice.directive) == ("PARENT_CALLS", None)
+    assert desk.last().held == f"the schedule decides ({fallback or 'twap'})"
+    assert desk.parent.order.strategy == (fallback or "twap")
+    assert desk.engine.state.breaker.failures == 0
+    assert desk.parent.waiting == ("SLICE_RESTING",), "as early in a slice as that is"
+
+
+def test_advice_that_a_cap_has_ended_does_not_stand_in_for_a_late_answer():
+    desk = Desk(replace(TERMS, questions_max=1))
+    desk.advise(desk.until_asked())
+    spend = desk.engine.state.spend
+    spend.reserved["other"] = Reserved(parent_id="P1", worst_cost=D("0.01"))
+    while not desk.advice.outcomes.get(AdviceOutcome.NOT_ASKED):
+        desk.tick(1)
+    assert (desk.last().reason, desk.advice.spare) == ("CROWDED", None)
+    del spend.reserved["other"]
+    desk.until_asked(2)
+    desk.until_due()
+    assert desk.last().outcome is AdviceOutcome.LATE
+
+
+def test_a_call_without_an_answer_costs_the_most_it_can_have_cost_and_says_so():
+    desk = Desk()
+    first = desk.until_asked()
+    worst = desk.engine.state.spend.reserved["P1-1"].worst_cost
+    desk.fail(first, Failure.TIMEOUT)
+    assert (desk.last().cost, desk.last().cost_at_most) == (worst, True)
+    desk.fail(desk.until_asked(2), Failure.UNREACHABLE)
+    assert (desk.last().cost, desk.last().cost_at_most) == (0, False)
+    desk.advise(desk.until_asked(3))
+    assert desk.last().cost_at_most is False
+    desk.advise(desk.until_asked(4), usage=None)
+    assert desk.last().cost_at_most is True
+    desk.until_asked(5)
+    desk.until_due()
+    assert (desk.last().cost, desk.last().cost_at_most) == (0, False)
+    desk.restart()
+    assert desk.last().outcome in {AdviceOutcome.LATE, AdviceOutcome.BRIDGED}
+    assert (desk.last().cost, desk.last().cost_at_most) == (worst, True)
 
 
 def test_what_happens_in_the_market_asks_before_the_time():
@@ -331,6 +393,32 @@ def test_an_answer_for_a_paused_parent_is_without_effect():
     desk.send(PauseRequested(at_ns=0, request_id="p", parent_id="P1"))
     desk.advise(request)
     assert desk.last().outcome is AdviceOutcome.WITHOUT_EFFECT
+    assert desk.last().reason == "NOT_AT_WORK"
+    assert desk.advice.directive is None
+
+
+def test_a_pause_after_a_question_before_its_time_does_not_put_off_its_deadline():
+    """The timer of the next usual question comes first; it must not be the last one that is looked at."""
+    desk = Desk(replace(TERMS, interval_s=30, min_gap_s=10, deadline_ms=8_000))
+    desk.advise(desk.until_asked())
+    for _ in range(25):
+        desk.tick(1)
+    desk.send(NewsArrived(at_ns=0, source="wire"))
+    due_ns = desk.advice.question.due_ns
+    assert desk.timers["advice:P1"] < due_ns
+    desk.send(PauseRequested(at_ns=0, request_id="p", parent_id="P1"))
+    for _ in range(9):
+        desk.tick(1)
+    assert (desk.last().outcome, desk.last().decided_ns) == (AdviceOutcome.LATE, due_ns)
+
+
+def test_an_answer_for_a_paused_parent_ends_what_was_advised_before():
+    desk = Desk(replace(TERMS, band=replace(TERMS.band, hold_s_max=600)))
+    desk.advise(desk.until_asked())
+    assert desk.advice.directive is not None
+    second = desk.until_asked(2)
+    desk.send(PauseRequested(at_ns=0, request_id="p", parent_id="P1"))
+    desk.advise(second)
     assert desk.last().reason == "NOT_AT_WORK"
     assert desk.advice.directive is None
 

@@ -34,7 +34,7 @@ async def buying(played, **over):
     return parent
 
 
-async def buys_on(played, parent, deadline_s=15.0):
+async def buys_on(played, parent, deadline_s=30.0):
     """Wait until another child of the parent was sent."""
     sent = len(parent.children)
     await played.until(lambda: len(parent.children) > sent, deadline_s)

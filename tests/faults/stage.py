@@ -273,7 +273,7 @@ class Stage:
     def log(self, message, **fields):
         self.lines.append((message, fields))
 
-    async def until(self, condition, deadline_s=15.0):
+    async def until(self, condition, deadline_s=30.0):
         """Wait for a condition on the daemon's state; its first true value is returned."""
         try:
             async with asyncio.timeout(deadline_s):
@@ -290,7 +290,7 @@ class Stage:
         """Let time pass in which nothing may happen, or in which something must."""
         await asyncio.sleep(seconds)
 
-    async def until_truth(self, condition, deadline_s=15.0):
+    async def until_truth(self, condition, deadline_s=30.0):
         """Wait for a condition on what the exchange holds."""
         end_s = asyncio.get_running_loop().time() + deadline_s
         while asyncio.get_running_loop().time() < end_s:

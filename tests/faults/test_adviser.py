@@ -10,6 +10,7 @@ from executor.advice.context import NewsItem
 from executor.adviser.template_files import load_template
 from executor.domain.advice import Action, AdviceOutcome, Failure, Unusable
 from executor.domain.advice_terms import AdviserTerms, Band, BreakerRules, Caps, Prices
+from executor.domain.events import ResumeRequested
 from executor.domain.orders import ResidualRule, TwapParams
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_MS
@@ -45,13 +46,28 @@ def records(parent):
     return parent.advice.recent
 
 
+async def resumed_to_its_end(played, parent):
+    """Wait until a parent has ended, while a person resumes what advice to cancel has paused."""
+
+    def paused():
+        return parent.status is ParentStatus.PAUSED and parent.reason is Reason.ADVICE
+
+    for number in range(50):
+        await played.until(lambda: parent.is_final or paused(), 40.0)
+        if parent.is_final:
+            return
+        request = ResumeRequested(at_ns=0, request_id=f"p{number}", parent_id=parent.order.parent_id)
+        await played.life.runtime.ask(request, request.request_id)
+    raise AssertionError("paused again and again")
+
+
 async def lives_with(tmp_path, *rules, terms=TERMS, **order):
     """Work an advised parent to its end while the model does what the rules say; gives what became of each question."""
     async with stage(tmp_path, terms=terms) as played:
         for rule in rules:
             played.model.fault({"times": None, **rule})
         parent = await played.submit(**{**ORDER, **order})
-        await played.finish(parent)
+        await resumed_to_its_end(played, parent)
         played.model.heal()
         await played.proved()
         await played.check()
@@ -106,7 +122,9 @@ async def test_105_timeout_hang_and_trickle(tmp_path, rule):
 )
 async def test_106_the_server_fails(tmp_path, rule):
     terms = replace(TERMS, breaker=BreakerRules(failures_max=2, open_s=600))
-    told, asked = await lives_with(tmp_path, rule, terms=terms)
+    told, asked = await lives_with(
+        tmp_path, rule, terms=terms, duration_s=10
+    )  # long enough for a third question
     found = [each.outcome for each in told]
     assert found[:2] == [AdviceOutcome.FAILED] * 2
     assert set(found[2:]) <= {AdviceOutcome.NOT_ASKED}

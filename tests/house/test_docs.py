@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 from config.schema import SECTIONS
+from executor.adviser import preflight
+from executor.domain.advice import Failure
 from executor.domain.commands import AlertCode
 from executor.domain.order_state import CHILD_MOVES
 from executor.domain.parent_state import PARENT_MOVES
@@ -71,3 +73,14 @@ def test_every_reason_to_refuse_has_a_remedy() -> None:
     )
     assert {"OPPOSITE", "POSITION_IDX", "HALTED", "ENDED", "PARENT"} <= refused | set(ANSWER_REMEDY)
     assert refused <= set(ANSWER_REMEDY), "a request that is refused says how to mend it"
+
+
+def test_every_finding_about_the_model_has_a_row() -> None:
+    text = (ROOT / "docs" / "doctor.md").read_text()
+    rows = [row.split(" | ")[0] for row in re.findall(r"^\| `.*$", text, re.MULTILINE)]
+    listed = {code for row in rows for code in re.findall(r"`([A-Z_]+)`", row)}
+    written = set(re.findall(r'code="([A-Z_]+)"', inspect.getsource(preflight)))
+    assert {"MODEL_UNKNOWN", "MODEL_LIST", "TAPE"} <= written
+    # A tape and an unwritten question are no failures of a client.
+    asked = {f"MODEL_{failure}" for failure in set(Failure) - {Failure.NOT_ON_TAPE, Failure.UNWRITTEN}}
+    assert written | asked <= listed

@@ -21,6 +21,7 @@ REFERENCE = (
     "alerts.md",
     "exit-codes.md",
     "checks.md",
+    "advice.md",
 )
 
 of_each_script = pytest.mark.parametrize(
@@ -46,9 +47,8 @@ def run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]
 
 @of_each_script
 def test_pages_are_up_to_date(script: str, folder: Path, names: tuple[str, ...], tmp_path: Path) -> None:
-    result = run(script, "--check")
+    result = run(script, "--folder", tmp_path)
     assert result.returncode == 0, result.stderr
-    assert run(script, "--folder", tmp_path).returncode == 0
     written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert written == {name: (folder / name).read_bytes() for name in names}
 

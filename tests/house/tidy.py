@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ROOMS: Final = (
@@ -40,6 +40,9 @@ CATCHES_ALL: Final = {
     "executor/runtime/live.py": "the outermost task of the daemon: stops, cancels and raises again",
     "executor/sentinel/watcher.py": "a sweep that breaks off is told and begun again: giving up leaves orders open",
     "executor/interfaces/guard.py": "the outermost frame of a request: logged, answered with an id only",
+    "executor/adviser/counsel.py": "whatever a model's library does is a failed call: the orders go on",
+    "executor/adviser/client.py": "whatever the SDK does is a failed call",
+    "executor/adviser/news.py": "whatever a feed does is no news: the orders go on",
 }
 PARAMS_WITHOUT_UNIT: Final = {
     "TwapParams.catch_up_max": "a multiple of the slice's own size",
@@ -102,6 +105,9 @@ _WALL_CLOCK: Final = frozenset(
 _SPEAKS: Final = frozenset({"open", "print", "input", "eval", "exec", "__import__"})
 
 
+Node = TypeVar("Node", bound=ast.AST)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
     """One parsed file; `path` is relative to the root, with forward slashes."""
@@ -109,6 +115,12 @@ class Module:
     path: str
     text: str
     tree: ast.Module
+    kinds: dict[type[ast.AST], list[ast.AST]]
+    """Every node of the tree by its class, because a dozen rules ask for them."""
+
+    def all(self, kind: type[Node]) -> list[Node]:
+        """Return every node of a class."""
+        return cast("list[Node]", self.kinds.get(kind, []))
 
     @property
     def name(self) -> str:
@@ -122,14 +134,17 @@ class Module:
         )
 
 
-Node = TypeVar("Node", bound=ast.AST)
 Finding = tuple[int, str]
 Rule = Callable[[Module], Iterator[Finding]]
 
 
 def parse(path: str, text: str) -> Module:
     """Parse the text of a file."""
-    return Module(path=path, text=text, tree=ast.parse(text))
+    tree = ast.parse(text)
+    kinds: dict[type[ast.AST], list[ast.AST]] = {}
+    for node in ast.walk(tree):
+        kinds.setdefault(type(node), []).append(node)
+    return Module(path=path, text=text, tree=tree, kinds=kinds)
 
 
 def the_house() -> list[Module]:
@@ -150,7 +165,7 @@ def grab_bag_name(module: Module) -> Iterator[Finding]:
 
 def class_level_mutable(module: Module) -> Iterator[Finding]:
     """State shared by all instances of a class is a hidden global."""
-    for cls in _all(module.tree, ast.ClassDef):
+    for cls in module.all(ast.ClassDef):
         for statement in cls.body:
             value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
             mutable = isinstance(
@@ -162,7 +177,7 @@ def class_level_mutable(module: Module) -> Iterator[Finding]:
 
 def io_in_init(module: Module) -> Iterator[Finding]:
     """Constructing an object touches nothing outside it."""
-    for function in _all(module.tree, ast.FunctionDef):
+    for function in module.all(ast.FunctionDef):
         if function.name == "__init__":
             for call in _all(function, ast.Call):
                 if _last(call.func) in _IO_CALLS:
@@ -173,7 +188,7 @@ def approval_outside_gate(module: Module) -> Iterator[Finding]:
     """Only the gate approves."""
     if module.within("risk/gate.py", "tests/"):
         return
-    for call in _all(module.tree, ast.Call):
+    for call in module.all(ast.Call):
         function = call.func.value if isinstance(call.func, ast.Subscript) else call.func
         if _last(function) == "Approved":
             yield call.lineno, "Approved made outside risk/gate.py"
@@ -181,7 +196,7 @@ def approval_outside_gate(module: Module) -> Iterator[Finding]:
 
 def queue_without_bound(module: Module) -> Iterator[Finding]:
     """An unbounded queue hides a stall until the memory ends."""
-    for call in _all(module.tree, ast.Call):
+    for call in module.all(ast.Call):
         name = _last(call.func)
         if name not in {"Queue", "LifoQueue", "PriorityQueue", "SimpleQueue"}:
             continue
@@ -195,20 +210,16 @@ def environment_check(module: Module) -> Iterator[Finding]:
     """Live, paper and sandbox differ in the parts that are put together, never in an `if`."""
     if module.within(*_KNOWS_ENVIRONMENTS):
         return
-    for node in ast.walk(module.tree):
-        compared: list[ast.expr] = []
-        if isinstance(node, ast.Compare):
-            compared = [node.left, *node.comparators]
-        elif isinstance(node, ast.MatchValue):
-            compared = [node.value]
-        for side in compared:
-            if any(_is_environment(part) for part in ast.walk(side)):
-                yield side.lineno, "asks which environment it runs in"
+    compared = [side for node in module.all(ast.Compare) for side in (node.left, *node.comparators)]
+    compared += [node.value for node in module.all(ast.MatchValue)]
+    for side in compared:
+        if any(_is_environment(part) for part in ast.walk(side)):
+            yield side.lineno, "asks which environment it runs in"
 
 
 def number_without_unit(module: Module) -> Iterator[Finding]:
     """A strategy parameter that is a number says its unit."""
-    for cls in _all(module.tree, ast.ClassDef):
+    for cls in module.all(ast.ClassDef):
         if not cls.name.endswith("Params"):
             continue
         for field in cls.body:
@@ -231,7 +242,7 @@ def sleeping_test(module: Module) -> Iterator[Finding]:
     """A test waits for what it needs, never for a length of time."""
     if not module.within("tests/"):
         return
-    for call in _all(module.tree, ast.Call):
+    for call in module.all(ast.Call):
         name = _dotted(call.func)
         if name == "time.sleep":
             yield call.lineno, "time.sleep in a test"
@@ -245,16 +256,17 @@ def asynchronous_core(module: Module) -> Iterator[Finding]:
     """The core is synchronous; only the ports' signatures speak of waiting."""
     if not module.within(*PURE) or module.path == PORTS:
         return
-    kinds = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
-    for node in ast.walk(module.tree):
-        if isinstance(node, kinds) or (isinstance(node, ast.comprehension) and node.is_async):
-            yield getattr(node, "lineno", 1), "async in the core"
+    for kind in (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await):
+        for node in module.all(kind):
+            yield node.lineno, "async in the core"
+    if any(part.is_async for part in module.all(ast.comprehension)):
+        yield 1, "async in the core"
 
 
 def speaking_core(module: Module) -> Iterator[Finding]:
     """The core reads and prints nothing; the built-ins escape the import contracts."""
     if module.within(*PURE):
-        for call in _all(module.tree, ast.Call):
+        for call in module.all(ast.Call):
             if isinstance(call.func, ast.Name) and call.func.id in _SPEAKS:
                 yield call.lineno, f"{call.func.id}() in the core"
 
@@ -263,7 +275,7 @@ def float_on_order_path(module: Module) -> Iterator[Finding]:
     """Prices and quantities are exact."""
     if not module.within("executor/domain/", "executor/engine/", "risk/") or module.path in STATISTICS:
         return
-    for call in _all(module.tree, ast.Call):
+    for call in module.all(ast.Call):
         if isinstance(call.func, ast.Name) and call.func.id == "float":
             yield call.lineno, "float() on the order path"
 
@@ -272,7 +284,7 @@ def broad_except(module: Module) -> Iterator[Finding]:
     """An unknown error is not ours to swallow."""
     if module.path in CATCHES_ALL:
         return
-    for handler in _all(module.tree, ast.ExceptHandler):
+    for handler in module.all(ast.ExceptHandler):
         kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
         if any(kind is None or _last(kind) in {"Exception", "BaseException"} for kind in kinds):
             yield handler.lineno, "catches everything"
@@ -282,11 +294,11 @@ def wall_clock(module: Module) -> Iterator[Finding]:
     """The daemon's clock is read in one place, so that it can be replaced in one place."""
     if not module.within(*DAEMON) or module.path == CLOCK:
         return
-    for attribute in _all(module.tree, ast.Attribute):
+    for attribute in module.all(ast.Attribute):
         name = _dotted(attribute)
         if ".".join(name.split(".")[-2:]) in _WALL_CLOCK:
             yield attribute.lineno, f"{name} outside {CLOCK}"
-    for imported in _all(module.tree, ast.ImportFrom):
+    for imported in module.all(ast.ImportFrom):
         for alias in imported.names:
             if imported.module == "time" and f"time.{alias.name}" in _WALL_CLOCK:
                 yield imported.lineno, f"time.{alias.name} outside {CLOCK}"
@@ -296,23 +308,21 @@ def unseeded_randomness(module: Module) -> Iterator[Finding]:
     """Pure rooms know of `random` its `Random` alone, and call it with a seed."""
     if not module.within(*PURE):
         return
-    for imported in _all(module.tree, ast.ImportFrom):
+    for imported in module.all(ast.ImportFrom):
         for alias in imported.names:
             if imported.module == "random" and (alias.name, alias.asname) != ("Random", None):
                 yield imported.lineno, f"random.{alias.name} is not a seeded generator"
-    for statement in _all(module.tree, ast.Import):
+    for statement in module.all(ast.Import):
         if any(alias.name == "random" for alias in statement.names):
             yield statement.lineno, "write `from random import Random`"
-    for call in _all(module.tree, ast.Call):
+    for call in module.all(ast.Call):
         if _last(call.func) == "Random" and (len(call.args) != 1 or call.keywords):
             yield call.lineno, "Random() without a seed"
 
 
 def unused_public_names(modules: list[Module]) -> Iterator[str]:
     """Public names of the pure rooms that nothing but tests refers to: nothing unused stays callable."""
-    used = Counter(
-        name for module in modules if not module.within("tests/") for name in _references(module.tree)
-    )
+    used = Counter(name for module in modules if not module.within("tests/") for name in _references(module))
     for module in modules:
         if module.within(*PURE):
             for name in _public_names(module.tree):
@@ -359,14 +369,10 @@ def _is_environment(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and node.attr.isupper() and node.attr.lower() in _ENVIRONMENTS
 
 
-def _references(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            yield node.id
-        elif isinstance(node, ast.Attribute):
-            yield node.attr
-        elif isinstance(node, ast.alias):
-            yield node.name.rsplit(".", 1)[-1]
+def _references(module: Module) -> Iterator[str]:
+    yield from (node.id for node in module.all(ast.Name) if isinstance(node.ctx, ast.Load))
+    yield from (node.attr for node in module.all(ast.Attribute))
+    yield from (node.name.rsplit(".", 1)[-1] for node in module.all(ast.alias))
 
 
 def _public_names(tree: ast.Module) -> Iterator[str]:

@@ -29,15 +29,6 @@ def test_the_length_of_the_time_does_not_matter(qty, volatility_pct, volume, hou
     assert one.low_bps <= one.estimate_bps <= one.high_bps
 
 
-@given(st.floats(0.5, 2.0))
-def test_an_opinion_leans_within_the_range(factor):
-    usual = estimate(qty=1.0, volatility_hourly_pct=1.0, volume_hourly_qty=100.0)
-    leaned = usual.adjusted(factor)
-    assert usual.low_bps <= leaned.estimate_bps <= usual.high_bps
-    assert (leaned.low_bps, leaned.high_bps) == (usual.low_bps, usual.high_bps)
-    assert (leaned.estimate_bps >= usual.estimate_bps) == (factor >= 1.0)
-
-
 @pytest.mark.parametrize(
     "over",
     [

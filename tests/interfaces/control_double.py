@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from decimal import Decimal
 
+from executor.adviser.news import News, NewsDoor, NewsFate
 from executor.domain.commands import Outcome, Reply
 from executor.domain.decision import Schedule, Slice, Style
 from executor.domain.events import Event, ParentSubmitted
@@ -48,6 +49,8 @@ class ControlDouble:
         self.reports: dict[str, Mapping[str, object]] = {}
         self.why_not_ready: tuple[str, ...] = ()
         self.busy = False
+        self.news = News(8, self.now_ns)
+        self.door: NewsDoor | None = NewsDoor(self.news, self.now_ns)
         self.was_asked = asyncio.Event()
         self.seen = threading.Event()
 
@@ -77,6 +80,9 @@ class ControlDouble:
 
     def report(self, parent_id: str) -> Mapping[str, object] | None:
         return self.reports.get(parent_id)
+
+    def hand_in_news(self, source: str, text: str, said_ns: int | None) -> NewsFate:
+        return NewsFate.CLOSED if self.door is None else self.door.hand_in(source, text, said_ns)
 
     def metrics_page(self) -> tuple[bytes, str]:
         return b"executor_up 1\n", "text/plain; version=0.0.4; charset=utf-8"

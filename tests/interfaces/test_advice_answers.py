@@ -6,14 +6,18 @@ from doors import Door
 
 from executor.advice.band import Directive
 from executor.advice.breaker import BreakerPhase
-from executor.advice.budget import Bill
+from executor.advice.budget import Bill, OverBudget
 from executor.advice.ruling import CLIP_TEXT, Clip
-from executor.domain.advice import Action, AdviceOutcome
+from executor.advice.score import USUAL_FILLS_MIN, AdviceScore, Worth, add_impact, add_usual
+from executor.advice.worst_case import WorstCase
+from executor.domain.advice import Action, AdviceOutcome, Failure, Unusable
 from executor.domain.commands import Outcome
 from executor.domain.parent_state import ParentStatus
 from executor.domain.timeline import NS_PER_S
+from executor.engine.advice_outcome import NOT_AT_WORK
 from executor.engine.report import parent_facts
-from executor.engine.state import AdviceState
+from executor.engine.state import AdviceState, Prediction
+from executor.interfaces.advice_reasons import OUTCOME_TEXT, REASON_TEXT, reason_text
 from executor.interfaces.follow import progress_line
 from executor.interfaces.sentences import advice_shortly, sentence
 from impact.shortfall import as_json, make_report
@@ -136,6 +140,17 @@ async def test_each_advice_in_force_is_said_in_a_few_words(door: Door, over, sai
     assert advice_shortly((await door.get("/v1/parents/tst-1"))[1]["advice"]) == said
 
 
+async def test_advice_holds_no_longer_than_its_order(door: Door):
+    parent = advised(door.control)
+    parent.advice.directive = directive(door.control, 3_600)
+    end_ns = parent.schedule.slices[-1].end_ns
+    door.control.at_ns = end_ns - 40 * NS_PER_S
+    in_force = (await door.get("/v1/parents/tst-1"))[1]["advice"]["in_force"]
+    assert (in_force["left_s"], in_force["until"]["ns"]) == (40, end_ns)
+    door.control.at_ns = end_ns
+    assert (await door.get("/v1/parents/tst-1"))[1]["advice"]["in_force"] is None
+
+
 async def test_nothing_holds_of_advice_while_a_parent_does_not_work(door: Door):
     parent = advised(door.control, status=ParentStatus.PAUSED)
     parent.advice.directive = directive(door.control)
@@ -146,7 +161,7 @@ async def test_a_parent_that_is_not_advised_says_so(door: Door):
     add_parent(door.control.state)
     view = (await door.get("/v1/parents/tst-1"))[1]
     assert (view["advised"], view["advice"]) == (False, None)
-    answer = {"parent_id": "tst-1", "advised": False, "decisions": []}
+    answer = {"parent_id": "tst-1", "advised": False, "worst_case": None, "worth": None, "decisions": []}
     assert await door.get("/v1/parents/tst-1/decisions") == (200, answer)
     assert (await door.get("/v1/parents/tst-9/decisions"))[0] == 404
 
@@ -162,9 +177,134 @@ async def test_every_decision_is_listed_with_its_clips_in_words(door: Door):
     assert first["clips"] == [{"code": "RATE_CLIPPED", "text": CLIP_TEXT[Clip.RATE_CLIPPED]}]
     assert (first["action"], first["confidence"], first["latency_ms"]) == ("ACCELERATE", "0.75", 700)
     assert (first["cost_usd"], first["impact_bps"]) == ("0.00122", "1.2346")
+    assert first["cost_at_most"] is False
     assert first["usage"]["cached_tokens"] == 200
     assert (second["outcome"], second["reason"]) == ("NOT_ASKED", "DAY_COST")
     assert (second["action"], second["latency_ms"], second["usage"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "code", [*Unusable, *Failure, *OverBudget, "BREAKER_OPEN", "CROWDED", "RESTARTED", NOT_AT_WORK]
+)
+def test_every_reason_is_said_in_words(code):
+    assert reason_text(code) == REASON_TEXT[code] != code
+
+
+def test_every_outcome_is_said_in_words():
+    assert set(OUTCOME_TEXT) == set(AdviceOutcome)
+
+
+async def test_why_what_was_done_is_not_what_was_advised(door: Door):
+    records = [
+        advice_record(1, rate=D("1.50"), wishes=("limit price 50000",), cum_qty=D("0.25")),
+        advice_record(2, clips=(Clip.RATE_CLIPPED.value,), cum_qty=D("0.75")),
+        advice_record(
+            3,
+            AdviceOutcome.LATE,
+            reason="TIMEOUT",
+            cum_qty=D(1),
+            decided_ns=START_NS + 4 * NS_PER_S,
+            asked_ns=START_NS,
+        ),
+        advice_record(4, AdviceOutcome.UNUSABLE, reason="KEY_TWICE", cum_qty=D(3)),
+    ]
+    advised(door.control, *records)
+    first, second, late, unusable = (await door.get("/v1/parents/tst-1/decisions"))[1]["decisions"]
+    assert (first["why"], first["rate"], first["wishes"]) == (["as advised"], "1.50", ["limit price 50000"])
+    assert second["why"] == [CLIP_TEXT[Clip.RATE_CLIPPED]]
+    assert late["why"][0] == "no answer by the deadline"
+    assert "4000 ms after the question" in late["why"][1]
+    assert (late["decided_after_ms"], late["rate"]) == (4000, None)
+    assert unusable["why"][0] == "the answer named a key twice"
+    # Filled 4 by now: what came between a question and the next belongs to the first of the two.
+    filled = [each["filled_until_next"] for each in (first, second, late, unusable)]
+    assert filled == ["0.50", "0.25", "2", "1"]
+
+
+def worst(**over):
+    usual = dict(
+        ahead_pct=D(30),
+        behind_pct=D("26.666"),
+        participation_times=D(2),
+        complete_ns=START_NS,
+        crossing_bps=D(30),
+        timing_bps=D("8.71"),
+        bill_max=D("1.5"),
+        may_cancel=False,
+    )
+    return WorstCase(**{**usual, **over})
+
+
+@pytest.mark.parametrize(
+    ("over", "said"),
+    [
+        ({}, "at most 30.0 % of the order ahead of its schedule, 26.7 % behind"),
+        ({}, "8.7 bps of the order by trading earlier or later"),
+        ({}, "the rates are not known here"),
+        ({}, "pause the order until a person looks"),
+        ({}, "at most 1.5 US dollars"),
+        ({"may_cancel": True}, "unless it is advised to end the order"),
+        ({"timing_bps": None}, "may cost anything: the volatility is not known"),
+        ({"behind_pct": D(100)}, "no bound to how far"),
+    ],
+)
+async def test_the_worst_case_is_said_and_what_has_no_bound(door: Door, over, said):
+    parent = advised(door.control)
+    assert (await door.get("/v1/parents/tst-1/decisions"))[1]["worst_case"] is None
+    parent.advice.worst = worst(**over)
+    view = (await door.get("/v1/parents/tst-1/decisions"))[1]["worst_case"]
+    assert [line for line in view["text"] if said in line]
+    assert (await door.get("/v1/parents/tst-1/report"))[1]["advice"]["worst_case"] == view
+    assert (view["ahead_pct"], view["slice_times"]) == ("30.00", "2")
+    assert (view["planned"], view["earlier_bounds"]) == (None, 0)
+    parent.advice.bounded_ns, parent.advice.bounds_before = START_NS, 1
+    view = (await door.get("/v1/parents/tst-1/decisions"))[1]["worst_case"]
+    assert (view["planned"]["ns"], view["earlier_bounds"]) == (START_NS, 1)
+    assert (view["timing_bps"] is None) is ("timing_bps" in over)
+
+
+async def test_what_advice_was_worth_is_said_with_what_it_is_measured_against(door: Door):
+    parent = advised(door.control)
+    view = (await door.get("/v1/parents/tst-1/decisions"))[1]["worth"]
+    assert (view["value_bps"], view["usual_cost_from"], view["impact"]) == (None, None, None)
+    assert "not known" in view["text"]
+    score = AdviceScore(
+        count=1, value_sum=D("-0.02"), traded_sum=D(200), notional_sum=D(250), touch_cost_sum=D("0.06")
+    )
+    pooled = Worth(score=score)
+    parent.advice.worth.score = score
+    door.control.state.worths[parent.market_key] = pooled
+    view = (await door.get("/v1/parents/tst-1/decisions"))[1]["worth"]
+    # 3 bps of 200 are 0.06. What is left, 0.04, is 0.4 bps of the order of 1000, and 1.6 of the 250 due or traded.
+    assert (view["value_bps"], view["usual_cost_bps"], view["usual_cost_from"]) == (
+        "0.4000",
+        "3.0000",
+        "TOUCH",
+    )
+    assert (view["bps_of"], D(view["value_quote"])) == ("ORDER_VALUE", D("0.04"))
+    assert (view["market"]["value_bps"], view["market"]["bps_of"]) == ("1.6000", "DUE_OR_TRADED")
+    assert "0.4000 bps of the order's value" in view["text"]
+    assert "assumed" in view["text"]
+    assert "nobody knows how sure" in view["text"]
+    for _ in range(USUAL_FILLS_MIN):
+        add_usual(pooled.usual, cost=D("0.1"), traded=D(1_000))
+    add_impact(pooled.plain, predicted_bps=D(4), low_bps=D(2), high_bps=D(8), realised_bps=D(9))
+    parent.advice.prediction = Prediction(
+        decision_id="tst-1-1",
+        mid_px=D(100),
+        estimate_bps=D(4),
+        low_bps=D(2),
+        high_bps=D(8),
+        adjusted_bps=D(6),
+        realised_bps=D("-1.23456"),
+    )
+    view = (await door.get("/v1/parents/tst-1/report"))[1]["advice"]["worth"]
+    assert (view["value_bps"], view["usual_cost_from"], view["usual_cost_fills"]) == ("0.0000", "MEASURED", 5)
+    assert "measured on 5 fills" in view["text"]
+    assert (view["impact"]["adjusted_bps"], view["impact"]["mid_slippage_bps"]) == ("6.0000", "-1.2346")
+    assert view["market"]["impact"]["coverage_pct"] == "0.00"
+    assert view["market"]["impact"]["scale"] == "2.2500"
+    assert view["market"]["impact_adjusted"]["orders"] == 0
 
 
 async def test_the_report_of_an_advised_parent_says_what_advice_came_to(door: Door):

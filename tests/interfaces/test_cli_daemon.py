@@ -432,10 +432,16 @@ def test_no_secret_appears_in_any_output(
     monkeypatch.setenv("BYBIT_TESTNET_API_KEY", canary[:18])
     monkeypatch.setenv("BYBIT_TESTNET_API_SECRET", canary)
     monkeypatch.setenv("BYBIT_API_SECRET", canary)
+    monkeypatch.setenv("EXECUTOR_ADVISER_API_KEY", f"sk-{canary}-model")
     add_parent(daemon.control.state)
     inline = tmp_path / "inline.toml"
     inline.write_text(
         f'[venue]\napi_secret = "{canary}"\nrest_url = "https://x:{canary}@y"\n[log]\nlevel = "{canary}"\n'
+    )
+    advised = tmp_path / "advised.toml"
+    advised.write_text(
+        '[adviser]\nenabled = true\nbase_url = "http://127.0.0.1:1/v1"\nmodel = "m"\n'
+        "input_price = 1\noutput_price = 1\n"
     )
     texts = []
     for profile in ("sandbox", "testnet", "live"):
@@ -445,6 +451,11 @@ def test_no_secret_appears_in_any_output(
             ["config", "check"],
             ["config", "check", "--config", str(inline)],
             ["config", "check", "--json", "--config", str(inline)],
+            ["config", "show", "--config", str(advised)],
+            ["config", "show", "--json", "--config", str(advised)],
+            ["doctor", "--json", "--config", str(advised)] if profile == "sandbox" else ["version"],
+            ["news", "CPI at 14:30"],
+            ["decisions", "tst-1"],
             ["status"],
             ["status", "--json"],
             ["status", "nobody"],

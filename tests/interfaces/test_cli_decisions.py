@@ -11,15 +11,17 @@ from rich.console import Console
 
 from executor.advice.breaker import BreakerPhase
 from executor.advice.ruling import CLIP_TEXT, Clip
+from executor.advice.worst_case import WorstCase
 from executor.domain.advice import AdviceOutcome
 from executor.domain.timeline import NS_PER_S
-from executor.engine.state import AdviceState
+from executor.engine.state import AdviceState, Prediction
 from executor.interfaces import cli
 from executor.interfaces.advice_views import decisions_view
 from executor.interfaces.cli_advice import decisions_table
 from executor.interfaces.exit_codes import ExitCode
 from executor.runtime.journal import Journal
 from tests.advice_records import ADVISER, advice_record
+from tests.builders import D
 from tests.runtime.advised_drive import HOSTILE, tell_advised_story
 
 ORDER = [
@@ -31,6 +33,7 @@ ORDER = [
 @pytest.fixture
 def run(capsys, monkeypatch):
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setenv("COLUMNS", "100")
 
     def call(*words):
         code = cli.main(words)
@@ -47,7 +50,7 @@ def asked(daemon: Daemon):
     parent = add_parent(daemon.control.state, "P1")
     parent.advice = AdviceState()
     records = [
-        advice_record(1, clips=(Clip.RATE_CLIPPED.value,), reasoning=HOSTILE),
+        advice_record(1, clips=(Clip.RATE_CLIPPED.value,), reasoning=HOSTILE, wishes=("as a LIMIT order",)),
         advice_record(2, AdviceOutcome.UNUSABLE, reason="KEY_TWICE", held="the schedule decides (twap)"),
         advice_record(3, AdviceOutcome.LATE, reason="TIMEOUT"),
     ]
@@ -74,7 +77,10 @@ def test_each_question_is_one_row(run, asked):
     assert CLIP_TEXT[Clip.RATE_CLIPPED] in out
     for word in ("INTERVAL", "APPLIED", "ACCELERATE", "0.75", "700 ms", "0.0012", "KEY_TWICE", "TIMEOUT"):
         assert word in out, word
-    assert HOSTILE[:10] not in out
+    assert '"[bold]calm[/bold] <script>alert(1)</script> \\x1b[2Jgone"' in out
+    assert "\x1b" not in out
+    for words in ("as a LIMIT order", "why: the answer named a key twice", "why: no answer by the deadline"):
+        assert words in out, words
     assert [each["decision_id"] for each in json.loads(run("decisions", "P1", "--json")[1])["decisions"]] == [
         "P1-1",
         "P1-2",
@@ -105,7 +111,9 @@ def test_nothing_to_list_is_said_in_words(run, daemon: Daemon):
     parent = add_parent(daemon.control.state)
     assert run("decisions", "tst-1")[1] == "tst-1 is not advised: no model is asked about it\n"
     parent.advice = AdviceState()
-    assert run("decisions", "tst-1")[1] == "no question has ended yet\n"
+    out = run("decisions", "tst-1")[1]
+    assert out.endswith("no question has ended yet\n")
+    assert "what advice was worth is not known" in out
     assert run("decisions", "P9")[0] == ExitCode.REFUSED
     assert run("decisions", "no such id")[0] == ExitCode.USAGE
 
@@ -116,6 +124,10 @@ def test_without_a_daemon_they_are_read_from_the_journal(run, home):
     assert "no daemon runs; this is read from" in err
     outcomes = {each["decision_id"]: each["outcome"] for each in json.loads(out)["decisions"]}
     assert outcomes == {"P1-1": "APPLIED", "P1-2": "UNUSABLE", "P1-3": "LATE"}
+    head = run("decisions", "P1")[1].partition("P1-1")[0]
+    assert "at most 15.0 % of the order ahead of its schedule, 15.0 % behind" in head
+    assert "known when the plan in force was made, 20" in head
+    assert " ".join(json.loads(out)["worth"]["text"].split()) in " ".join(head.split())
     first = run("decisions", "P1", "1")[1]
     assert "[bold]calm[/bold] <script>alert(1)</script>" in first
     assert "\x1b" not in first
@@ -135,6 +147,10 @@ def test_the_report_has_a_part_about_advice_for_advised_parents_only(run, home):
     assert rows["acted on"][1] == "1 of 3 sent = 33.33 %"
     assert rows["spent, US dollars"][2] == report["advice"]["cost_bps"]
     assert rows["schedule had to decide"][1] == "66.67 %"
+    assert rows["worst: ahead / behind"][1] == "15.00 % / 15.00 %"
+    assert rows["by crossing, no fees"][2] == "30.0000"
+    assert rows["value of following it"][2] == f"{report['advice']['worth']['value_bps'] or '-'}"
+    assert rows["standard error"][1] == f"{report['advice']['worth']['periods']} periods"
     assert "advice" not in json.loads(run("report", "P2", "--json")[1])
     assert "acted on" not in run("report", "P2")[1]
 
@@ -159,12 +175,64 @@ def test_status_names_a_silent_model_and_whether_a_parent_is_advised(run, asked)
     asked.state.breaker.phase = BreakerPhase.OPEN
     asked.state.breaker.until_ns = asked.at_ns + 20 * NS_PER_S
     assert "the model is silent: nobody asks it for 20 s more" in run("status")[1]
+    asked.state.breaker.until_ns = asked.at_ns
+    out = run("status")[1]
+    assert "the model is silent: the next question tries it" in out
+    assert "nobody asks it" not in out
     asked.state.parents["P1"].advice.asked_no = 3
     assert "yes, 3 questions so far; the schedule decides" in run("status", "P1")[1]
 
 
+LONG = "The book leans our way, and nothing else calls for haste as far as anybody can see. " * 6
+
+
+@pytest.mark.parametrize(("columns", "width"), [(None, 100), ("72", 72), ("150", 150)])
+def test_every_line_is_wrapped_at_its_words_and_no_reason_is_cut(run, asked, monkeypatch, columns, width):
+    if columns is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", columns)
+    parent = asked.state.parents["P1"]
+    asked.reports["P1"]["decisions"][1] = advice_record(2, reasoning=LONG.strip())
+    parent.advice.worst = WorstCase(
+        ahead_pct=D(30), behind_pct=D(26), participation_times=D(2), complete_ns=0, crossing_bps=D(30),
+        timing_bps=None, bill_max=D(1), may_cancel=False,
+    )  # fmt: skip
+    parent.advice.bounds_before = 1
+    out = run("decisions", "P1")[1]
+    assert max(len(line) for line in out.splitlines()) <= width
+    flat = " ".join(out.split())
+    assert f'P1-2: "{LONG.strip()}"' in flat
+    assert "before this plan it had others, 1 time(s)" in flat
+    assert "at most 2 times a slice's quantity" in flat
+    words = {word for line in out.splitlines() for word in line.split()}
+    assert {"crossing", "volatility", "haste"} <= words
+
+
+def test_a_cost_that_nobody_has_counted_is_called_a_bound(run, asked):
+    asked.reports["P1"]["decisions"][2] = advice_record(
+        3, AdviceOutcome.FAILED, reason="TIMEOUT", cost=D("0.0054"), cost_at_most=True
+    )
+    assert run("decisions", "P1")[1].count("at most $") == 1
+    assert "at most $0.0054" in run("decisions", "P1")[1]
+    assert "at most 0.0054" in run("decisions", "P1", "3")[1]
+    told = json.loads(run("decisions", "P1", "--json")[1])["decisions"]
+    assert [each["cost_at_most"] for each in told] == [False, False, True]
+
+
+def test_how_far_the_mids_moved_is_not_called_impact(run, asked):
+    asked.state.parents["P1"].advice.prediction = Prediction(
+        decision_id="P1-1", mid_px=D(100), estimate_bps=D(4), low_bps=D(2), high_bps=D(8), adjusted_bps=D(6),
+        realised_bps=D("10.268"),
+    )  # fmt: skip
+    flat = " ".join(run("decisions", "P1")[1].split())
+    assert "the mids were 10.2680 bps worse than then, most of which is what the market did anyway" in flat
+
+
 def test_the_table_fits_80_columns(asked):
-    table = decisions_table(decisions_view(asked.reports["P1"], asked.state.parents["P1"])["decisions"])
+    table = decisions_table(
+        decisions_view(asked.reports["P1"], asked.state, asked.state.parents["P1"])["decisions"]
+    )
     out = StringIO()
     Console(file=out, width=80, color_system=None).print(table)
     assert "…" not in out.getvalue()

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from executor.domain.finding import FOUND_AT, Finding, Verdict
 from executor.interfaces import cli
+from executor.interfaces.cli_doctor import _line
 from executor.interfaces.control_file import ControlFile, write_control_file
 from executor.interfaces.doctor import CHECKS
 from executor.interfaces.exit_codes import ExitCode
@@ -61,7 +63,7 @@ def findings(out):
 def control(venue, method, path, body=None):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(venue.control_url + path, data=data, method=method)
-    with urllib.request.urlopen(request, timeout=5) as response:
+    with urllib.request.urlopen(request, timeout=30) as response:
         return json.loads(response.read())
 
 
@@ -231,3 +233,22 @@ def test_when_a_sentinel_counts_as_silent():
     assert "11 s" in why_silent(beat, "b", now_ns + 11_000_000_000)
     assert "since this machine started" in why_silent(beat, "c", now_ns)
     assert why_silent(None, "b", now_ns) == "never heard"
+
+
+def test_a_long_finding_is_wrapped_for_readers_only(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "90")
+    finding = Finding(
+        check="model reply",
+        verdict=Verdict.FAIL,
+        code="X",
+        found="a b " * 40,
+        allowed="c",
+        next_step="d " * 60,
+    )
+    assert _line(finding, on_terminal=False) == finding.line()
+    lines = _line(finding, on_terminal=True).split("\n")
+    assert len(lines) > 3
+    assert all(len(line) <= 90 for line in lines)
+    assert all(line[:FOUND_AT].isspace() for line in lines[1:])
+    assert lines[0].index("a b") == FOUND_AT
+    assert " ".join(lines).split() == finding.line().split()

@@ -1,6 +1,7 @@
 """Commands to a daemon that hangs or is gone: what was sent, what may still happen, and what works without it."""
 
 import os
+import re
 import socket
 import sys
 import time
@@ -82,7 +83,7 @@ def test_without_an_answer_it_says_what_may_have_happened_and_what_works(run, si
     code, _, err = run(*words)
     assert (code, err.split(" ")[0]) == (ExitCode.UNREACHABLE, "NO_ANSWER")
     assert f"executor {words[0]}" in err
-    assert "its last heartbeat was 20 s ago" in err
+    assert re.search(r"its last heartbeat was 2\d s ago", err), err
     assert fate in err
     assert "`executor kill`" in err
 

@@ -119,7 +119,7 @@ def test_ctrl_c_in_the_middle_of_a_submission(daemon: Daemon):
     )
     assert daemon.control.seen.wait(15)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=15)
+    out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, b"")
     assert b"INTERRUPTED at submit: got the order WAS accepted as tst-1" in err
     assert b"--idempotency-key key-tst-1" in err

@@ -1,15 +1,22 @@
 """The demonstration ends as a whole, and says how to go on in words that can be typed."""
 
+import json
 import os
 import select
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from executor.interfaces.demo import own_command
+from executor.advice.reply import parse_reply
+from executor.domain.advice import Advice
+from executor.domain.advice_terms import Band
+from executor.interfaces.demo import ARRANGED, own_command
+from sandbox.llm_server.fault_form import put_up
+from sandbox.llm_server.faults import FaultBoard
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +27,32 @@ def test_the_hint_names_the_command_that_runs(tmp_path: Path, monkeypatch: pytes
     assert own_command() == "venv/bin/executor"
     monkeypatch.setattr(sys, "executable", "/opt/a b/bin/python")
     assert own_command() == "'/opt/a b/bin/executor'"
+
+
+def test_what_is_arranged_is_an_answer_beyond_the_band_one_too_late_and_one_that_is_not_sure():
+    board, band = FaultBoard(Random(1)), Band()
+    rules = [put_up(board, fields) for fields in ARRANGED]
+    assert [rule.match.decision_id for rule in rules] == ["P1-2", "P1-3", "P1-4"]
+    assert [rule.act for rule in rules] == ["edit", "delay", "edit"]
+    assert rules[1].number("delay_ms") > 10_000
+    usual = dict(
+        decision_id="P1-2", snapshot_hash="ab", action="WAIT", strategy=None, quantity=None, order_type=None,
+        limit_price=None, rate=None, wait_seconds="10", confidence="0.6", impact_adjustment="1", reasoning="because",
+        risk_assessment="small",
+    )  # fmt: skip
+    edited = [
+        parse_reply(
+            json.dumps(usual | rule.members("set")).encode(),
+            decision_id="P1-2",
+            snapshot_hash="ab",
+            strategies=frozenset(),
+        )
+        for rule in (rules[0], rules[2])
+    ]
+    assert all(isinstance(each, Advice) for each in edited), edited
+    assert edited[0].rate > band.rate_max
+    assert edited[0].confidence >= band.confidence_min > edited[1].confidence
+    assert all("Arranged" in each.reasoning for each in edited)
 
 
 @pytest.mark.process

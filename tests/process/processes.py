@@ -56,7 +56,7 @@ class Exchange:
         return cls(process, json.loads(ready.read_text()))
 
     def get(self, path):
-        with urllib.request.urlopen(f"{self.addresses['control']}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.addresses['control']}{path}", timeout=30) as answer:
             return json.load(answer)
 
     def truth(self):
@@ -134,7 +134,7 @@ class Daemon:
                 **headers,
             },
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
     def close(self):

@@ -17,8 +17,8 @@ import pytest
 from executor.runtime.audit import audit
 from tests.process.processes import Daemon, Exchange, wait_until
 
-KILLS = 200 if os.environ.get("EXECUTOR_CAMPAIGN") == "full" else 10
-KILLS_PER_PARENT = 10 if KILLS > 10 else 5
+KILLS = 200 if os.environ.get("EXECUTOR_CAMPAIGN") == "full" else 5
+KILLS_PER_PARENT = 10 if KILLS > 5 else 5
 QTY = Decimal("0.9")
 
 FAST = {

@@ -9,12 +9,14 @@ from decimal import Decimal
 import pytest
 
 import executor.runtime.live as live_module
+from executor.domain.advice_terms import AdviserTerms, Caps, Prices
 from executor.domain.commands import Outcome
 from executor.domain.errors import InvariantViolation, JournalError, Overflow
 from executor.domain.events import DrainPolicy, EngineStarted, HaltRequested, ShutdownRequested, TimerFired
 from executor.domain.limits import Limits, Timings
 from executor.domain.orders import ResidualRule, TwapParams
 from executor.domain.parent_state import ParentStatus
+from executor.domain.units import Money
 from executor.engine.engine import Engine
 from executor.runtime import record
 from executor.runtime.audit import audit
@@ -53,7 +55,7 @@ class Rig:
     def state(self):
         return self.runtime.engine.state
 
-    def start(self, drain=DRAIN, drain_s=8.0):
+    def start(self, drain=DRAIN, drain_s=8.0, adviser=None):
         self.runtime.post(
             EngineStarted(
                 at_ns=0,
@@ -64,11 +66,12 @@ class Rig:
                 timings=TIMINGS,
                 sentinel_required=False,
                 seed=1,
+                adviser=adviser,
             )
         )
         self.task = asyncio.create_task(self.runtime.run(self.stop, drain, drain_s))
 
-    async def until(self, condition, deadline_s=6.0):
+    async def until(self, condition, deadline_s=30.0):
         """Look after every turn of the loop's short nap until a condition holds."""
         async with asyncio.timeout(deadline_s):
             while not (found := condition()):
@@ -98,7 +101,7 @@ class Rig:
 
     async def end(self):
         self.stop.set()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             return await self.task
 
 
@@ -106,7 +109,7 @@ NAP_S = 0.01
 
 
 @asynccontextmanager
-async def daemon(tmp_path, **more):
+async def daemon(tmp_path, counsel=None, **more):
     path = tmp_path / "journal.db"
     async with bench(frozen=False, timeout_s=3.0, **more) as desk:
         with Journal.open(path, create=True, instance="x") as journal:
@@ -117,6 +120,7 @@ async def daemon(tmp_path, **more):
                 clock=Clock(),
                 turnstile=desk.turnstile,
                 log=lambda message, **fields: desk.lines.append((message, fields)),
+                counsel=counsel,
             )
             rig = Rig(desk, runtime, path)
             yield rig
@@ -196,7 +200,7 @@ async def test_a_journal_that_fails_stops_the_daemon_and_cancels_what_is_open(tm
         await rig.submit_resting()
         refusing.failing = True
         with pytest.raises(BaseExceptionGroup) as caught:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await rig.task
         assert caught.group_contains(JournalError)
         assert refusing.commits == 1
@@ -229,7 +233,7 @@ async def test_an_error_in_any_task_fails_closed(tmp_path, where, monkeypatch):
             case "task":
                 rig.runtime._spawn(fail_later())
         with pytest.raises(BaseExceptionGroup) as caught:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await rig.task
         assert caught.group_contains(InvariantViolation)
         assert not rig.open_orders
@@ -252,7 +256,7 @@ async def test_one_cancel_that_raises_does_not_spare_the_others(tmp_path, monkey
         monkeypatch.setattr(rig.desk.venue, "cancel", cancel)
         monkeypatch.setattr(rig.runtime.engine, "on_event", lambda _: 1 / 0)
         with pytest.raises(BaseExceptionGroup) as caught:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await rig.task
         assert caught.group_contains(ZeroDivisionError)
         assert not rig.open_orders
@@ -271,6 +275,43 @@ async def test_a_shutdown_winds_down_by_its_policy(tmp_path, policy):
         assert len(await rig.desk.wire()) == sent
     with Journal.open(rig.path, create=False) as journal:
         assert journal.recover() == rig.state
+
+
+class Hanging:
+    """Somebody who never answers, and notices when nobody waits any more."""
+
+    def __init__(self):
+        self.asked, self.left = asyncio.Event(), asyncio.Event()
+
+    async def ask(self, request):
+        self.asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.left.set()
+
+    def heard(self, record, heard_ns):
+        raise AssertionError("nothing was answered")
+
+
+async def test_a_shutdown_does_not_wait_for_a_model(tmp_path):
+    money = Money(D(1))
+    terms = AdviserTerms(
+        model="m",
+        deadline_ms=60_000,
+        caps=Caps(
+            parent_cost_max=money, hour_cost_max=money, day_cost_max=money,
+            parent_calls_max=9, hour_calls_max=9, day_calls_max=9,
+        ),
+        prices=Prices(prompt=Money(D(0)), cached=Money(D(0)), completion=Money(D(0))),
+    )  # fmt: skip
+    counsel = Hanging()
+    async with daemon(tmp_path, counsel=counsel) as rig:
+        rig.start(adviser=terms)
+        await rig.submit_resting(advised=True)
+        await rig.until(counsel.asked.is_set)
+        assert await rig.end()
+        assert counsel.left.is_set()
 
 
 def flood(runtime, count):

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from executor.advice.score import USUAL_FILLS_MIN, AdvisedPeriod, Worth, add_impact, add_period, add_usual
 from executor.domain.advice import AdviceOutcome
 from executor.domain.approval import Approved
 from executor.domain.commands import AlertCode, PlaceOrder, RaiseAlert, RefuseOrder, ReplaceOrder, Severity
@@ -233,6 +234,57 @@ def test_names_carry_their_unit_and_are_declared_once() -> None:
         assert each.text.endswith(".")
 
 
+def worth_of_two_periods() -> Worth:
+    """Two periods that saved 2 of 200 and lost 2 of 200, and one order whose impact was predicted."""
+    worth = Worth()
+    for paid in ("198", "202"):
+        period = AdvisedPeriod(
+            side=Side.BUY,
+            category=Category.LINEAR,
+            schedule_qty=D(2),
+            schedule_value=D(200),
+            cum_qty=D(2),
+            cum_value=D(paid),
+            fees=D(0),
+            start_px=D(100),
+            end_px=D(100),
+            spread_bps=D(6),
+            bill=Money(D("0.01")),
+        )
+        add_period(worth.score, period)
+    for score, predicted in ((worth.plain, "4"), (worth.adjusted, "6")):
+        add_impact(score, predicted_bps=D(predicted), low_bps=D(2), high_bps=D(8), realised_bps=D(7))
+    return worth
+
+
+def test_what_advice_was_worth_by_market(telemetry: Telemetry, state: EngineState) -> None:
+    state.worths["linear:BTCUSDT"] = worth_of_two_periods()
+    assert value(telemetry, "executor_advice_periods", **MARKET) is None, "absent without a model"
+    state.adviser = ADVISER
+    assert value(telemetry, "executor_advice_periods", **MARKET) == 2
+    # 400 traded at half a spread of 6 bps save 0.12, less bills of 0.02: 0.1 of 402.
+    assert value(telemetry, "executor_advice_usual_cost_bps", **MARKET, source="TOUCH") == 3
+    assert value(telemetry, "executor_advice_value_bps", **MARKET) == pytest.approx(0.1 / 402 * 1e4, abs=1e-4)
+    assert value(telemetry, "executor_advice_value_error_bps", **MARKET) == pytest.approx(100, abs=1)
+    assert value(telemetry, "executor_advice_impact_predicted_bps", **MARKET, estimate="plain") == 4
+    assert value(telemetry, "executor_advice_impact_predicted_bps", **MARKET, estimate="adjusted") == 6
+    assert value(telemetry, "executor_advice_mid_slippage_bps", **MARKET) == 7
+    assert value(telemetry, "executor_advice_impact_distance_bps", **MARKET, estimate="adjusted") == 1
+    assert value(telemetry, "executor_advice_impact_coverage_ratio", **MARKET) == 1
+    for _ in range(USUAL_FILLS_MIN):
+        add_usual(state.worths["linear:BTCUSDT"].usual, cost=D("0.05"), traded=Money(D(1_000)))
+    assert value(telemetry, "executor_advice_usual_cost_bps", **MARKET, source="MEASURED") == 0.5
+    assert value(telemetry, "executor_advice_usual_cost_bps", **MARKET, source="TOUCH") is None
+
+
+def test_what_is_not_known_of_advice_has_no_series(telemetry: Telemetry, state: EngineState) -> None:
+    state.adviser = ADVISER
+    state.worths["linear:BTCUSDT"] = Worth()
+    assert value(telemetry, "executor_advice_periods", **MARKET) == 0
+    for name in ("value", "value_error", "mid_slippage"):
+        assert value(telemetry, f"executor_advice_{name}_bps", **MARKET) is None
+
+
 def amendment(qty: str = "1", px: str = "100") -> ReplaceOrder:
     order = new_order("x-1-1")
     new = Replacement(
@@ -294,6 +346,7 @@ def test_every_metric_has_a_series_once_everything_has_happened(
     over_budget = advice_record(9, AdviceOutcome.NOT_ASKED, reason="DAY_COST", clips=("RATE_CLIPPED",))
     ended = [advice_record(number, outcome) for number, outcome in enumerate(AdviceOutcome)]
     state.adviser = ADVISER
+    state.worths["linear:BTCUSDT"] = worth_of_two_periods()
     telemetry.observe(TimerFired(at_ns=NOW_NS, key="k"), [], [*ended, over_budget])
     body, _ = telemetry.page()
     without = [f.name for f in text_string_to_metric_families(body.decode()) if not f.samples]

@@ -159,7 +159,7 @@ async def test_ticks_come_by_themselves_and_never_into_a_full_inbox(bench, monke
     ticker = asyncio.create_task(bench.runtime._tick())
     assert await bench.runtime._inbox.get() is None
     monkeypatch.setattr(bench.runtime, "_inbox", full := Full())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await full.looked.wait()
     assert not ticker.done()
     assert full.qsize() == 1

@@ -39,7 +39,7 @@ def control(venue):
     def call(method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(venue.control_url + path, data=data, method=method)
-        with urllib.request.urlopen(request, timeout=5) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             return json.loads(response.read())
 
     yield call

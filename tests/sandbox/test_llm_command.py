@@ -56,12 +56,12 @@ def test_start_and_stop(tmp_path):
         request = urllib.request.Request(
             f"{places['llm']}/models", headers={"Authorization": f"Bearer {DEFAULT_API_KEY}"}
         )
-        with urllib.request.urlopen(request, timeout=5) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             assert json.loads(response.read())["object"] == "list"
-        with urllib.request.urlopen(f"{places['control']}/_truth", timeout=5) as response:
+        with urllib.request.urlopen(f"{places['control']}/_truth", timeout=30) as response:
             assert json.loads(response.read())["paths"] == {"/v1/models": 1}
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=30)
     finally:
         process.kill()
         process.wait()

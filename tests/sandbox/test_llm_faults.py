@@ -53,7 +53,7 @@ def put_up(server):
 
 async def until(condition):
     """Let the server work until a condition holds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             if condition():
                 return

@@ -59,10 +59,10 @@ def test_start_and_stop(tmp_path, number, start):
     try:
         poll_until(ready.exists)
         places = json.loads(ready.read_text())
-        with urllib.request.urlopen(f"{places['rest']}/v5/market/time", timeout=5) as response:
+        with urllib.request.urlopen(f"{places['rest']}/v5/market/time", timeout=30) as response:
             assert json.loads(response.read())["retCode"] == 0
         process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=30)
     finally:
         process.kill()
         process.wait()

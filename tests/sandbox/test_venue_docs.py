@@ -36,7 +36,7 @@ def call(lab):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(lab.control_url + path, data=data, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=5) as response:
+            with urllib.request.urlopen(request, timeout=30) as response:
                 return json.loads(response.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -87,7 +87,7 @@ def test_every_intervention_has_an_example(lab):
     shown = {body["do"] for body in BODIES if "do" in body}
     body = json.dumps({"do": "?"}).encode()
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(lab.control_url + "/_ex", data=body, timeout=5)
+        urllib.request.urlopen(lab.control_url + "/_ex", data=body, timeout=30)
     with caught.value as error:
         known = set(json.loads(error.read())["known"])
     assert set(Operator(Bench().exchange).table()) < known

@@ -167,7 +167,7 @@ async def test_a_halted_feed_keeps_the_socket_and_goes_on_without_a_gap(venue, c
         await call({"do": "halt_feed", "on": False})
         assert (await socket.receive(5)).json()["data"]["u"] == update_id + 1
         await call({"do": "restart"})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (message := (await socket.receive()).json())["data"]["u"] != 1:
                 pass
         assert message["type"] == "snapshot"

@@ -290,7 +290,7 @@ async def test_ccxt_reads_and_watches_the_market(venue, key, act):
             exchange.watch_liquidations(SYMBOL, params={"method": "allLiquidation"})
         )
         event = {"symbol": "BTCUSDT", "side": "Buy", "qty": "0.5", "price": "60000"}
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while not watching.done():
                 await act("liquidation", **event)
                 await asyncio.wait({watching}, timeout=0.2)

@@ -40,7 +40,7 @@ def lever(lab):
     def call(method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(lab.control_url + path, data=data, method=method)
-        with urllib.request.urlopen(request, timeout=5) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             return json.loads(response.read())
 
     yield call
@@ -92,9 +92,9 @@ async def test_an_outage_refuses_everybody_and_ends(lab, act, client, lever):
         await talk.subscribe("tickers.BTCUSDT")
         answer = await asyncio.to_thread(act, "refuse_connect", s=600, cut=True)
         assert answer["closed"] == 1
-        message = await talk.socket.receive(timeout=5)
+        message = await talk.socket.receive(timeout=30)
         while message.type is aiohttp.WSMsgType.TEXT:
-            message = await talk.socket.receive(timeout=5)
+            message = await talk.socket.receive(timeout=30)
         assert message.type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR, aiohttp.WSMsgType.CLOSE}
     assert not await asyncio.to_thread(answers, client)
     with pytest.raises(aiohttp.ClientError):
@@ -188,14 +188,14 @@ async def test_the_trade_socket_can_be_held_alone(lab, act, client):
 
 def test_idle_keep_alive_connections_are_closed(lab, act, lever):
     place = urlsplit(lab.rest_url)
-    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=5)
+    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=30)
     for _ in range(2):
         connection.request("GET", "/v5/market/time")
         assert connection.getresponse().read()
     kept = connection.sock
     assert kept is not None
     assert act("close_idle")["closed"] >= 1
-    kept.settimeout(5)
+    kept.settimeout(30)
     assert kept.recv(1) == b""
     connection.close()
 
@@ -236,7 +236,7 @@ def test_a_server_ends_while_its_net_is_down():
     options = SandboxOptions(credentials=KEYS[:1], flow=FlowSettings(frozen=True))
     with venue_in_thread(options) as server:
         body = json.dumps({"do": "hold", "s": 600}).encode()
-        with urllib.request.urlopen(server.control_url + "/_ex", data=body, timeout=5) as response:
+        with urllib.request.urlopen(server.control_url + "/_ex", data=body, timeout=30) as response:
             assert response.status == 200
         thread, box = in_background(
             lambda: RawClient(server.rest_url, KEY).get("/v5/market/time", signed=False)

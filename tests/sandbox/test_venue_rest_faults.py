@@ -58,7 +58,7 @@ def refused_by_control(control, body):
         return error.code, json.loads(error.read())["error"]
 
 
-def raw_exchange(venue, request, *, deadline_s=5.0):
+def raw_exchange(venue, request, *, deadline_s=30.0):
     """Send bytes, return everything that comes back until the end, and how it ended."""
     place = urlsplit(venue.rest_url)
     with socket.create_connection((place.hostname, place.port), timeout=deadline_s) as client:
@@ -178,7 +178,7 @@ def test_a_redirection_and_who_follows_it(raw, spoil, order, count, control):
     assert len(control("GET", "/_wire")["elsewhere"]) == before
     spoil("redirect", when="before_apply")
     request = urllib.request.Request(f"{raw.base}/v5/order/create", data=json.dumps(order).encode())
-    with urllib.request.build_opener(Obedient).open(request, timeout=5) as response:
+    with urllib.request.build_opener(Obedient).open(request, timeout=30) as response:
         assert response.status == 200
     followed = control("GET", "/_wire")["elsewhere"][before:]
     assert [(entry["method"], json.loads(entry["raw"])) for entry in followed] == [("POST", order)]

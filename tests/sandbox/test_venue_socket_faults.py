@@ -129,11 +129,11 @@ async def test_frames_of_any_text_and_any_bytes(private, spoil, place):
     assert (await private.hear())["data"] == [{"qty": "NaN"}]
     await spoil("private", "frame_hex", frame_hex="00ff10", binary=True, match={"topic": "order"})
     await place("bytes")
-    message = await private.socket.receive(timeout=5)
+    message = await private.socket.receive(timeout=30)
     assert (message.type, message.data) == (aiohttp.WSMsgType.BINARY, b"\x00\xff\x10")
     await spoil("private", "frame_hex", frame_hex="c328", match={"topic": "order"})
     await place("not-utf-8")
-    message = await private.socket.receive(timeout=5)
+    message = await private.socket.receive(timeout=30)
     assert message.type in {aiohttp.WSMsgType.ERROR, aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}
 
 
@@ -171,7 +171,7 @@ async def test_silence_while_pongs_go_on(private, spoil, place, clear):
 async def test_the_socket_is_closed_when_a_message_is_due(private, spoil, place):
     await spoil("private", "close", code=1012, match={"topic": "order"})
     await place("goodbye")
-    message = await private.socket.receive(timeout=5)
+    message = await private.socket.receive(timeout=30)
     assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1012)
 
 
@@ -248,7 +248,7 @@ async def test_later_sockets_may_be_half_open_too(venue, spoil, clear):
 @pytest.mark.parametrize("code", [1000, 1001, 1013])
 async def test_everybody_is_sent_home_with_a_code(private, spoil, code):
     assert (await spoil("private", "close", code=code))["closed"] == 1
-    message = await private.socket.receive(timeout=5)
+    message = await private.socket.receive(timeout=30)
     assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, code)
 
 
@@ -257,7 +257,7 @@ async def test_a_stream_is_cut_again_and_again(venue, spoil, clear, control):
     before = (await asyncio.to_thread(control, "GET", "/_wire"))["connects"].get("public.spot", 0)
     for _ in range(3):
         async with talk_to(venue, "/v5/public/spot") as talk:
-            message = await talk.socket.receive(timeout=5)
+            message = await talk.socket.receive(timeout=30)
             assert message.type in {
                 aiohttp.WSMsgType.CLOSED,
                 aiohttp.WSMsgType.ERROR,
@@ -288,7 +288,7 @@ async def test_a_frame_of_five_megabytes(venue, spoil):
         client.ws_connect(venue.ws_url + "/v5/public/linear", max_msg_size=0) as socket,
     ):
         await spoil("public", "inject", frame_raw="x" * 5_000_000)
-        assert len((await socket.receive(timeout=10)).data) == 5_000_000
+        assert len((await socket.receive(timeout=30)).data) == 5_000_000
 
 
 # ---- the trade socket -------------------------------------------------------------------------------------
@@ -329,7 +329,7 @@ async def test_an_ack_goes_wrong(trade, key, spoil, control, act_name, when, cou
     if act_name == "drop":
         assert await trade.hears_nothing()
     elif act_name in {"close", "reset"}:
-        message = await trade.socket.receive(timeout=5)
+        message = await trade.socket.receive(timeout=30)
         assert message.type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR, aiohttp.WSMsgType.CLOSE}
     else:
         with pytest.raises(json.JSONDecodeError):
@@ -369,7 +369,7 @@ class Book:
         return message
 
     async def until(self, condition):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not condition(self):
                 await self.next()
 
@@ -479,5 +479,5 @@ def test_how_long_a_socket_may_be_silent(text, limit_s):
 async def test_a_socket_that_is_silent_too_long_is_closed(venue, monkeypatch):
     monkeypatch.setattr("sandbox.bybit_server.server.idle_limit_s", lambda text: 0.2)
     async with talk_to(venue, "/v5/private?max_active_time=30s") as talk:
-        message = await talk.socket.receive(timeout=5)
+        message = await talk.socket.receive(timeout=30)
         assert message.type is aiohttp.WSMsgType.CLOSE

@@ -37,7 +37,7 @@ def refusal_of(call, *args, **kwargs):
 KEYS = tuple(Credentials(key=f"key{n}", secret=f"secret-{n}", uid=1000 + n) for n in range(200))
 
 
-def poll_until(condition: Callable[[], object], deadline_s: float = 10.0):
+def poll_until(condition: Callable[[], object], deadline_s: float = 30.0):
     """Return the first true value of a condition, or fail at the deadline."""
     end, pause = time.monotonic() + deadline_s, threading.Event()
     while True:
@@ -100,7 +100,7 @@ class RawClient:
                 "x-bapi-sign": sign(secret or self.key.secret, payload),
             }
         request = urllib.request.Request(self.base + target, data=data, headers=headers, method=method)
-        with urllib.request.urlopen(request, timeout=5) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             self.headers = dict(response.headers)
             return json.loads(response.read())
 

@@ -18,7 +18,7 @@ class Talk:
     async def say(self, **message):
         await self.socket.send_str(json.dumps(message))
 
-    async def hear(self, wanted=lambda message: True, deadline_s=10.0):
+    async def hear(self, wanted=lambda message: True, deadline_s=30.0):
         async with asyncio.timeout(deadline_s):
             while True:
                 message = json.loads((await self.socket.receive()).data)

@@ -33,7 +33,7 @@ class Scripted:
         """Everything anybody subscribed to, in order."""
         return [topic for asked in self.asked if asked["op"] == "subscribe" for topic in asked["args"]]
 
-    async def until(self, condition: Callable[["Scripted"], object], deadline_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[["Scripted"], object], deadline_s: float = 30.0) -> None:
         """Wait for something to have been asked."""
         async with asyncio.timeout(deadline_s):
             while not condition(self):
@@ -105,7 +105,7 @@ class Inbox:
         """All events of a kind."""
         return [event for event in self.events if isinstance(event, kind)]
 
-    async def until(self, condition, deadline_s: float = 10.0):
+    async def until(self, condition, deadline_s: float = 30.0):
         """The first true answer of a condition over this."""
         async with asyncio.timeout(deadline_s):
             while not (found := condition(self)):

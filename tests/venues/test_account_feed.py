@@ -31,7 +31,7 @@ class Told:
         self._logged = asyncio.Event()
 
     async def until_logged(self):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self._logged.wait()
 
     @property
@@ -124,7 +124,7 @@ async def test_arming_that_is_never_acknowledged_costs_only_itself(monkeypatch):
 
     async with feeding(answer, dcp=True) as (there, told, _):
         await there.until(lambda there: "dcp.spot" in there.topics)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(told.lines) < 2:
                 told._logged.clear()
                 await told._logged.wait()

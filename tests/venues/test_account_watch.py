@@ -174,7 +174,7 @@ async def test_it_looks_again_and_again():
     async with scripted_desk(account) as (script, desk):
         looker = watch(desk, [], every_s=0.01, retry_s=0.01)
         task = asyncio.create_task(looker.run(lambda _event: stopped.set()))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(script.of("/v5/user/query-api")) < 3:  # noqa: ASYNC110 - the requests are the signal
                 await asyncio.sleep(0)
             account.now = {**GOOD, "index": 1}

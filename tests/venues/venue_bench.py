@@ -33,7 +33,7 @@ class Heard:
         self.events.append(event)
         self._changed.set()
 
-    async def until(self, condition, deadline_s: float = 10.0):
+    async def until(self, condition, deadline_s: float = 30.0):
         """The first true answer of a condition over all events so far."""
         async with asyncio.timeout(deadline_s):
             while not (found := condition(self.events)):
@@ -41,7 +41,7 @@ class Heard:
                 await self._changed.wait()
             return found
 
-    async def one(self, kind, deadline_s: float = 10.0, **fields):
+    async def one(self, kind, deadline_s: float = 30.0, **fields):
         """The first event of a kind with these fields."""
 
         def first(events):
