@@ -1,110 +1,140 @@
-"""How fast a recording is replayed: without orders, with a strategy that is an ordinary object, and with it compiled.
+"""One recording replayed: without orders, with a strategy that is an ordinary object, and with it compiled.
 
-`python -m benchmarks.replay FILE` plays a file that `python -m benchmarks.replay_stream FILE` made, from disk, group by
-group, and prints one JSON line for each run. The same strategy on another engine is in `benchmarks.replay_peer`.
+`python -m benchmarks.replay rows.parquet` plays a stored day from disk, piece by piece, and says what came of it as
+JSON, a line for each run. `benchmarks.replay_table` makes the recordings, and holds this against another engine.
 """
 
 import argparse
 import json
-import resource
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter, process_time
 
 import numpy as np
-import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from backtest.dataset.playing import pieces_of
+from backtest.dataset.store import Info, read_info
 from benchmarks.replay_quoter import STEP_NS, CompiledQuoter, Quoter
 from simulation.replay import codes
 from simulation.replay.layout import Rows
 from simulation.replay.machine import ReplayMachine, no_rows
 from simulation.replay.terms import Delay, ReplayTerms
 
-_COLUMNS = ["exch_ns", "kind", "side", "px", "qty", "flags"]
-_NO_IDS = np.zeros(0, np.int64)
+
+def wakes_of(info: Info) -> int:
+    """Wake-ups of a strategy that stops two steps before the last row."""
+    return (info.last_exch_ns - info.first_exch_ns) // STEP_NS - 2
 
 
-def groups(path: Path) -> Iterator[Rows]:
-    """Rows of a file, one group at a time."""
-    file = pq.ParquetFile(path)
-    for i in range(file.num_row_groups):
-        table = file.read_row_group(i, columns=_COLUMNS, use_threads=False)
-        column = {name: table.column(name).chunk(0).to_numpy(zero_copy_only=False) for name in _COLUMNS}
-        exch_ns = column["exch_ns"]
-        yield Rows(
-            exch_ns,
-            exch_ns,
-            column["kind"],
-            column["side"],
-            column["px"],
-            column["qty"],
-            _NO_IDS,
-            column["flags"],
-        )
+class Player:
+    """Plays a recording once.
+
+    Parameters
+    ----------
+    pieces
+        Rows, from disk or from memory.
+    """
+
+    def __init__(self, info: Info, terms: ReplayTerms, pieces: Iterator[Rows]) -> None:
+        self._pieces = pieces
+        self._end_ns = info.last_exch_ns
+        self._start_ns = info.first_exch_ns
+        self._wakes = wakes_of(info)
+        self.touches: list[tuple[int, int]] | NDArray[np.int64] = []
+        self.submits = self.cancels = 0
+        first = next(pieces)
+        self.venue = ReplayMachine(terms, start_ns=self._start_ns)
+        self.venue.feed(first, final=False)
+
+    def _more(self) -> None:
+        following = next(self._pieces, None)
+        self.venue.feed(following if following is not None else no_rows(), final=following is None)
+
+    def _advance(self, until_ns: int) -> None:
+        while self.venue.advance(until_ns) == codes.MORE:
+            self._more()
+
+    def play(self, how: str, distance: int) -> None:
+        """Play in one of the ways."""
+        match how:
+            case "pass":
+                self._advance(self._end_ns)
+            case "look":
+                seen = []
+                for wake in range(1, self._wakes + 1):
+                    self._advance(self._start_ns + wake * STEP_NS)
+                    _, bid, _, ask, _, _, _ = self.venue.glance()
+                    seen.append((bid, ask))
+                self.touches = seen
+            case "object":
+                slow = Quoter(distance)
+                for wake in range(1, self._wakes + 1):
+                    self._advance(self._start_ns + wake * STEP_NS)
+                    slow.wake(self.venue)
+                self.submits, self.cancels, self.touches = slow.submits, slow.cancels, slow.touches
+            case _:
+                quick = CompiledQuoter(distance, self._start_ns + STEP_NS, self._wakes)
+                while quick.play(self.venue) == codes.MORE:
+                    self._more()
+                self.submits, self.cancels, self.touches = quick.submits, quick.cancels, quick.table
 
 
-def play(
-    path: Path, how: str, terms: ReplayTerms, distance: int
-) -> tuple[ReplayMachine, Quoter | CompiledQuoter | None]:
-    """Play a file once; wake-ups end two steps before its last row."""
-    statistics = pq.ParquetFile(path).metadata
-    ends = [statistics.row_group(i).column(0).statistics for i in (0, statistics.num_row_groups - 1)]
-    start_ns, end_ns = ends[0].min, ends[1].max
-    wakes = (end_ns - start_ns) // STEP_NS - 2
-    venue, rows = ReplayMachine(terms, start_ns=start_ns), groups(path)
-
-    def more() -> None:
-        following = next(rows, None)
-        venue.feed(following if following is not None else no_rows(), final=following is None)
-
-    if how == "compiled":
-        quick = CompiledQuoter(distance, start_ns + STEP_NS, wakes)
-        while quick.play(venue) == codes.MORE:
-            more()
-        return venue, quick
-    slow = Quoter(distance) if how == "object" else None
-    at_ns = start_ns
-    for _ in range(wakes):
-        at_ns += STEP_NS
-        while venue.advance(at_ns) == codes.MORE:
-            more()
-        if slow is not None:
-            slow.wake(venue)
-    return venue, slow
+def peak_mib() -> float:
+    """Most memory that this process had; what the system counts for its children would begin with its parent's."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return float("nan")
 
 
 def main() -> None:
-    """Play, and print what came of it."""
+    """Play, and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--how", choices=("none", "object", "compiled"), default="compiled")
+    parser.add_argument("--how", choices=("pass", "look", "object", "compiled"), default="compiled")
+    parser.add_argument("--in-memory", action="store_true", help="have the file read before the clock runs")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--distance", type=int, default=0)
-    parser.add_argument("--latencies-ns", type=int, nargs=3, default=[5_000_003, 10_000_001, 10_000_003])
-    parser.add_argument("--forgets-taken", action="store_true", help="assume no impact, as the peer does")
+    parser.add_argument("--feed-ns", type=int, help="instead of what the recording shows")
+    parser.add_argument(
+        "--receiver-behind-ns", type=int, default=0, help="add so much to the receiver's times"
+    )
+    parser.add_argument("--orders-ns", type=int, nargs=2, default=[10_000_001, 10_000_003])
     parser.add_argument("--touches", type=Path)
     options = parser.parse_args()
-    feed, entry, answer = (Delay(constant_ns=ns) for ns in options.latencies_ns)
-    terms = ReplayTerms(feed=feed, entry=entry, answer=answer, keeps_taken=not options.forgets_taken)
+    entry, answer = (Delay(constant_ns=ns) for ns in options.orders_ns)
+    feed = Delay(measured=True) if options.feed_ns is None else Delay(constant_ns=options.feed_ns)
+    terms = ReplayTerms(feed=feed, entry=entry, answer=answer, keeps_taken=False)
+    info = read_info(options.file)
+    behind_ns = options.receiver_behind_ns
+    held = (
+        [piece._replace(recv_ns=piece.recv_ns + behind_ns) for piece in pieces_of(options.file)]
+        if options.in_memory
+        else []
+    )
+    player = None
     for _ in range(options.runs):
         wall, cpu = perf_counter(), process_time()
-        venue, quoter = play(options.file, options.how, terms, options.distance)
-        account = venue.account()
+        player = Player(info, terms, iter(held) if held else pieces_of(options.file))
+        player.play(options.how, options.distance)
+        account = player.venue.account()
         result = {
             "wall_s": perf_counter() - wall,
             "cpu_s": process_time() - cpu,
-            "process_cpu_s": process_time(),
-            "submits": quoter.submits if quoter else 0,
-            "cancels": quoter.cancels if quoter else 0,
+            "submits": player.submits,
+            "cancels": player.cancels,
             "fills": account.fills,
             "position": account.position,
             "traded_value": account.maker_turnover + account.taker_turnover,
-            "state_hash": f"{venue.state_hash():016x}",
-            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "state_hash": f"{player.venue.state_hash():016x}",
+            "peak_mib": peak_mib(),
         }
-        print(json.dumps(result), flush=True)
-    if options.touches and quoter is not None:
-        np.save(options.touches, np.asarray(quoter.touches if isinstance(quoter, Quoter) else quoter.table))
+        sys.stdout.write(json.dumps(result) + "\n")
+        sys.stdout.flush()
+    if options.touches and player is not None:
+        np.save(options.touches, np.asarray(player.touches))
 
 
 if __name__ == "__main__":

@@ -1,57 +1,34 @@
-"""The strategy of the replay benchmark on hftbacktest, for comparison: run it where that package is installed.
+"""The strategy of the replay benchmark on hftbacktest, for comparison: run it by an interpreter that has that package.
 
-`python -m benchmarks.replay_peer ROWS.npz` with the columns of `benchmarks.replay_stream` as arrays, or with
-`--events EVENTS.npy` in its own layout. Nothing of the project depends on it.
-Orders are of one lot: its exchange with partial fills leaves orders that were filled to the lot in its book and stops
-at the next trade (its issues 301 and 312), so the one without is used, and with one lot there is nothing partial.
+`python -m benchmarks.replay_peer EVENTS.npz` plays what `executor data convert` wrote, and imports nothing of the
+Orders are of one lot: its exchange with partial fills leaves orders that were filled to the lot in its book and
+stops at the next trade (its issues 301 and 312), so the one without is used: with one lot nothing is partial.
 """
 
 import argparse
 import json
-import resource
+import sys
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Final
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 
-TICK: Final = 0.1
-LOT: Final = 0.001
+# mypy: disable-error-code="untyped-decorator"
+
 STEP_NS: Final = 100_000_000
-QTY: Final = 1
-EXCH: Final = 1 << 31
-LOCAL: Final = 1 << 30
-BUY: Final = 1 << 29
-SELL: Final = 1 << 28
-
-
-def to_events(columns: Any, feed_ns: int) -> Any:  # noqa: ANN401 - arrays
-    """Lay rows out as the peer reads them."""
-    from hftbacktest.types import event_dtype  # noqa: PLC0415
-
-    events = np.zeros(len(columns["exch_ns"]), event_dtype)
-    kinds = np.where(columns["kind"] == 1, 1, 2).astype(np.uint64)
-    events["ev"] = (
-        kinds | np.where(columns["side"] > 0, BUY, SELL).astype(np.uint64) | np.uint64(EXCH | LOCAL)
-    )
-    events["exch_ts"] = columns["exch_ns"]
-    events["local_ts"] = columns["exch_ns"] + feed_ns
-    events["px"] = np.round(columns["px"] * TICK, 1)
-    events["qty"] = np.round(columns["qty"] * LOT, 3)
-    return events
+FOREVER_NS: Final = 1 << 60
 
 
 @njit
-def play(hbt: Any, touches: Any, distance: int) -> Any:
-    """Play the strategy; submits, cancels and the time of the first wake-up come back."""
+def _quote(hbt: Any, touches: Any, distance: int, tick: float, lot: float) -> Any:  # noqa: ANN401
+    """Play the strategy; submits and cancels come back."""
     ids = np.zeros(2, np.int64)
-    next_id, submits, cancels, first_ns = 0, 0, 0, 0
+    next_id, submits, cancels = 0, 0, 0
     for i in range(len(touches)):
         if hbt.elapse(STEP_NS) != 0:
             break
-        if i == 0:
-            first_ns = hbt.current_timestamp
         hbt.clear_inactive_orders(0)
         depth = hbt.depth(0)
         touches[i, 0], touches[i, 1] = depth.best_bid_tick, depth.best_ask_tick
@@ -69,75 +46,95 @@ def play(hbt: Any, touches: Any, distance: int) -> Any:
                 submits += 1
                 ids[b] = next_id
                 if b == 0:
-                    hbt.submit_buy_order(0, next_id, target * TICK, QTY * LOT, 1, 0, False)
+                    hbt.submit_buy_order(0, next_id, target * tick, lot, 1, 0, False)
                 else:
-                    hbt.submit_sell_order(0, next_id, target * TICK, QTY * LOT, 1, 0, False)
-    return submits, cancels, first_ns
+                    hbt.submit_sell_order(0, next_id, target * tick, lot, 1, 0, False)
+    return submits, cancels
 
 
-def build(data: Any, entry_ns: int, answer_ns: int) -> Any:  # noqa: ANN401 - the peer's own types
+@njit
+def _look(hbt: Any, touches: Any) -> None:  # noqa: ANN401
+    """Send nothing; look at the touch at every wake-up."""
+    for i in range(len(touches)):
+        if hbt.elapse(STEP_NS) != 0:
+            break
+        depth = hbt.depth(0)
+        touches[i, 0], touches[i, 1] = depth.best_bid_tick, depth.best_ask_tick
+
+
+@njit
+def _pass(hbt: Any, span_ns: int) -> None:  # noqa: ANN401
+    """Send nothing, look at nothing."""
+    hbt.elapse(span_ns)
+
+
+def build(data: Any, tick: float, lot: float, entry_ns: int, answer_ns: int) -> Any:  # noqa: ANN401
     """Make the peer's exchange."""
-    from hftbacktest import BacktestAsset, HashMapMarketDepthBacktest  # noqa: PLC0415
+    import hftbacktest  # type: ignore[import-not-found] # noqa: PLC0415 - not among the packages of the project
 
     asset = (
-        BacktestAsset()
+        hftbacktest.BacktestAsset()
         .data(data)
         .linear_asset(1.0)
         .constant_order_latency(entry_ns, answer_ns)
         .risk_adverse_queue_model()
         .no_partial_fill_exchange()
         .trading_value_fee_model(0.0, 0.0)
-        .tick_size(TICK)
-        .lot_size(LOT)
+        .tick_size(tick)
+        .lot_size(lot)
         .last_trades_capacity(0)
     )
-    return HashMapMarketDepthBacktest([asset])
+    return hftbacktest.HashMapMarketDepthBacktest([asset])
+
+
+def peak_mib() -> float:
+    """Most memory that this process had; what the system counts for its children would begin with its parent's."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return float("nan")
 
 
 def main() -> None:
-    """Play once, and print what came of it as JSON."""
+    """Play, and say what came of it as JSON, a line for each run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rows", type=Path)
-    parser.add_argument(
-        "--events", action="store_true", help="the file has the peer's own layout: let it read it"
-    )
-    parser.add_argument("--make-events", type=Path, help="write the rows in the peer's layout, and stop")
+    parser.add_argument("events", type=Path)
+    parser.add_argument("--how", choices=("quote", "look", "pass"), default="quote")
+    parser.add_argument("--in-memory", action="store_true", help="have the file read before the clock runs")
+    parser.add_argument("--steps", type=float, nargs=2, required=True, metavar=("TICK", "LOT"))
     parser.add_argument("--wakes", type=int, required=True)
     parser.add_argument("--distance", type=int, default=0)
-    parser.add_argument("--latencies-ns", type=int, nargs=3, required=True)
+    parser.add_argument("--orders-ns", type=int, nargs=2, default=[10_000_001, 10_000_003])
     parser.add_argument("--touches", type=Path)
     parser.add_argument("--runs", type=int, default=1)
     options = parser.parse_args()
-    feed_ns, entry_ns, answer_ns = options.latencies_ns
-    began = perf_counter()
-    if options.events:
-        data = str(options.rows)
-    else:
-        data = to_events(np.load(options.rows), feed_ns)
-    if options.make_events:
-        np.savez(options.make_events, data=data)
-        return
+    tick, lot = options.steps
+    data = np.load(options.events)["data"] if options.in_memory else str(options.events)
+    touches = np.zeros((options.wakes, 2), np.int64)
     for _ in range(options.runs):
-        touches = np.zeros((options.wakes, 2), np.int64)
         wall, cpu = perf_counter(), process_time()
-        hbt = build(data, entry_ns, answer_ns)
-        submits, cancels, first_ns = play(hbt, touches, options.distance)
+        hbt = build(data, tick, lot, *options.orders_ns)
+        submits = cancels = 0
+        if options.how == "quote":
+            submits, cancels = _quote(hbt, touches, options.distance, tick, lot)
+        elif options.how == "look":
+            _look(hbt, touches)
+        else:
+            _pass(hbt, FOREVER_NS)
         values = hbt.state_values(0)
         result = {
             "wall_s": perf_counter() - wall,
             "cpu_s": process_time() - cpu,
-            "total_s": perf_counter() - began,
             "submits": submits,
             "cancels": cancels,
-            "first_ns": first_ns,
             "fills": int(values.num_trades),
-            "position": round(values.position / LOT),
-            "traded_lots": round(values.trading_volume / LOT),
-            "traded_value": round(values.trading_value / LOT / TICK),
-            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "position": round(values.position / lot),
+            "traded_value": round(values.trading_value / lot / tick),
+            "peak_mib": peak_mib(),
         }
         hbt.close()
-        print(json.dumps(result), flush=True)
+        sys.stdout.write(json.dumps(result) + "\n")
+        sys.stdout.flush()
     if options.touches:
         np.save(options.touches, touches)
 

@@ -2,7 +2,7 @@
 
 No row leaves the book crossed, and a level has at least `SMALLEST_LOTS`, so that two engines with different rules about
 crossed books and about self-impact can be held against each other. Run `python -m benchmarks.replay_stream FILE` to
-write it as Parquet.
+store it as a day.
 """
 
 import argparse
@@ -10,24 +10,35 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
+from numpy.typing import NDArray
 
-from simulation.replay import codes
-from simulation.replay.layout import Rows
+from backtest.dataset.rows import Rows as StoredRows
+from backtest.dataset.store import GROUP_ROWS, DayWriter, Source
+from simulation.replay.layout import Numbers, Rows
 
 START_NS: Final = 1_700_000_000_000_000_000
 SMALLEST_LOTS: Final = 6
 SIDE_LEVELS: Final = 250
+# mypy: disable-error-code="untyped-decorator"
+
+Small = NDArray[Any]
 _START_PX: Final = 500_000
 _RANGE: Final = 1 << 20
 _GAP_NS: Final = 4_000_000.0
-_GROUP_ROWS: Final = 1_000_000
 
 
 @njit(cache=True)
-def _fill(
-    exch_ns: Any, kind: Any, side: Any, px: Any, qty: Any, flags: Any, seed: int, levels: int
-) -> None:  # pragma: no cover - compiled
+def _fill(  # noqa: C901, PLR0915 - one loop over one market: in pieces it would be handed all of it again and again
+    exch_ns: Numbers,
+    kind: Small,
+    side: Small,
+    px: Numbers,
+    qty: Numbers,
+    flags: Small,
+    seed: int,
+    levels: int,
+) -> None:
     np.random.seed(seed)
     book = np.zeros((2, _RANGE), np.int64)
     count, i, now_ns = len(exch_ns), 0, START_NS
@@ -138,24 +149,34 @@ def make_rows(count: int, *, seed: int, levels: int = SIDE_LEVELS) -> Rows:
     return Rows(exch_ns, exch_ns, kind, side, px, qty, np.zeros(0, np.int64), flags)
 
 
-def write_rows(rows: Rows, path: Path) -> None:
-    """Write a recording as Parquet, in groups that can be read one by one."""
-    import pyarrow as pa  # noqa: PLC0415 - only where it is used
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    columns = {name: getattr(rows, name) for name in ("exch_ns", "kind", "side", "px", "qty", "flags")}
-    pq.write_table(
-        pa.table(columns),
-        path,
-        row_group_size=_GROUP_ROWS,
-        compression="zstd",
-        use_dictionary=["kind", "side", "flags"],
-        column_encoding={
-            "exch_ns": "DELTA_BINARY_PACKED",
-            "px": "DELTA_BINARY_PACKED",
-            "qty": "DELTA_BINARY_PACKED",
-        },
-    )
+def write_day(rows: Rows, path: Path, *, feed_ns: int) -> None:
+    """Store a recording as a day; the receiver saw everything later by one amount."""
+    nobody = np.zeros(len(rows.px), np.int64)
+    with DayWriter(path) as writer:
+        for start in range(0, len(nobody), GROUP_ROWS):
+            part = slice(start, start + GROUP_ROWS)
+            writer.write(
+                StoredRows(
+                    exch_ns=rows.exch_ns[part],
+                    recv_ns=rows.exch_ns[part] + feed_ns,
+                    kind=rows.kind[part],
+                    side=rows.side[part],
+                    px=rows.px[part],
+                    qty=rows.qty[part],
+                    order_id=nobody[part],
+                    seq=nobody[part],
+                    flags=rows.flags[part],
+                )
+            )
+        source = Source(name="benchmarks.replay_stream", sha256="", importer="none")
+        writer.close(
+            tick_size="0.1",
+            tick_from="rules",
+            lot_size="0.001",
+            lot_from="rules",
+            sources=[source],
+            recv_known=True,
+        )
 
 
 def main() -> None:
@@ -164,11 +185,10 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--rows", type=int, default=8_000_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--feed-ns", type=int, default=5_000_003)
     options = parser.parse_args()
     rows = make_rows(options.rows, seed=options.seed)
-    write_rows(rows, options.file)
-    kinds = {name: int((rows.kind == getattr(codes, name)).sum()) for name in ("LEVEL", "TRADE")}
-    print(f"{options.file}: {kinds}, {(rows.exch_ns[-1] - rows.exch_ns[0]) / 1e9:.0f} s")
+    write_day(rows, options.file, feed_ns=options.feed_ns)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
 from sandbox.bybit_server import Credentials, FlowSettings, SandboxOptions, run
+from sandbox.bybit_server.recorded_market import PlaySettings
+from sandbox.bybit_server.recording import RecordingError, find_recording
 from sandbox.bybit_server.signature import public_key
 
 PORT_MAX: Final = 65_535
@@ -73,6 +77,24 @@ def parse(arguments: list[str] | None = None) -> tuple[SandboxOptions, Path | No
         action="store_true",
         help="count requests over REST and over the trade socket apart (default together)",
     )
+    recorded = parser.add_argument_group("a recorded market instead of the crowd (docs/sandbox.md)")
+    recorded.add_argument(
+        "--market",
+        choices=("crowd", "recorded"),
+        default="crowd",
+        help="who makes the market (default crowd)",
+    )
+    recorded.add_argument("--data", type=Path, metavar="ROOT", help="store of `executor data import`")
+    recorded.add_argument("--symbol", help="which symbol is played")
+    recorded.add_argument("--venue", default="", help="of which venue, where the store has several")
+    recorded.add_argument("--category", default="", help="of which category, where the store has several")
+    recorded.add_argument(
+        "--start", type=_instant_ns, default=0, metavar="TIME", help="UTC, such as 2026-08-09T12:00:00"
+    )
+    recorded.add_argument(
+        "--speed", type=_speed, default=Fraction(1), help="how many times as fast as it was (default 1)"
+    )
+    recorded.add_argument("--loop", action="store_true", help="begin again when it is over")
     parser.add_argument("--ready-file", type=Path, help="where to write the addresses as JSON when ready")
     chosen = parser.parse_args(arguments)
     credentials = (
@@ -89,8 +111,43 @@ def parse(arguments: list[str] | None = None) -> tuple[SandboxOptions, Path | No
         flow=FlowSettings(
             intensity=chosen.intensity, volatility_hourly=chosen.volatility, frozen=chosen.frozen
         ),
+        played=_play(chosen, parser),
     )
     return options, chosen.ready_file
+
+
+def _play(chosen: argparse.Namespace, parser: argparse.ArgumentParser) -> PlaySettings | None:
+    if chosen.market != "recorded":
+        if chosen.data or chosen.symbol:
+            parser.error("--data and --symbol belong to --market recorded")
+        return None
+    if not (chosen.data and chosen.symbol):
+        parser.error("--market recorded needs --data and --symbol")
+    try:
+        recording = find_recording(chosen.data, chosen.symbol, category=chosen.category, venue=chosen.venue)
+    except RecordingError as error:
+        parser.error(str(error))
+    return PlaySettings(recording=recording, start_ns=chosen.start, speed=chosen.speed, loop=chosen.loop)
+
+
+def _instant_ns(text: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a time is written 2026-08-09T12:00:00, not {text!r}") from None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+
+
+def _speed(text: str) -> Fraction:
+    try:
+        speed = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        speed = Fraction(0)
+    if speed <= 0:
+        raise argparse.ArgumentTypeError(f"a speed is a positive number, not {text!r}")
+    return speed
 
 
 def _credentials(text: str, parser: argparse.ArgumentParser) -> Credentials:
@@ -127,8 +184,15 @@ def _port(text: str) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Run the exchange until it is told to end; gives the exit code, 2 if it cannot start."""
     options, ready_file = parse(arguments)
+    if options.played is not None:
+        recording = options.played.recording
+        assumed = ", ".join(recording.assumed)
+        options.played.say(f"plays {recording.name}; its recording does not say, so assumed: {assumed}")
     try:
         run(options, ready_file)
+    except RecordingError as error:
+        sys.stderr.write(f"sandbox: {error}\n")
+        return 2
     except OSError as error:
         sys.stderr.write(f"sandbox: {error.strerror or error}; end what holds it, or choose another\n")
         return 2

@@ -26,5 +26,7 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_collection_modifyitems(items):
-    # What starts whole processes takes longest: begun first, it does not keep everybody waiting at the end.
-    items.sort(key=lambda item: not item.nodeid.startswith(("tests/process/", "tests/interfaces/test_demo")))
+    # What starts whole processes takes longest, and so does compiling: begun first, and by one worker, it does not keep
+    # everybody waiting at the end.
+    first = ("tests/process/", "tests/interfaces/test_demo", "tests/simulation/test_replay")
+    items.sort(key=lambda item: not item.nodeid.startswith(first))

@@ -1,5 +1,6 @@
 """Stored days in the forms of others: plain CSV with exact decimals, and the arrays that hftbacktest reads."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ from backtest.dataset.order import out_of_order
 from backtest.dataset.rows import DTYPES, RATE_UNITS, Flag, Ints, Kind
 from backtest.dataset.store import read_info, read_rows, stream_rows
 
+Told = Callable[[int, int], None]
 CSV_HEADER: Final = "exch_ns,recv_ns,kind,side,price,quantity,order_id,seq,flags\n"
 EVENT: Final = np.dtype(
     [
@@ -30,9 +32,16 @@ _SELL: Final = 1 << 28
 _DEPTH, _TRADE, _CLEAR, _SNAPSHOT = 1, 2, 3, 4
 
 
-def to_csv(source: Path, target: Path) -> int:
-    """Write a day as text; prices and quantities are exact. Gives the number of rows."""
+def to_csv(source: Path, target: Path, told: Told = lambda _done, _total: None) -> int:
+    """Write a day as text; prices and quantities are exact. Gives the number of rows.
+
+    Parameters
+    ----------
+    told
+        Told how many bytes of the day were used up, and of how many.
+    """
     info = read_info(source)
+    size = source.stat().st_size
     tick, lot = Decimal(info.tick_size), Decimal(info.lot_size)
     rate = Decimal(1) / RATE_UNITS
     names = {int(kind): kind.name for kind in Kind}
@@ -47,6 +56,7 @@ def to_csv(source: Path, target: Path) -> int:
                     f"{exch},{recv},{names[kind]},{side},{price:f},{qty * lot:f},{order_id},{seq},{flags}\n"
                 )
             count += len(rows)
+            told(size * count // info.rows, size)
     return count
 
 

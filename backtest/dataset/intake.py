@@ -27,7 +27,7 @@ from backtest.dataset.importers.registry import all_importers, importer_of
 from backtest.dataset.instruments import rules_of, write_rules
 from backtest.dataset.merge import Piece, merged
 from backtest.dataset.rows import BOOK_KINDS, RATE_UNITS, Flag, Ints, Kind, Rows
-from backtest.dataset.sources import sha256_of
+from backtest.dataset.sources import counting, sha256_of, size_of
 from backtest.dataset.store import DAY_NS, DayWriter, Info, Source, day_of, day_path
 from backtest.dataset.ticks import common_step, scaled, step_of, step_text
 from executor.domain.instrument import Instrument
@@ -155,17 +155,29 @@ class Intake:
     ) -> Outcome:
         """Read all files, then write all days.
 
+        Parameters
+        ----------
+        told
+            Told how many bytes of the files were read, and of how many.
+
         Raises
         ------
         DataError
             If a file cannot be read, or a day is there already; then nothing was written.
         """
         chosen = [(path, importer_of(path, self.importers, named)) for path in paths]
+        done, total = 0, sum(size_of(path) for path in paths)
+
+        def read(count: int) -> None:
+            nonlocal done
+            done += count
+            if told is not None:
+                told(min(done, total), total)
+
         try:
-            for number, (path, importer) in enumerate(chosen):
-                if told is not None:
-                    told(number, len(chosen))
-                self._read(path, importer)
+            with counting(read):
+                for path, importer in chosen:
+                    self._read(path, importer)
             instruments = {
                 key: instrument
                 for importer in self.importers

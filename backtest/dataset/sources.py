@@ -2,10 +2,12 @@
 
 import gzip
 import hashlib
+import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Final, cast
 
@@ -28,6 +30,39 @@ _BROKEN: Final = (
     pa.ArrowException,
     OSError,
 )
+
+
+_read_told: ContextVar[Callable[[int], None] | None] = ContextVar("read_told", default=None)
+
+
+@contextmanager
+def counting(told: Callable[[int], None]) -> Iterator[None]:
+    """Have it told how many bytes were read of recordings, each time some were: as they lie on disk, packed."""
+    before = _read_told.set(told)
+    try:
+        yield
+    finally:
+        _read_told.reset(before)
+
+
+class _Counted(io.BufferedReader):
+    """A file that tells how much of it is read."""
+
+    def __init__(self, path: Path, told: Callable[[int], None]) -> None:
+        super().__init__(io.FileIO(path))
+        self._told = told
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read, and tell."""
+        data = super().read(size)
+        self._told(len(data))
+        return data
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a recording on disk, a folder's files together; 0 if it is not there."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def sha256_of(path: Path) -> str:
@@ -66,7 +101,8 @@ def opened(path: Path, member: str | None = None) -> Iterator[IO[bytes]]:
     DataError
         If it cannot be opened.
     """
-    with _said(path), path.open("rb") as raw:
+    told = _read_told.get()
+    with _said(path), path.open("rb") if told is None else _Counted(path, told) as raw:
         magic = raw.read(4)
         raw.seek(0)
         if magic[:2] == b"\x1f\x8b":

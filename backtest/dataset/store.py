@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -241,6 +242,19 @@ def read_rows(path: Path) -> Rows:
     with _parquet(path) as file:
         _info(path, file)
         return _rows(file.read(columns=list(DTYPES)))
+
+
+@contextmanager
+def open_day(path: Path) -> Iterator[tuple[pq.ParquetFile, Info]]:
+    """Open a stored day to read parts of it; errors of reading are turned into one that names the file.
+
+    Raises
+    ------
+    DataError
+        As `read_info`.
+    """
+    with _parquet(path) as file:
+        yield file, _info(path, file)
 
 
 def stream_rows(path: Path, rows_max: int = GROUP_ROWS) -> Iterator[Rows]:

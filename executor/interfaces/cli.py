@@ -19,6 +19,7 @@ from executor.interfaces import (
     cli_doctor,
     cli_news,
     cli_orders,
+    cli_recorded,
     cli_stop,
     cli_watch,
 )
@@ -82,6 +83,7 @@ app.command()(cli_daemon.audit)
 app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
 )(cli_daemon.sandbox)
+cli_backtest.backtest_app.command()(cli_recorded.run)
 app.add_typer(cli_backtest.backtest_app, name="backtest")
 app.add_typer(config_app, name="config")
 app.add_typer(cli_data.data_app, name="data")

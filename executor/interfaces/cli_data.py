@@ -71,7 +71,7 @@ def import_files(
     receive time. Faulty rows are kept and marked, or with --repair left out; both are counted.
     """
     options, steps = _options(category, symbol), _steps(tick, lot)
-    with _data_errors():
+    with data_errors():
         from backtest.dataset.faults import Findings  # noqa: PLC0415 - brings numpy and pyarrow
         from backtest.dataset.intake import Intake  # noqa: PLC0415
         from backtest.dataset.klines import are_klines, import_klines  # noqa: PLC0415
@@ -85,7 +85,7 @@ def import_files(
         dropped = 0
         if rows:
             intake = Intake(data, options, rules=steps, repair=repair, replace=replace, examples_max=places)
-            with progress_on_terminal("reading") as told:
+            with progress_on_terminal("reading", in_bytes=True) as told:
                 outcome = intake.run(rows, importer, told)
             found.merge(outcome.found.values())
             dropped = outcome.dropped_rows
@@ -129,7 +129,7 @@ def check(
 ) -> None:
     """Say what is wrong with files, or with every stored day; changes nothing. Ends with 1 if anything is."""
     options, steps = _options(category, symbol), _steps(tick, lot)
-    with _data_errors():
+    with data_errors():
         from backtest.dataset.faults import Findings  # noqa: PLC0415 - brings numpy and pyarrow
         from backtest.dataset.intake import Intake  # noqa: PLC0415
         from backtest.dataset.klines import are_klines, import_klines  # noqa: PLC0415
@@ -142,7 +142,7 @@ def check(
             for path in candles:
                 import_klines(None, path, options, found)
             if rows := _expanded([path for path in files if path not in candles]):
-                with progress_on_terminal("checking") as told:
+                with progress_on_terminal("checking", in_bytes=True) as told:
                     outcome = Intake(None, options, rules=steps, examples_max=places).run(
                         rows, importer, told
                     )
@@ -165,7 +165,7 @@ def check(
 @data_app.command(short_help="List what the store holds.")
 def info(data: Root = USUAL_ROOT, as_json: AsJson = False) -> None:
     """List what the store holds."""
-    with _data_errors():
+    with data_errors():
         from backtest.dataset.store import catalogue, read_info  # noqa: PLC0415 - brings pyarrow
 
         days = [(day, read_info(day.path)) for day in catalogue(data)]
@@ -234,7 +234,7 @@ def fetch(
     if not 0 < len(days) <= DAYS_MAX:
         raise _usage("DAYS", "--to", str(end), f"a day from {start} on, at most {DAYS_MAX} days")
     whats = ("trades", "books") if what == "both" else (what,)
-    with _data_errors():
+    with data_errors():
         from backtest.dataset.fetch import BOOKS_URL, TRADES_URL, Archive  # noqa: PLC0415
 
         archive = Archive(trades_url=trades_url or TRADES_URL, books_url=books_url or BOOKS_URL)
@@ -280,7 +280,7 @@ async def _bring(
         fetcher = Fetcher(session)
         for what, day, folder, urls in wanted:
             name = f"{what} of {day.isoformat()}"
-            with progress_on_terminal(name) as told:
+            with progress_on_terminal(name, in_bytes=True) as told:
                 brought.append((name, await fetcher.fetch(urls, folder, told)))
     return brought
 
@@ -295,20 +295,23 @@ def convert(
     """Write a stored day as CSV, or as the arrays that hftbacktest reads."""
     if target.suffix not in {".csv", ".npz"}:
         raise _usage("TARGET", "TARGET", str(target), "a name that ends with .csv or .npz")
-    with _data_errors():
+    with data_errors():
         from backtest.dataset.convert import to_csv, to_hftbacktest  # noqa: PLC0415 - brings pyarrow
 
         if target.suffix == ".csv":
-            show(f"{to_csv(day, target)} rows in {place(target)}")
+            with progress_on_terminal("writing", in_bytes=True) as told:
+                count = to_csv(day, target, told)
+            show(f"{count} rows in {place(target)}")
             return
-        count, moved_ns = to_hftbacktest(day, target)
+        with progress_on_terminal("writing"):
+            count, moved_ns = to_hftbacktest(day, target)
     show(f"{count} events in {place(target)}")
     if moved_ns:
         say(f"the receiver's clock was behind: its times were moved by {moved_ns} ns")
 
 
 @contextmanager
-def _data_errors() -> Iterator[None]:
+def data_errors() -> Iterator[None]:
     """Turn what is wrong with a file, and a package that is missing, into what an operator reads."""
     try:
         from backtest.dataset.errors import DataError  # noqa: PLC0415
@@ -336,7 +339,7 @@ def _no_packages(error: ImportError) -> Exception:
         "executor data",
         quoted(str(error.name)),
         "the packages of the extra `backtest`",
-        "pip install 'bybit-executor[backtest]'",
+        "`make backtest` in a checkout, or pip install 'bybit-executor[backtest]'",
     )
 
 
@@ -360,7 +363,7 @@ def _options(category: str | None, symbol: str | None) -> "Options":
         raise _usage("CATEGORY", "--category", category, ", ".join(Category))
     if symbol is not None and not _SYMBOL.match(symbol):
         raise _usage("SYMBOL", "--symbol", symbol, SYMBOL_FORM)
-    with _data_errors():
+    with data_errors():
         from backtest.dataset.importers.protocol import Options  # noqa: PLC0415 - brings numpy
     return Options(category=category, symbol=symbol)
 
@@ -377,7 +380,7 @@ def _steps(tick: str | None, lot: str | None) -> "RuleSteps | None":
         if not number.is_finite() or number <= 0 or abs(number.adjusted()) > 18:
             raise _usage("STEP", flag, text or "", "both --tick and --lot, positive numbers")
         read.append(Fraction(number))
-    with _data_errors():
+    with data_errors():
         from backtest.dataset.gather import RuleSteps  # noqa: PLC0415 - brings numpy
     return RuleSteps(tick=read[0], lot=read[1])
 

@@ -79,14 +79,15 @@ def show_rich(renderable: "RenderableType", width: int | None = None) -> None:
 
 
 @contextmanager
-def progress_on_terminal(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress_on_terminal(what: str, *, in_bytes: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on standard error while long work goes on; nothing where that is no terminal."""
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
-    from rich.progress import Progress  # noqa: PLC0415 - slow to import, and only needed on a terminal
+    from rich.progress import DownloadColumn, Progress  # noqa: PLC0415 - slow to import, for terminals only
 
-    with Progress(console=console_on(sys.stderr), transient=True) as bar:
+    columns = (*Progress.get_default_columns(), *[DownloadColumn()] * in_bytes)
+    with Progress(*columns, console=console_on(sys.stderr), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -1,8 +1,9 @@
 """The compiled replay venue: what `twin` does, at the speed of the machine; the rules are in docs/replay.md.
 
-All of it is in one file because the cache on disk compiles anew only what lies in a file that changed: a function here
-that called one in another file would go on with that one's old code. For the same reason `STAMP` sums up the numbers
-of the files beside it, and is compared at every advance with what the state was made with.
+From Python it is called through `native`, which keeps the machine code. A strategy that is compiled itself calls
+`opened_at`, `advance`, `send` and `next_answer`. The compiler, where it keeps code of its own, looks only at the file
+of the function in question, not at those that it calls: so nothing here is kept by it, and `STAMP`, which sums up the
+sources of the venue, is compared at every advance with what the state was made with.
 
 Side b is 0 for bids and 1 for asks; s is +1 and -1. A key k = s * px is larger the better the price.
 """
@@ -10,7 +11,6 @@ Side b is 0 for bids and 1 for asks; s is +1 and -1. A key k = s * px is larger 
 from collections.abc import Callable
 from math import log
 from typing import Any, Final, TypeVar
-from zlib import crc32
 
 import numba
 import numpy as np
@@ -18,6 +18,7 @@ from numba import extending, types
 
 from simulation.replay import codes, layout
 from simulation.replay.codes import AHEAD_UNIT, NEVER, NS_PER_S
+from simulation.replay.kept_code import stamp
 from simulation.replay.layout import (
     ADMITTED,
     ANSWER_HEAD,
@@ -85,26 +86,33 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 _njit: Any = numba.njit
 _intrinsic: Any = extending.intrinsic
-_carray: Any = getattr(numba, "carray")  # noqa: B009 - there, but not among the names that the package declares
+_unliteral: Any = types.unliteral
+array_at: Any = getattr(numba, "carray")  # noqa: B009 - there, but not among the names that the package declares
 
-STAMP: Final = crc32(
-    repr(
-        sorted(
-            (name, value)
-            for module in (codes, layout)
-            for name, value in vars(module).items()
-            if isinstance(value, int)
-        )
-    ).encode()
-)
-"""Changes when a number does that is compiled into the code below."""
+STAMP: Final = stamp()
+"""Changes with the code below and with the numbers that are compiled into it."""
 
 _C1: Final = 0xBF58476D1CE4E5B9 - (1 << 64)
 _C2: Final = 0x94D049BB133111EB - (1 << 64)
 _GOLDEN: Final = 0x9E3779B97F4A7C15 - (1 << 64)
+_INSIDE: Final = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
 _LOW63: Final = (1 << 63) - 1
 _NONE: Final = -NEVER
+TABLE_ROWS: Final = len(State._fields) + len(Rows._fields)
 _WORD: Final = 32
+
+
+def _once(made: Any) -> Any:  # noqa: ANN401 - the compiler's own type
+    """Let a constant count as any other number: else a function is compiled again for each that it is called with."""
+    choose = made.get_call_template
+
+    def plain(args: Any, named: Any) -> Any:  # noqa: ANN401
+        return choose(
+            [_unliteral(each) for each in args], {name: _unliteral(each) for name, each in named.items()}
+        )
+
+    made.get_call_template = plain
+    return made
 
 
 def compiled(function: _F) -> _F:
@@ -112,19 +120,13 @@ def compiled(function: _F) -> _F:
 
     Nothing here makes arrays, so that nobody has to count who uses them; counting would take most of the time.
     """
-    result: _F = _njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
-    return result
-
-
-def kept(function: _F) -> _F:
-    """Compile a function, and keep the code on disk with all that it calls."""
-    result: _F = _njit(cache=True, _nrt=False)(function)
+    result: _F = _once(_njit(_nrt=False, **_INSIDE)(function))
     return result
 
 
 def opening(function: _F) -> _F:
     """Compile a function that makes views of arrays, which have to be counted; it calls those that do the work."""
-    result: _F = _njit(cache=True)(function)
+    result: _F = _once(_njit(**_INSIDE)(function))
     return result
 
 
@@ -236,8 +238,8 @@ def _far_drop(registers: Numbers, far: Numbers, b: int, slot: int) -> None:
     far[b, hole, 1] = 0
 
 
-@kept
-def far_copy(source: Numbers, target: Numbers) -> None:
+@compiled
+def _far_copy(source: Numbers, target: Numbers) -> None:
     """Enter every level of one table of far levels into a wider one."""
     for b in range(source.shape[0]):
         for slot in range(source.shape[1]):
@@ -653,8 +655,8 @@ def _theirs_find(theirs: Numbers, their_id: int) -> int:
     return slot
 
 
-@kept
-def theirs_copy(source: Numbers, target: Numbers) -> None:
+@compiled
+def _theirs_copy(source: Numbers, target: Numbers) -> None:
     """Enter every order of others of one table into a wider one."""
     for slot in range(source.shape[0]):
         if source[slot, 1] != 0:
@@ -871,7 +873,7 @@ def _play(state: State, rows: Rows, limit_ns: int, stays_quiet: bool) -> None:
             registers[LAST_PX] = px
             if side != 0 and _reaches(registers, orders, side, px):
                 _match(state, side, px, qty, at_ns)
-        else:
+        elif kind != codes.TOUCH:
             _follow_other(state, rows, i, kind, at_ns)
         if flags[i] & codes.LAST:
             registers[layout.IS_READY] = 1
@@ -1060,7 +1062,7 @@ def _take(state: State) -> None:
 # ---------------------------------------------------------------------- our end
 
 
-@kept
+@compiled
 def send(state: State, what: int, order_id: int, side: int, px: int, qty: int, hold: int) -> bool:
     """Send a request off; False if there is no room on the wire: then nothing was sent."""
     registers = state.registers
@@ -1078,7 +1080,7 @@ def send(state: State, what: int, order_id: int, side: int, px: int, qty: int, h
     return True
 
 
-@kept
+@compiled
 def next_answer(state: State) -> int:
     """Take the next answer that was heard: its slot in `answers`, or -1; it is good until the next advance."""
     registers = state.registers
@@ -1098,7 +1100,7 @@ def _answer_due(state: State) -> int:
     return state.answers[registers[ANSWER_HEAD] & (state.answers.shape[0] - 1), 0]
 
 
-@kept
+@compiled
 def advance(state: State, rows: Rows, until_ns: int, wake: int) -> int:
     """Let time pass until an instant, or until what is waited for.
 
@@ -1228,7 +1230,7 @@ def state_hash(state: State) -> int:
 
 
 @_intrinsic
-def _pointer(_typing: Any, address: Any) -> Any:  # noqa: ANN401 - the compiler's own types
+def pointer(_typing: Any, address: Any) -> Any:  # noqa: ANN401 - the compiler's own types
     """Address as a pointer."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401
@@ -1239,19 +1241,19 @@ def _pointer(_typing: Any, address: Any) -> Any:  # noqa: ANN401 - the compiler'
 
 @opening
 def _numbers(table: Numbers, i: int) -> Numbers:
-    result: Numbers = _carray(_pointer(table[i, 0]), (table[i, 1],), np.int64)
+    result: Numbers = array_at(pointer(table[i, 0]), (table[i, 1],), np.int64)
     return result
 
 
 @opening
 def _pairs(table: Numbers, i: int) -> Numbers:
-    result: Numbers = _carray(_pointer(table[i, 0]), (table[i, 1], table[i, 2]), np.int64)
+    result: Numbers = array_at(pointer(table[i, 0]), (table[i, 1], table[i, 2]), np.int64)
     return result
 
 
 @opening
 def _triples(table: Numbers, i: int) -> Numbers:
-    result: Numbers = _carray(_pointer(table[i, 0]), (table[i, 1], table[i, 2], table[i, 3]), np.int64)
+    result: Numbers = array_at(pointer(table[i, 0]), (table[i, 1], table[i, 2], table[i, 3]), np.int64)
     return result
 
 
@@ -1284,32 +1286,50 @@ def opened(table: Numbers) -> tuple[State, Rows]:
     rows = Rows(
         _numbers(table, 13),
         _numbers(table, 14),
-        _carray(_pointer(table[15, 0]), (table[15, 1],), np.uint8),
-        _carray(_pointer(table[16, 0]), (table[16, 1],), np.int8),
+        array_at(pointer(table[15, 0]), (table[15, 1],), np.uint8),
+        array_at(pointer(table[16, 0]), (table[16, 1],), np.int8),
         _numbers(table, 17),
         _numbers(table, 18),
         _numbers(table, 19),
-        _carray(_pointer(table[20, 0]), (table[20, 1],), np.uint8),
+        array_at(pointer(table[20, 0]), (table[20, 1],), np.uint8),
     )
     return state, rows
 
 
 @opening
-def advance_at(table: Numbers, until_ns: int, wake: int) -> int:
-    """`advance`, from Python."""
-    state, rows = opened(table)
+def opened_at(address: int) -> tuple[State, Rows]:
+    """`opened`, with the address of the table."""
+    return opened(array_at(pointer(address), (TABLE_ROWS, 4), np.int64))
+
+
+def advance_at(table_at: int, until_ns: int, wake: int) -> int:
+    """`advance`, with the address of a table as `opened` reads it."""
+    state, rows = opened_at(table_at)
     return advance(state, rows, until_ns, wake)
 
 
-@opening
-def send_at(table: Numbers, what: int, order_id: int, side: int, px: int, qty: int, hold: int) -> bool:
-    """`send`, from Python."""
-    state, _ = opened(table)
-    return send(state, what, order_id, side, px, qty, hold)
+def send_at(table_at: int, request_at: int) -> int:
+    """`send`, likewise, with the address of what is sent; 1 if it was sent."""
+    state, _ = opened_at(table_at)
+    one = array_at(pointer(request_at), (6,), np.int64)
+    return 1 if send(state, one[0], one[1], one[2], one[3], one[4], one[5]) else 0
 
 
-@opening
-def state_hash_at(table: Numbers) -> int:
-    """`state_hash`, from Python."""
-    state, _ = opened(table)
+def state_hash_at(table_at: int) -> int:
+    """`state_hash`, likewise."""
+    state, _ = opened_at(table_at)
     return state_hash(state)
+
+
+def far_copy_at(source_at: int, source_size: int, target_at: int, target_size: int) -> int:
+    """Enter every far level of one table into a wider one."""
+    source = array_at(pointer(source_at), (2, source_size, 2), np.int64)
+    _far_copy(source, array_at(pointer(target_at), (2, target_size, 2), np.int64))
+    return 0
+
+
+def theirs_copy_at(source_at: int, source_size: int, target_at: int, target_size: int) -> int:
+    """Enter every order of others of one table into a wider one."""
+    source = array_at(pointer(source_at), (source_size, 3), np.int64)
+    _theirs_copy(source, array_at(pointer(target_at), (target_size, 3), np.int64))
+    return 0

@@ -1,16 +1,20 @@
 """The compiled replay venue as Python sees it: makes its arrays, hands it rows, gives it more room when it asks."""
 
-from typing import Any, Final
+from copy import copy
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from executor.domain.errors import InvariantViolation, LocalProtocolError
-from simulation.replay import codes, kernel, layout
+from simulation.replay import codes, layout
+from simulation.replay.kept_code import stamp
 from simulation.replay.layout import Numbers, Rows, State
+from simulation.replay.native import VENUE
 from simulation.replay.spoken import Account, Answer, Columns, Glance
 from simulation.replay.terms import Delay, ReplayTerms
 
+_MOST: Final = codes.NEVER
 _MASK: Final = (1 << 64) - 1
 _BASE_AT_FIRST: Final = -(1 << 61)
 
@@ -31,7 +35,7 @@ def no_rows() -> Rows:
     return rows_of(Rows(*([()] * len(Rows._fields))))  # type: ignore[arg-type]
 
 
-def make_state(terms: ReplayTerms, *, start_ns: int = 0, window: int = 1 << 13, room: int = 1 << 12) -> State:
+def make_state(terms: ReplayTerms, *, start_ns: int = 0, window: int = 1 << 14, room: int = 1 << 12) -> State:
     """Make the state of a venue that has seen nothing.
 
     Parameters
@@ -49,7 +53,7 @@ def make_state(terms: ReplayTerms, *, start_ns: int = 0, window: int = 1 << 13, 
     registers[layout.TOUCH_AT], registers[layout.TOUCH_LAST] = codes.NEVER, -codes.NEVER
     registers[layout.BEST : layout.BEST + 2] = -codes.NEVER
     registers[layout.BASE : layout.BASE + 2] = _BASE_AT_FIRST
-    registers[layout.STAMP] = kernel.STAMP
+    registers[layout.STAMP] = stamp()
     samples = _zeros(3, max(1, *(len(delay.samples_ns) for delay in delays)))
     for wire, delay in enumerate(delays):
         samples[wire, : len(delay.samples_ns)] = delay.samples_ns
@@ -107,12 +111,13 @@ def enlarge(state: State) -> State:
     far, taken, theirs = state.far, state.taken, state.theirs
     if max(registers[layout.FAR], registers[layout.FAR + 1]) * 2 > far.shape[1]:
         far = _zeros(2, 2 * far.shape[1], 2)
-        kernel.far_copy(state.far, far)
+        VENUE.linked()["far_copy"](state.far.ctypes.data, state.far.shape[1], far.ctypes.data, far.shape[1])
     if max(registers[layout.TAKEN], registers[layout.TAKEN + 1]) * 2 > taken.shape[1]:
         taken = np.concatenate([taken, np.zeros_like(taken)], axis=1)
     if registers[layout.THEIRS] * 2 > theirs.shape[0]:
         theirs = _zeros(2 * theirs.shape[0], 3)
-        kernel.theirs_copy(state.theirs, theirs)
+        entered = VENUE.linked()["theirs_copy"]
+        entered(state.theirs.ctypes.data, len(state.theirs), theirs.ctypes.data, len(theirs))
     return state._replace(
         far=far,
         taken=taken,
@@ -142,32 +147,59 @@ class ReplayMachine:
     table
         Where they lie, for compiled strategies: `kernel.opened(machine.table)`. Another one after each call of `feed`
         and `make_room`.
+    table_at
+        The address of that.
     """
 
     def __init__(
-        self, terms: ReplayTerms, *, start_ns: int = 0, window: int = 1 << 13, room: int = 1 << 12
+        self, terms: ReplayTerms, *, start_ns: int = 0, window: int = 1 << 14, room: int = 1 << 12
     ) -> None:
+        native = VENUE.linked()
+        self._native_advance, self._native_send = native["advance"], native["send"]
+        self._native_hash = native["state_hash"]
+        request = _zeros(6)
+        self._request, self._request_at = memoryview(request), int(request.ctypes.data)  # type: ignore[arg-type]
         self._rows = no_rows()
         self._adopt(make_state(terms, start_ns=start_ns, window=window, room=room))
 
     def _adopt(self, state: State) -> None:
         self.state = state
-        self.table = _table(state, self._rows)
+        self._lay(_table(state, self._rows))
         self._registers = memoryview(state.registers)  # type: ignore[arg-type]
         self._answers = memoryview(state.answers).cast("B").cast("q")  # type: ignore[arg-type]
         self._seen = state.registers[layout.SEEN : layout.SEEN + layout.GLANCE_WIDTH]
+
+    def _lay(self, table: Numbers) -> None:
+        self.table = table
+        self.table_at = int(table.ctypes.data)
 
     @property
     def now_ns(self) -> int:
         """Our time."""
         return self._registers[layout.NOW]
 
+    @property
+    def row_ns(self) -> int:
+        """Exchange's time of the latest row that was played."""
+        return self._registers[layout.ROW_NS]
+
+    @property
+    def lag_ns(self) -> int:
+        """How much later than the exchange we saw the latest message."""
+        return self._registers[layout.LAG_NS]
+
+    def fork(self) -> Self:
+        """Make a second venue that goes on from here; the rows are shared, as nobody writes into them."""
+        other = copy(self)
+        other._adopt(State(*(array.copy() for array in self.state)))
+        return other
+
     def feed(self, rows: Columns, *, final: bool) -> None:
         """Hand over the next rows; only when all before them have been used up."""
         if self._registers[layout.ROW] != len(self._rows.exch_ns) or self._registers[layout.IS_FINAL]:
             raise LocalProtocolError("rows were handed over before those before them were used up")
         self._rows = rows_of(rows)
-        self.table = _table(self.state, self._rows)
+        self._lay(_table(self.state, self._rows))
         self._registers[layout.ROW] = 0
         self._registers[layout.IS_FINAL] = int(final)
 
@@ -184,7 +216,11 @@ class ReplayMachine:
         self._send(codes.CANCEL, order_id, 0, 0, 0, 0)
 
     def _send(self, what: int, order_id: int, side: int, px: int, qty: int, hold: int) -> None:
-        while not kernel.send_at(self.table, what, order_id, side, px, qty, hold):
+        if not (-_MOST <= order_id <= _MOST and -_MOST <= px <= _MOST and -_MOST <= qty <= _MOST):
+            raise OverflowError(f"order {order_id}, {qty} at {px}: beyond what the venue reckons with")
+        one = self._request
+        one[0], one[1], one[2], one[3], one[4], one[5] = what, order_id, side, px, qty, hold
+        while not self._native_send(self.table_at, self._request_at):
             state = self.state
             wider = _wider_ring(state.requests, state.registers, layout.REQUEST_HEAD, layout.REQUEST_TAIL)
             self._adopt(state._replace(requests=wider))
@@ -197,8 +233,10 @@ class ReplayMachine:
         InvariantViolation
             If the code in the cache is not that of the numbers beside it, or there was not room enough.
         """
+        if not -_MOST <= until_ns <= _MOST:
+            raise OverflowError(f"{until_ns} is no instant")
         while True:
-            reason: int = kernel.advance_at(self.table, until_ns, wake)
+            reason = self._native_advance(self.table_at, until_ns, wake)
             if reason < codes.FULL:
                 return reason
             self.make_room(reason)
@@ -244,7 +282,7 @@ class ReplayMachine:
 
     def state_hash(self) -> int:
         """Sum everything up in 64 bits."""
-        return int(kernel.state_hash_at(self.table)) & _MASK
+        return self._native_hash(self.table_at) & _MASK
 
 
 def _table(state: State, rows: Rows) -> Numbers:

@@ -1,9 +1,14 @@
 """What a replay venue is told and what it says, as the Python side of either twin sees it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from simulation.replay import codes
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Column = Sequence[int] | npt.NDArray[Any]
 
 
 class Answer(NamedTuple):
@@ -75,35 +80,35 @@ class Columns(Protocol):
     """Rows of a recording, column by column, in the order in which they were received."""
 
     @property
-    def exch_ns(self) -> Sequence[int]:
+    def exch_ns(self) -> "Column":
         """When it happened at the exchange, UTC."""
 
     @property
-    def recv_ns(self) -> Sequence[int]:
+    def recv_ns(self) -> "Column":
         """When the recorder saw it, UTC."""
 
     @property
-    def kind(self) -> Sequence[int]:
+    def kind(self) -> "Column":
         """What the row is."""
 
     @property
-    def side(self) -> Sequence[int]:
+    def side(self) -> "Column":
         """+1 bid or buyer, -1 ask or seller, 0 neither."""
 
     @property
-    def px(self) -> Sequence[int]:
+    def px(self) -> "Column":
         """Ticks."""
 
     @property
-    def qty(self) -> Sequence[int]:
+    def qty(self) -> "Column":
         """Lots."""
 
     @property
-    def order_id(self) -> Sequence[int]:
+    def order_id(self) -> "Column":
         """Of order-level data; 0 otherwise."""
 
     @property
-    def flags(self) -> Sequence[int]:
+    def flags(self) -> "Column":
         """Bits; LAST ends a message."""
 
 
@@ -113,6 +118,17 @@ class ReplayVenue(Protocol):
     @property
     def now_ns(self) -> int:
         """Our time."""
+
+    @property
+    def row_ns(self) -> int:
+        """Exchange's time of the latest row that was played."""
+
+    @property
+    def lag_ns(self) -> int:
+        """How much later than the exchange we saw the latest message."""
+
+    def fork(self) -> Self:
+        """Make a second venue that goes on from here, with the rows that were handed over."""
 
     def feed(self, rows: Columns, *, final: bool) -> None:
         """Hand over the next rows; only when all before them have been used up."""

@@ -2,9 +2,10 @@
 
 from collections import deque
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from math import log
-from typing import Final
+from typing import Final, Self
 
 from simulation.replay import codes
 from simulation.replay.spoken import Account, Answer, Columns, Glance
@@ -116,6 +117,20 @@ class ReplayTwin:
         self._traded_qty = self._traded_value = 0
 
     # ------------------------------------------------------------------ our end
+
+    @property
+    def row_ns(self) -> int:
+        """Exchange's time of the latest row that was played."""
+        return self._row_ns
+
+    @property
+    def lag_ns(self) -> int:
+        """How much later than the exchange we saw the latest message."""
+        return self._feed_lag_ns
+
+    def fork(self) -> Self:
+        """Make a second venue that goes on from here."""
+        return deepcopy(self)
 
     def feed(self, rows: Columns, *, final: bool) -> None:
         """Hand over the next rows."""

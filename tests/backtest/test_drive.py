@@ -34,7 +34,7 @@ ORDER = submitted(order_qty=D("0.4"), duration_s=120, params=TwapParams(interval
 SCENE = Scene(walk=WALK, parents=(ORDER, replace(ORDER, order_qty=D("0.3"))), terms=TERMS)
 
 
-def chance(_market, seed):
+def chance(_drift, seed):
     return scripted.uninformed("wise", seed)
 
 

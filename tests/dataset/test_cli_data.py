@@ -50,6 +50,18 @@ def test_files_are_imported_listed_checked_and_converted(run, tmp_path):
     assert (tmp_path / "x.csv").read_text().count("\n") == 5
 
 
+def test_a_terminal_shows_how_many_bytes_are_done(run, tmp_path, monkeypatch):
+    path = written(tmp_path / f"{DAY}_ABCUSDT_ob500.data", GOOD)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    size = path.stat().st_size
+    code, out, err = run("import", path)
+    assert (code, out) == (0, "no fault found\n")
+    assert f"{size}/{size} bytes" in err
+    (stored,) = (tmp_path / "store").rglob("rows.parquet")
+    assert "kB" in run("convert", stored, tmp_path / "x.csv")[2]
+
+
 def test_faults_are_told_with_line_and_meaning_and_fail_the_check_alone(run, tmp_path):
     path = written(tmp_path / f"{DAY}_ABCUSDT_ob500.data", BAD)
     code, out, _ = run("check", path)
@@ -125,20 +137,15 @@ def test_what_cannot_be_done_is_said_in_one_line(run, tmp_path, words, code, sai
     assert err.count("\n") == 1
 
 
-def test_without_its_packages_the_command_says_what_to_install():
+def test_the_command_line_starts_without_its_packages_and_the_command_says_what_to_install():
     script = (
-        "import sys; sys.modules['numpy'] = None; sys.modules['pyarrow'] = None\n"
-        "from executor.interfaces import cli; sys.exit(cli.main(['data', 'info']))"
+        "import sys; from executor.interfaces import cli\n"
+        "print({'numpy', 'pyarrow', 'numba', 'llvmlite'} & set(sys.modules))\n"
+        "sys.modules['numpy'] = None; sys.modules['pyarrow'] = None; sys.exit(cli.main(['data', 'info']))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+    assert (done.returncode, done.stdout) == (2, "set()\n")
     assert "pip install 'bybit-executor[backtest]'" in done.stderr
-
-
-def test_the_command_line_starts_without_the_packages_of_data():
-    script = "import sys; from executor.interfaces import cli; print({'numpy', 'pyarrow', 'numba'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"
 
 
 def test_days_are_fetched_and_then_imported(run, tmp_path):

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtest.dataset.order import out_of_order
@@ -14,6 +14,7 @@ from backtest.dataset.ticks import common_step, exact, scaled, step_of, step_tex
 plain = st.decimals(min_value=-(10**6), max_value=10**6, places=10).map(lambda number: format(number, "f"))
 
 
+@settings(max_examples=50)
 @given(st.lists(plain, min_size=1, max_size=30))
 def test_numbers_are_read_exactly(texts):
     read = exact(texts)
@@ -23,6 +24,7 @@ def test_numbers_are_read_exactly(texts):
     ]
 
 
+@settings(max_examples=50)
 @given(st.lists(st.decimals(min_value=0, max_value=10**6, places=6), min_size=1, max_size=30))
 def test_the_step_divides_every_number_and_no_larger_one_does(numbers):
     texts = [format(number, "f") for number in numbers]
@@ -109,6 +111,7 @@ def test_the_fewest_values_are_blamed_for_a_broken_order(values, blamed):
     assert out_of_order(np.array(values)) == blamed
 
 
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 50), max_size=60))
 def test_without_the_blamed_values_the_order_holds(values):
     blamed = set(out_of_order(np.array(values, np.int64)))

@@ -92,13 +92,13 @@ def test_an_archive_without_a_file_is_refused(tmp_path, names):
 
 
 def test_a_file_that_unpacks_without_end_is_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "UNPACKED_FREE_BYTES", 1 << 20)
+    monkeypatch.setattr(sources, "UNPACKED_FREE_BYTES", 1 << 18)
     bomb = tmp_path / "ABCUSDT_2023-11-14.csv.gz"
-    bomb.write_bytes(gzip.compress(b"id,timestamp,price,volume,side\n" + b"\n" * (8 << 20)))
+    bomb.write_bytes(gzip.compress(b"id,timestamp,price,volume,side\n" + b"\n" * (2 << 20)))
     refused(tmp_path, bomb, "unpacks to more than")
     packed = tmp_path / f"{DAY}_ABCUSDT_ob500.data.zip"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive_file:
-        archive_file.writestr("x.data", book_message(1, [], [], kind="snapshot") + "\n" * (8 << 20))
+        archive_file.writestr("x.data", book_message(1, [], [], kind="snapshot") + "\n" * (2 << 20))
     refused(tmp_path, packed, "unpacks to more than")
 
 
@@ -160,7 +160,7 @@ def test_the_head_of_what_cannot_be_read_is_empty_and_fingerprints_are_of_the_fi
     assert sha256_of(written(tmp_path / "x", "abc")).startswith("ba7816bf")
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.data())
 def test_no_damage_to_a_small_recording_brings_an_importer_down(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("h")

@@ -8,7 +8,9 @@ import pytest
 
 from backtest.dataset import gather
 from backtest.dataset.errors import DataError
+from backtest.dataset.importers.protocol import Options
 from backtest.dataset.importers.registry import all_importers, importer_of
+from backtest.dataset.intake import Intake
 from backtest.dataset.rows import Flag, Kind
 from tests.dataset.written import T0_MS, T0_NS, book_message, faults, lines_of, taken_in, written
 
@@ -602,3 +604,24 @@ def test_a_receive_time_of_another_day_takes_no_row_from_its_own(tmp_path):
     assert {name: len(rows) for name, rows in days.items()} == {f"ABCUSDT {DAY}": 52, "ABCUSDT 2023-11-15": 5}
     assert [each.info.rows for each in outcome.stored] == [52, 5]
     assert lines_of(outcome.everything()) == {("LAG", 21), ("RECEIVED_BACK", 21)}
+
+
+def test_it_is_told_how_many_bytes_of_the_files_were_read(tmp_path):
+    text = archive(
+        book_message(7, [["10", "1"]], [["11", "1"]], kind="snapshot"),
+        *(book_message(8 + number, [["9.5", str(number + 1)]], [], ms=number) for number in range(3_000)),
+    )
+    capture_text = capture(snapshot(9, [["10", "2"]], [["12", "1"]]), depth(10, 10, 9, [["9", "1"]], ms=1))
+    files = [
+        written(tmp_path / f"{DAY}_ABCUSDT_ob500.data.zip", text),
+        written(tmp_path / "plain.txt", capture_text),
+        written(tmp_path / "packed.gz", capture_text.replace("ABCUSDT", "GHIUSDT")),
+    ]
+    told = []
+    Intake(None, Options()).run(files, told=lambda done, total: told.append((done, total)))
+    size = sum(file.stat().st_size for file in files)
+    assert told[-1] == (size, size)
+    assert {total for _, total in told} == {size}
+    done = [each for each, _ in told]
+    assert done == sorted(done)
+    assert len(set(done)) > len(files)

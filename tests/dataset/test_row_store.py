@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtest.dataset import store
@@ -45,6 +45,7 @@ def stored(path, pieces):
         return writer.close(**KNOWN)
 
 
+@settings(max_examples=20)
 @given(st.lists(any_rows, max_size=4), st.integers(1, 50))
 def test_rows_come_back_as_they_were(tmp_path_factory, lists, rows_max):
     path = tmp_path_factory.mktemp("s") / "day=2024-01-01" / "rows.parquet"

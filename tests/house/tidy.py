@@ -48,7 +48,9 @@ PARAMS_WITHOUT_UNIT: Final = {
     "TwapParams.catch_up_max": "a multiple of the slice's own size",
     "TwapParams.passiveness": "a share of the slice, 0-1",
 }
-UNREFERENCED: Final[dict[str, str]] = {}
+UNREFERENCED: Final[dict[str, str]] = {
+    "simulation.replay.kernel.next_answer": "for strategies that are compiled: benchmarks/replay_quoter_compiled.py",
+}
 
 _GRAB_BAGS: Final = frozenset(
     {

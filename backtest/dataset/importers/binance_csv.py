@@ -129,15 +129,16 @@ class BinanceCsv:
             book.last_u = final_id
             flags[places[-1]] |= Flag.LAST
         bad |= side == 0
-        _move_marks(flags, bad)
         return _batch(table, stream, recv, exch, Kind.LEVEL, side, final, zeros, flags, bad, found)
 
 
 def _move_marks(flags: Bytes, bad: Mask) -> None:
-    """Keep the marks of a message when the row that bears one is left out."""
-    for place in np.flatnonzero(bad).tolist():
-        if flags[place] & Flag.GAP and place + 1 < len(flags) and not flags[place] & Flag.LAST:
+    """Keep the marks of a message when the rows that bear them are left out."""
+    places = np.flatnonzero(bad).tolist()
+    for place in places:
+        if flags[place] & Flag.GAP and place + 1 < len(flags):
             flags[place + 1] |= Flag.GAP
+    for place in reversed(places):
         if flags[place] & Flag.LAST and place and not flags[place - 1] & Flag.LAST:
             flags[place - 1] |= Flag.LAST
 
@@ -216,6 +217,7 @@ def _batch(
         if numbers.bad is not None:
             table.tell(Fault.BAD_NUMBER, name, numbers.bad, found)
             bad |= numbers.bad
+    _move_marks(flags, bad)
     keep = ~bad
     rows = int(keep.sum())
     return Batch(

@@ -1,0 +1,137 @@
+"""Several policies on the same orders in the same recorded books, pair by pair, with what the differences are worth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import ceil, fsum
+
+from backtest.blocks import Blocked, blocked, holm, usual_block
+from backtest.recorded import Worked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duel:
+    """One policy against another: cost of the first less cost of the second, basis points; negative favours the first.
+
+    Parameters
+    ----------
+    found
+        Of the differences, one for each moment (the mean of its sides).
+    p_holm
+        The p-value with all other duels of the contest allowed for.
+    """
+
+    first: str
+    second: str
+    found: Blocked
+    p_holm: float
+
+    @property
+    def winner(self) -> str | None:
+        """Who was cheaper; None where the interval holds zero, or the tests together do not exclude chance."""
+        found = self.found
+        if self.p_holm >= 1 - found.confidence or found.low <= 0 <= found.high:
+            return None
+        return self.first if found.mean < 0 else self.second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contest:
+    """Costs of all policies, and every pair of them.
+
+    Parameters
+    ----------
+    moments
+        Moments at which every policy came to an end that can be measured, on every side.
+    left_out
+        How many did not.
+    costs
+        Of each policy, in order of time: mean cost of the sides of a moment, basis points.
+    """
+
+    moments: tuple[int, ...]
+    left_out: int
+    costs: dict[str, tuple[float, ...]]
+    duels: tuple[Duel, ...]
+
+    def mean_bps(self, policy: str) -> float:
+        """Mean cost of a policy, basis points."""
+        return fsum(self.costs[policy]) / len(self.costs[policy])
+
+
+class ContestError(ValueError):
+    """There is too little to hold against each other."""
+
+
+def contest(
+    worked: Sequence[Worked],
+    *,
+    every_s: int,
+    confidence: float = 0.95,
+    power: float = 0.8,
+    block: int | None = None,
+    seed: int = 0,
+) -> Contest:
+    """Hold all policies of a run against each other.
+
+    Both sides of a moment count as one observation, since they met the same market. Moments that overlap in time are
+    kept together in one block.
+
+    Parameters
+    ----------
+    every_s
+        Time from one moment to the next.
+    block
+        Moments of a block; None takes the usual number.
+
+    Raises
+    ------
+    ContestError
+        If fewer than four moments can be compared, or they do not make two blocks.
+    """
+    policies = list(dict.fromkeys(one.errand.policy for one in worked))
+    by_moment: dict[int, dict[str, list[float | None]]] = {}
+    for one in worked:
+        cost = None if one.drive is None else float(one.drive.cost_bps)
+        by_moment.setdefault(one.errand.number, {}).setdefault(one.errand.policy, []).append(cost)
+    whole: dict[int, dict[str, float]] = {}
+    for number, costs in sorted(by_moment.items()):
+        means = {name: _mean(costs.get(name, [None])) for name in policies}
+        if None not in means.values():
+            whole[number] = {name: mean for name, mean in means.items() if mean is not None}
+    if len(whole) < 4:
+        raise ContestError(
+            f"{len(whole)} of {len(by_moment)} moments can be compared, four are needed at least"
+        )
+    overlap = max((ceil(one.errand.order.duration_s / every_s) for one in worked), default=1)
+    length = usual_block(len(whole), overlap) if block is None else block
+    series = {name: tuple(costs[name] for costs in whole.values()) for name in policies}
+    pairs = list(combinations(policies, 2))
+    try:
+        found = [
+            blocked(
+                [a - b for a, b in zip(series[first], series[second], strict=True)],
+                length,
+                confidence=confidence,
+                power=power,
+                seed=seed,
+            )
+            for first, second in pairs
+        ]
+    except ValueError as error:
+        raise ContestError(str(error)) from error
+    adjusted = holm([one.p for one in found])
+    return Contest(
+        moments=tuple(whole),
+        left_out=len(by_moment) - len(whole),
+        costs=series,
+        duels=tuple(
+            Duel(first=first, second=second, found=one, p_holm=p)
+            for (first, second), one, p in zip(pairs, found, adjusted, strict=True)
+        ),
+    )
+
+
+def _mean(costs: Sequence[float | None]) -> float | None:
+    known = [cost for cost in costs if cost is not None]
+    return fsum(known) / len(known) if len(known) == len(costs) else None

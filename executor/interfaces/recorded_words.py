@@ -1,0 +1,135 @@
+"""What orders in recorded books came to, for people; no figure without what it rests on."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from backtest.contest import Contest, Duel
+from backtest.recorded import Worked
+from executor.domain.units import BPS_PER_UNIT
+
+EACH_MAX: Final = 24
+"""Up to so many orders are told one by one."""
+
+
+def run_words(record: Mapping[str, object], all_worked: Sequence[Worked]) -> str:
+    """Tell of a run."""
+    lines = [*_heading(record), ""]
+    if len(all_worked) <= EACH_MAX:
+        lines += [_order_line(one) for one in all_worked]
+    else:
+        lines.append(f"{len(all_worked)} orders; --out keeps every one of them")
+    lines += ["", f"cost           {_cost_words(record['arrival_shortfall_bps'])}"]
+    lines.append(f"fills          {_grounds_words(record['fills_by_ground'])}")
+    return "\n".join([*lines, *_closing(record)])
+
+
+def contest_words(record: Mapping[str, object], found: Contest) -> str:
+    """Tell of a comparison of policies."""
+    recordings = record["recordings"]
+    assert isinstance(recordings, list), "recordings are listed"
+    lines = [line for one in recordings for line in _heading(one)]
+    lines.append("")
+    lines += [f"{name:<14} {found.mean_bps(name):+.3f} bps mean cost" for name in found.costs]
+    lines.append("")
+    for duel in found.duels:
+        lines += [_duel_line(duel), f"{'':<14} {_meaning(duel)}"]
+    one = found.duels[0].found
+    lines += [
+        "",
+        (
+            f"moments        {len(found.moments)} that every policy ended, {found.left_out} left out; both sides of"
+            " one count once"
+        ),
+        f"blocks         {one.blocks} of {one.block} moments each, drawn together, as neighbours are not independent",
+        f"tests          {len(found.duels)}: p is Holm's, which allows for all of them; p alone in brackets",
+    ]
+    if one.has_few_blocks:
+        lines.append(
+            "FEW BLOCKS     the intervals are too narrow: with so few, only a longer recording helps"
+        )
+    lines.append(f"fills          {_grounds_words(record['fills_by_ground'])}")
+    return "\n".join([*lines, *_closing(record)])
+
+
+def _duel_line(duel: Duel) -> str:
+    found = duel.found
+    name = f"{duel.first} - {duel.second}"
+    return (
+        f"{name:<14} {found.mean:+.3f} bps, {found.confidence:.0%} interval {found.low:+.3f} to {found.high:+.3f},"
+        f" standard error {found.standard_error:.3f}, p {_p(duel.p_holm)} ({_p(found.p)})"
+    )
+
+
+def _meaning(duel: Duel) -> str:
+    found, winner = duel.found, duel.winner
+    power = f"a true difference of {found.smallest:.3f} bps would be shown with a probability of {found.power:.0%}"
+    if winner is not None:
+        return f"{winner} is cheaper here; {power}"
+    return f"no difference can be shown; {power}"
+
+
+def _p(value: float) -> str:
+    return "< 0.0001" if value < 0.0001 else f"= {value:.4f}"
+
+
+def _heading(record: Mapping[str, object]) -> list[str]:
+    data, terms = _fields(record["recording"]), _fields(record["conditions"])
+    queue = "order by order" if data["order_by_order"] else terms["queue_model"]
+    fees = " and ".join(
+        f"{float(str(terms[f'{kind}_fee_rate'])) * float(BPS_PER_UNIT):g} ({kind})"
+        for kind in ("maker", "taker")
+    )
+    return [
+        f"{data['venue']} {data['category']} {data['symbol']}, recorded {data['from']} to {data['to']}",
+        (
+            f"queue {queue}; fees {fees} bps; latency: feed {terms['latency_feed']}, orders {terms['latency_order']},"
+            f" responses {terms['latency_response']}"
+        ),
+    ]
+
+
+def _order_line(worked: Worked) -> str:
+    name = f"{worked.errand.name:<22}"
+    if worked.drive is None:
+        return f"{name} no end: {worked.failure}"
+    report = worked.drive.reports[0]
+    facts = report.facts
+    maker = "" if report.maker_share is None else f", {report.maker_share:.0%} of it waited"
+    return (
+        f"{name} {facts.cum_qty:f} of {facts.order_qty:f} in {len(worked.fills)} fills{maker};"
+        f" cost {worked.drive.cost_bps:+.3f} bps, average {_px(report.avg_px)}"
+        f" against {_px(facts.arrival_px)} at arrival"
+    )
+
+
+def _px(px: Decimal | None) -> str:
+    return "-" if px is None else f"{round(px, 8).normalize():f}"
+
+
+def _cost_words(cost: object) -> str:
+    if cost is None:
+        return "not to be told: no order came to an end that can be measured"
+    found = _fields(cost)
+    text = (
+        f"{found['mean']:+.3f} bps of the value at arrival, mean of {found['orders']} orders, fees included"
+    )
+    if "low" not in found:
+        return text
+    return f"{text}; {found['confidence']:.0%} interval {found['low']:+.3f} to {found['high']:+.3f}"
+
+
+def _grounds_words(grounds: object) -> str:
+    counted = _fields(grounds)
+    return ", ".join(f"{name} {_fields(one)['fills']}" for name, one in counted.items()) or "none"
+
+
+def _closing(record: Mapping[str, object]) -> list[str]:
+    warnings = record["warnings"]
+    assert isinstance(warnings, list), "warnings are listed"
+    return [*(f"WARNING        {one}" for one in warnings), str(record["note"])]
+
+
+def _fields(value: object) -> dict[str, object]:
+    assert isinstance(value, dict), "a record has fields"
+    return value

@@ -1,0 +1,245 @@
+"""The simulated account: what was ordered, executed and ended, and what follows of it in positions and money. Pure.
+
+It is a fold of records. A record is written down before anybody hears of what it says, so an account that is read
+back has everything that was ever told.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TypeAlias
+
+import msgspec
+
+from executor.domain.errors import InvariantViolation
+from executor.domain.events import CoinBalance, Event
+from executor.domain.fills import Fill
+from executor.domain.instrument import Instrument
+from executor.domain.orders import Category, NewOrder
+from executor.domain.units import ZERO, Money, Price, Quantity
+from simulation.venue_order import VenueOrder
+
+Key: TypeAlias = tuple[Category, str]
+
+
+class Placed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """An order was taken into the book."""
+
+    order: NewOrder
+    venue_order_id: str
+    base_coin: str
+    quote_coin: str
+
+
+class Amended(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """It has other terms now; the quantity is the total one."""
+
+    client_order_id: str
+    qty: Quantity
+    px: Price
+
+
+class Executed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Some of it was executed."""
+
+    fill: Fill
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """It is out of the book, for a reason in words."""
+
+    client_order_id: str
+    detail: str
+
+
+Record: TypeAlias = Placed | Amended | Executed | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A position: signed base units, and the mean price at which it was opened."""
+
+    qty: Decimal = ZERO
+    entry_px: Decimal = ZERO
+
+    def after(self, signed_qty: Decimal, px: Decimal) -> tuple["Holding", Decimal]:
+        """Trade against it; gives the new position and the profit that closing brought, quote units."""
+        if self.qty * signed_qty >= ZERO:
+            qty = self.qty + signed_qty
+            return Holding(qty, (self.qty * self.entry_px + signed_qty * px) / qty), ZERO
+        closed = min(abs(self.qty), abs(signed_qty)).copy_sign(self.qty)
+        profit = closed * (px - self.entry_px)
+        qty = self.qty + signed_qty
+        if not qty:
+            return Holding(), profit
+        return Holding(qty, px if qty * signed_qty > ZERO else self.entry_px), profit
+
+
+class Account:
+    """Orders, positions and coins of one simulated account.
+
+    Parameters
+    ----------
+    balance
+        What there is at the beginning of every coin that a symbol is quoted in.
+    leverage
+        Value of contracts that one unit of margin carries.
+    """
+
+    def __init__(self, balance: Money, leverage: Decimal) -> None:
+        self._balance = balance
+        self._leverage = leverage
+        self.orders: dict[str, VenueOrder] = {}
+        self._open: dict[str, VenueOrder] = {}
+        self._coins_of: dict[Key, tuple[str, str]] = {}
+        self._coins: dict[str, Decimal] = {}
+        self._holdings: dict[Key, Holding] = {}
+        self.executions = 0
+
+    def apply(self, record: Record) -> list[Event]:
+        """Take in what happened; gives what is to be told of it.
+
+        Raises
+        ------
+        InvariantViolation
+            If it cannot have happened: an order that is not there, or more executed than it has left.
+        """
+        match record:
+            case Placed():
+                name = record.order.client_order_id
+                if name in self.orders:
+                    raise InvariantViolation(f"{name} was placed twice")
+                entry = VenueOrder(order=record.order, venue_order_id=record.venue_order_id)
+                self.orders[name] = self._open[name] = entry
+                self._coins_of[record.order.category, record.order.symbol] = (
+                    record.base_coin,
+                    record.quote_coin,
+                )
+                return [entry.update()]
+            case Amended():
+                entry = self._still_open(record.client_order_id)
+                entry.order = replace(entry.order, qty=record.qty, px=record.px)
+                entry.version += 1
+                return [entry.update()]
+            case Executed():
+                fill = record.fill
+                entry = self._still_open(fill.client_order_id)
+                told = entry.fill(
+                    exec_id=fill.exec_id,
+                    qty=fill.last_qty,
+                    px=fill.last_px,
+                    fee=fill.fee,
+                    liquidity=fill.liquidity,
+                    at_ns=fill.ts_exchange_ns,
+                )
+                self.executions += 1
+                self._book(fill)
+                if not entry.is_open:
+                    del self._open[fill.client_order_id]
+                return told
+            case Ended():
+                entry = self._still_open(record.client_order_id)
+                del self._open[record.client_order_id]
+                return [entry.end(record.detail)]
+
+    def open_orders(self, key: Key | None = None) -> list[VenueOrder]:
+        """Orders that can still trade, the oldest first; of one symbol, or all."""
+        return [
+            entry
+            for entry in self._open.values()
+            if key in {None, (entry.order.category, entry.order.symbol)}
+        ]
+
+    def position_qty(self, key: Key) -> Decimal:
+        """Signed base units of a contract."""
+        return self._holdings.get(key, Holding()).qty
+
+    def coins(self, without: str = "") -> tuple[CoinBalance, ...]:
+        """Every coin the account has to do with, as if one of its orders were not there."""
+        held: dict[str, Decimal] = {}
+        for entry in self.open_orders():
+            order = entry.order
+            if order.category is Category.SPOT and order.client_order_id != without:
+                base, quote = self._coins_of[order.category, order.symbol]
+                is_buy = order.side.sign > 0
+                coin, qty = (quote, entry.leaves_qty * order.px) if is_buy else (base, entry.leaves_qty)
+                held[coin] = held.get(coin, ZERO) + qty
+        quotes = {quote for _, quote in self._coins_of.values()}
+        return tuple(
+            CoinBalance(coin=coin, wallet_qty=self._coin(coin, quotes), locked_qty=held.get(coin, ZERO))
+            for coin in sorted({*quotes, *self._coins})
+        )
+
+    def why_not(self, order: NewOrder, rules: Instrument) -> str:
+        """Why the account cannot pay for an order, new or on new terms; empty if it can.
+
+        A contract needs margin for the position that all open orders of its direction would make together; what
+        another direction would close is not counted against it.
+        """
+        quotes = {rules.quote_coin, *(quote for _, quote in self._coins_of.values())}
+        wallet = {coin.coin: coin.wallet_qty - coin.locked_qty for coin in self.coins(order.client_order_id)}
+        quote_qty = wallet.get(rules.quote_coin, self._coin(rules.quote_coin, quotes))
+        done = self.orders.get(order.client_order_id)
+        leaves_qty = order.qty - (ZERO if done is None else done.cum_qty)
+        others = [
+            entry for entry in self.open_orders() if entry.order.client_order_id != order.client_order_id
+        ]
+        if order.category is Category.SPOT:
+            is_buy = order.side.sign > 0
+            has = quote_qty if is_buy else wallet.get(rules.base_coin, ZERO)
+            needs = leaves_qty * order.px if is_buy else leaves_qty
+            coin = rules.quote_coin if is_buy else rules.base_coin
+            return "" if needs <= has else f"{needs} {coin} needed, {has} there"
+        if order.reduce_only:
+            key = (order.category, order.symbol)
+            promised = (
+                entry.leaves_qty
+                for entry in others
+                if entry.order.reduce_only and (entry.order.category, entry.order.symbol) == key
+            )
+            room = -order.side.sign * self.position_qty(key) - sum(promised, ZERO)
+            return "" if leaves_qty <= room else f"reduce-only: no more than {max(room, ZERO)} can be reduced"
+        wanted = [(order, leaves_qty), *((entry.order, entry.leaves_qty) for entry in others)]
+        needs = self._margin(wanted, rules.quote_coin)
+        return "" if needs <= quote_qty else f"margin of {needs} {rules.quote_coin} needed, {quote_qty} there"
+
+    def _margin(self, orders: Iterable[tuple[NewOrder, Decimal]], quote_coin: str) -> Decimal:
+        values: dict[Key, list[Decimal]] = {}
+        for key, holding in self._holdings.items():
+            if self._coins_of[key][1] == quote_coin:
+                value = holding.qty * holding.entry_px
+                values[key] = [value, value]
+        for order, qty in orders:
+            key = (order.category, order.symbol)
+            of_quote = self._coins_of.get(key, ("", quote_coin))[1] == quote_coin
+            if order.category is Category.SPOT or order.reduce_only or not of_quote:
+                continue
+            long_short = values.setdefault(key, [ZERO, ZERO])
+            long_short[order.side.sign < 0] += order.side.sign * qty * order.px
+        return sum((max(map(abs, both)) for both in values.values()), ZERO) / self._leverage
+
+    def _book(self, fill: Fill) -> None:
+        key = (fill.category, fill.symbol)
+        base, quote = self._coins_of[key]
+        signed_qty = fill.side.sign * fill.last_qty
+        paid = Decimal(fill.fee)
+        if fill.category is Category.SPOT:
+            self._pay(base, signed_qty)
+            paid += signed_qty * fill.last_px
+        else:
+            self._holdings[key], profit = self._holdings.get(key, Holding()).after(signed_qty, fill.last_px)
+            paid -= profit
+        self._pay(quote, -paid)
+
+    def _pay(self, coin: str, qty: Decimal) -> None:
+        self._coins[coin] = self._coins.get(coin, ZERO) + qty
+
+    def _coin(self, coin: str, quotes: Iterable[str]) -> Decimal:
+        """What there is of a coin: changes are kept, so that another opening balance changes the past, too."""
+        return self._coins.get(coin, ZERO) + (self._balance if coin in quotes else ZERO)
+
+    def _still_open(self, name: str) -> VenueOrder:
+        entry = self._open.get(name)
+        if entry is None:
+            raise InvariantViolation(f"{name} is not open")
+        return entry

@@ -1,0 +1,83 @@
+"""Small recordings written by the tests themselves: a book of five levels a side that wanders, with public trades."""
+
+from datetime import date
+from pathlib import Path
+from random import Random
+
+from backtest.dataset.gather import Stream
+from backtest.dataset.instruments import rules_of, write_rules
+from backtest.dataset.rows import Flag, Kind
+from backtest.dataset.store import DayWriter, Source, day_of, day_path
+from executor.domain.timeline import NS_PER_S
+from tests.builders import T0, D, instrument
+from tests.dataset.written import rows_of
+
+STREAM = Stream("bybit", "linear", "BTCUSDT")
+LEVELS = 5
+STEP_NS = NS_PER_S // 4
+
+
+def wander(seconds, seed=1, *, start_ns=T0, lag_ns=3_000_000, trades=True):
+    """Rows of a market that moves a tick now and then: a snapshot, then about four messages or trades a second."""
+    chance, bid = Random(seed), 500_000
+    rows, at_ns, seq = [], start_ns, 0
+
+    def row(kind, side, px, qty, flags=0):
+        nonlocal seq
+        seq += 1
+        rows.append((at_ns, at_ns + lag_ns, kind, side, px, qty, 0, seq, flags))
+
+    row(Kind.CLEAR, 0, 0, 0, Flag.SNAPSHOT)
+    for side, first in ((1, bid), (-1, bid + 1)):
+        for depth in range(LEVELS):
+            row(Kind.LEVEL, side, first - side * depth, chance.randint(200, 2_000), Flag.SNAPSHOT)
+    rows[-1] = (*rows[-1][:-1], Flag.SNAPSHOT | Flag.LAST)
+    while at_ns < start_ns + seconds * NS_PER_S:
+        at_ns += chance.randint(1, 2 * STEP_NS)
+        what = chance.random()
+        if what < 0.4 and trades:
+            side = chance.choice((1, -1))
+            px = bid + (side > 0) + side * (chance.random() < 0.2)
+            row(Kind.TRADE, side, px, chance.randint(1, 900), Flag.LAST)
+        elif what < 0.55:
+            move = chance.choice((1, -1))
+            old, bid = bid, bid + move
+            row(Kind.LEVEL, 1, old if move < 0 else bid, 0 if move < 0 else chance.randint(200, 2_000))
+            row(
+                Kind.LEVEL,
+                -1,
+                bid + 1 if move < 0 else old + 1,
+                chance.randint(200, 2_000) if move < 0 else 0,
+            )
+            row(Kind.LEVEL, 1, bid - LEVELS + 1 if move < 0 else old - LEVELS + 1, 300 if move < 0 else 0)
+            row(Kind.LEVEL, -1, old + LEVELS if move < 0 else bid + LEVELS, 0 if move < 0 else 300, Flag.LAST)
+        else:
+            side = chance.choice((1, -1))
+            px = bid - chance.randrange(LEVELS) if side > 0 else bid + 1 + chance.randrange(LEVELS)
+            row(Kind.LEVEL, side, px, chance.randint(200, 2_000), Flag.LAST)
+    return rows
+
+
+def store(
+    root: Path,
+    rows,
+    *,
+    stream=STREAM,
+    steps=("0.1", "0.001"),
+    recv_known=True,
+    rules=True,
+    day: date | None = None,
+):
+    """Write rows as a day of the store, with the rules of the instrument beside it."""
+    path = day_path(root, stream, day or day_of(rows[0][1]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with DayWriter(path) as writer:
+        writer.write(rows_of(*rows))
+        writer.close(
+            tick_size=steps[0], tick_from="rules", lot_size=steps[1], lot_from="rules", recv_known=recv_known,
+            sources=[Source(name="made", sha256="00", importer="test")],
+        )  # fmt: skip
+    if rules:
+        known = instrument(tick_size=D("0.1"), qty_step=D("0.001"))
+        write_rules(root, stream, rules_of(stream, known, "0.1", "0.001", "rules"))
+    return root

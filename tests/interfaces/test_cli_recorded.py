@@ -1,0 +1,212 @@
+"""`executor backtest run` and `compare --strategies`: what they print, keep and refuse."""
+
+import csv
+import json
+
+import pytest
+
+from backtest.dataset.gather import Stream
+from executor.interfaces.cli import main
+from executor.interfaces.exit_codes import ExitCode
+from executor.runtime.audit import audit
+from tests.backtest.recorded_days import store, wander
+
+SHORT = [
+    "--symbol",
+    "BTCUSDT",
+    "--qty",
+    "0.06",
+    "--duration",
+    "30s",
+    "--interval",
+    "10s",
+    "--warmup",
+    "15s",
+    "--twin",
+]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return store(tmp_path_factory.mktemp("market"), wander(200))
+
+
+@pytest.fixture
+def run(capsys, data):
+    def words(command, *more):
+        code = main(["backtest", command, "--data", str(data), *more])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return words
+
+
+def test_one_order_is_told_with_its_cost_and_what_its_fills_rest_on(run):
+    code, out, err = run("run", *SHORT)
+    assert code == ExitCode.OK
+    assert "bybit linear BTCUSDT, recorded 2023-11-14T22:13:20.000Z to" in out
+    assert (
+        "queue risk-averse; fees 2 (maker) and 5.5 (taker) bps; latency: feed measured, orders 10 ms" in out
+    )
+    assert "0001-buy-twap          0.060 of 0.06 in " in out
+    assert "the recorded market does not react" in out
+    assert not err
+
+
+def test_fills_that_a_model_made_are_warned_of(run):
+    _, out, _ = run("run", *SHORT, "--every", "30s", "--side", "both")
+    assert "WARNING        " in out
+    assert "fills come from the queue model risk-averse, not from prints alone" in out
+
+
+def lines(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_orders_of_a_day_are_kept_with_trades_and_journals_and_again_the_same(run, tmp_path):
+    words = [
+        *SHORT,
+        "--side",
+        "both",
+        "--every",
+        "40s",
+        "--queue",
+        "log",
+        "--latency-feed",
+        "1,20",
+        "--seed",
+        "3",
+    ]
+    code, out, _ = run("run", *words, "--out", str(tmp_path / "a"), "--json")
+    again = run("run", *words, "--out", str(tmp_path / "b"), "--json")
+    assert code == ExitCode.OK
+    assert again[1] == out
+    record = json.loads(out)
+    assert record == json.loads((tmp_path / "a" / "summary.json").read_text())
+    for name in ("summary.json", "parents.csv", "trades.csv"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    parents = lines(tmp_path / "a" / "parents.csv")
+    trades = lines(tmp_path / "a" / "trades.csv")
+    assert [one["name"] for one in parents] == [one["name"] for one in record["parents"]]
+    assert {one["side"] for one in parents} == {"BUY", "SELL"}
+    assert sum(int(one["fills"]) for one in parents) == len(trades)
+    assert record["conditions"]["latency_feed"] == "one of 1, 20 ms"
+    assert record["warnings"][0].endswith("was not recorded")
+    for one in parents:
+        journal = tmp_path / "a" / "journals" / f"{one['name']}.db"
+        assert audit(journal).identical
+
+
+def test_policies_are_compared_in_pairs_with_what_could_have_been_seen(run, tmp_path):
+    words = ["compare", "--strategies", "twap,CROSS,RANDOM", *SHORT, "--every", "25s", "--side", "both"]
+    code, out, _ = run(*words)
+    assert code == ExitCode.OK
+    for told in ("TWAP - CROSS", "TWAP - RANDOM", "CROSS - RANDOM", "standard error", "Holm's", "WARNING"):
+        assert told in out
+    assert out.count("would be shown with a probability of 80%") == 3
+    code, out, _ = run(*words, "--json", "--out", str(tmp_path / "o"))
+    record = json.loads(out)
+    assert [pair["second"] for pair in record["contest"]["pairs"]] == ["CROSS", "RANDOM", "RANDOM"]
+    assert all(pair["low"] <= pair["mean"] <= pair["high"] for pair in record["contest"]["pairs"])
+    costs = record["contest"]["mean_cost_bps"]
+    assert costs["CROSS"] > costs["TWAP"], "who crosses pays spread and the taker's fee"
+    kept = json.loads((tmp_path / "o" / "summary.json").read_text())
+    assert len(kept["parents"]) == 6 * len(record["contest"]["each"])
+
+
+def test_several_recordings_are_compared_as_one(capsys, tmp_path):
+    store(tmp_path, wander(150, seed=2))
+    store(tmp_path, wander(150, seed=3), stream=Stream("bybit", "spot", "BTCUSDT"), rules=False)
+    names = "bybit/linear/BTCUSDT,bybit/spot/BTCUSDT"
+    words = [*SHORT, "--symbol", names, "--qty", "0.06,0.05", "--every", "30s", "--json"]
+    code = main(["backtest", "compare", "--data", str(tmp_path), "--strategies", "TWAP,CROSS", *words])
+    record = json.loads(capsys.readouterr().out)
+    assert code == ExitCode.OK
+    assert [one["recording"]["category"] for one in record["recordings"]] == ["linear", "spot"]
+    assert [one["number"] for one in record["contest"]["each"]] == [1, 2, 3, 4, 5, 6]
+    assert any(told.endswith("of BTCUSDT (spot): assumed") for told in record["warnings"])
+
+
+@pytest.mark.parametrize("adviser", ["unchanged", "silent"])
+def test_advice_without_effect_costs_nothing_but_its_bill(run, adviser):
+    _, plain, _ = run("run", *SHORT, "--json")
+    code, out, _ = run("run", *SHORT, "--json", "--adviser", adviser)
+    assert code == ExitCode.OK
+    advised, alone = json.loads(out), json.loads(plain)
+    assert advised["parents"][0].pop("questions")
+    assert not alone["parents"][0].pop("questions")
+    assert advised["parents"][0]["report"] == alone["parents"][0]["report"]
+
+
+def test_a_tape_that_holds_nothing_is_said(run, tmp_path):
+    (tmp_path / "calls.jsonl").write_text("")
+    code, _, err = run("run", *SHORT, "--adviser", f"tape:{tmp_path / 'calls.jsonl'}")
+    assert code == ExitCode.AUDIT_DIFFERS
+    assert "questions are not on the tape" in err
+
+
+@pytest.mark.parametrize(
+    ("more", "where", "said"),
+    [
+        (["--symbol", "NOPE"], "DATA", "nothing is stored of */*/NOPE; there is bybit/linear/BTCUSDT"),
+        (["--start", "2023-11-14T22:13:20Z"], "PLAN at --start", "allowed: 2023-11-14T22:13:35"),
+        (["--start", "yesterday"], "TIME at --start", "RFC 3339"),
+        (["--duration", "10m"], "PLAN at --start", "too short"),
+        (["--qty", "0.0001"], "PLAN at --qty", "at least 0.001 BTCUSDT"),
+        (["--qty", "0.0605"], "PLAN at --qty", "steps of 0.001"),
+        (["--symbol", "BTCUSDT,ETHUSDT"], "USAGE at --symbol", "one instrument"),
+        (["--symbol", "binance/linear/BTCUSDT"], "DATA", "nothing is stored of binance/linear/BTCUSDT"),
+        (["--side", "up"], "USAGE at --side", "buy, sell, both"),
+        (["--queue", "fifo"], "USAGE at --queue", "risk-averse, proportional"),
+        (["--latency-order", "fast"], "USAGE at --latency-order", "milliseconds such as 10"),
+        (["--latency-order", "99999"], "USAGE at --latency-order", "at most 60000 ms"),
+        (["--every", "soon"], "TIME at --every", "5m"),
+        (["--adviser", "oracle"], "USAGE at --adviser", "uninformed"),
+        (["--adviser", "foresight"], "USAGE at --adviser", "knows no more than the recording"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused_with_the_way_out(run, tmp_path, more, where, said):
+    code, out, err = run("run", *SHORT, *more, "--out", str(tmp_path / "o"))
+    assert code in {ExitCode.USAGE, ExitCode.REFUSED}
+    assert err.startswith(where)
+    assert said in err
+    assert not out
+    assert not (tmp_path / "o").exists() or not list((tmp_path / "o").iterdir())
+
+
+def test_measured_latency_needs_the_receiver_s_times(capsys, tmp_path):
+    root = store(tmp_path / "market", wander(100), recv_known=False)
+    words = ["backtest", "run", "--data", str(root), *SHORT]
+    assert main([*words, "--latency-feed", "measured"]) == ExitCode.USAGE
+    assert "has no receiver's times" in capsys.readouterr().err
+    assert main(words) == ExitCode.OK
+    assert "latency: feed 5 ms" in capsys.readouterr().out
+
+
+def test_results_never_lie_among_others(run, tmp_path):
+    (tmp_path / "mine.txt").write_text("x")
+    code, _, err = run("run", *SHORT, "--out", str(tmp_path))
+    assert code == ExitCode.USAGE
+    assert "a new or empty folder" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "neither"),
+        (["--adviser", "silent", "--strategies", "TWAP,CROSS"], "both"),
+        (["--adviser", "silent"], "nothing without --strategies"),
+        (["--strategies", "TWAP,CROSS", "--seeds", "4"], "nothing without --adviser"),
+        (["--strategies", "TWAP,CROSS"], "the time from one order to the next"),
+        (["--strategies", "TWAP", "--every", "20s"], "two or more"),
+        (["--strategies", "TWAP,GUESS", "--every", "20s"], "ARRIVAL-PRICE, CROSS, RANDOM"),
+        (["--strategies", "TWAP,CROSS", "--every", "100s"], "four are needed at least"),
+        (["--strategies", "TWAP,CROSS", "--every", "20s", "--qty", "1,2"], "one for all, or one for each"),
+    ],
+)
+def test_comparisons_of_nothing_or_of_two_things_are_refused(run, words, said):
+    code, _, err = run("compare", *SHORT, *words)
+    assert code in {ExitCode.USAGE, ExitCode.REFUSED}
+    assert said in err
