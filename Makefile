@@ -17,7 +17,7 @@ help: ## list the commands
 run: $(VENV)/.run ## work a sample order on a local exchange and print its cost report
 	@$(BIN)/executor demo
 
-backtest: $(VENV)/.backtest ## install what recorded data and backtests need beside the daemon (numpy, pyarrow, numba)
+backtest: $(VENV)/.backtest ## install what recorded data and backtests need beside the daemon (numpy, pyarrow, numba, plotly)
 
 test: $(VENV)/.dev ## run the whole test suite: first what computes, then what mostly waits (processes, faults)
 	$(BIN)/pytest -n 3 -m "not process"
@@ -58,10 +58,11 @@ campaign: $(VENV)/.dev ## the long campaigns: histories, replies and faults of a
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/process/test_sentinel.py --timeout 7200 -s
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/faults/test_wire_proof.py --timeout 7200 -n 2 -rP
 
-docs: $(VENV)/.dev ## generate the reference pages from the code
+docs: $(VENV)/.dev ## generate the reference pages from the code, and run the notebook
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/conformance.py
 	$(BIN)/python docs/faults.py
+	$(BIN)/python docs/notebook.py
 
 lock: $(VENV)/.dev ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
@@ -81,7 +82,7 @@ $(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/.made
 	@touch $@
 
 $(VENV)/.backtest: requirements/backtest.lock $(VENV)/.run
-	@echo "installing numpy, pyarrow and numba in $(VENV) (once)"
+	@echo "installing numpy, pyarrow, numba and plotly in $(VENV) (once)"
 	@$(PIP) install --no-deps --require-hashes --only-binary :all: -r requirements/backtest.lock
 	@touch $@
 

@@ -6,7 +6,7 @@ tried in one day without reading it again for each.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import reduce
 from math import gcd, lcm
@@ -101,9 +101,14 @@ class Recording:
 
 
 def find_recording(
-    root: Path, symbol: str, *, venue: str | None = None, category: str | None = None
+    root: Path,
+    symbol: str,
+    *,
+    venue: str | None = None,
+    category: str | None = None,
+    day: date | None = None,
 ) -> Recording:
-    """Find what is stored of one symbol.
+    """Find what is stored of one symbol: all of it, or one day by itself.
 
     Raises
     ------
@@ -112,20 +117,22 @@ def find_recording(
     """
     stored = catalogue(root)
     wanted = [
-        day
-        for day in stored
-        if day.stream.symbol == symbol
-        and venue in {None, day.stream.venue}
-        and category in {None, day.stream.category}
+        each
+        for each in stored
+        if each.stream.symbol == symbol
+        and venue in {None, each.stream.venue}
+        and category in {None, each.stream.category}
+        and day in {None, each.day}
     ]
     streams = sorted({day.stream for day in wanted})
     if not streams:
+        on_day = "" if day is None else f" on {day}"
         there = sorted(
             {f"{each.stream.venue}/{each.stream.category}/{each.stream.symbol}" for each in stored}
         )
         raise DataError(
             root,
-            f"nothing is stored of {'/'.join(part or '*' for part in (venue, category, symbol))}; there is"
+            f"nothing is stored of {'/'.join(part or '*' for part in (venue, category, symbol))}{on_day}; there is"
             f" {', '.join(there) or 'nothing'}",
             "`executor data import` brings recordings in",
         )
@@ -135,7 +142,7 @@ def find_recording(
             f"{symbol} is stored more than once: {', '.join(map(_named, streams))}",
             "say which with --venue and --category",
         )
-    infos = tuple(read_info(day.path) for day in wanted)
+    infos = tuple(read_info(each.path) for each in wanted)
     steps = Steps(
         tick_size=Price(_common_step([Decimal(info.tick_size) for info in infos])),
         lot_size=Quantity(_common_step([Decimal(info.lot_size) for info in infos])),

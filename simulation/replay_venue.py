@@ -20,19 +20,12 @@ from executor.domain.errors import InvariantViolation, LocalProtocolError
 from executor.domain.events import (
     BookLost,
     BookUpdated,
-    CancelAcked,
-    CancelFoundNothing,
-    CancelOutcomeUnknown,
     Event,
     InstrumentLoaded,
     InstrumentMissing,
     OrderAbsent,
-    OrderAcked,
-    OrderRejected,
     PositionReport,
     Reconciled,
-    ReplaceAcked,
-    ReplaceRejected,
 )
 from executor.domain.instrument import Instrument
 from executor.domain.market import MarketSnapshot
@@ -43,6 +36,7 @@ from simulation.frictions import Charges
 from simulation.replay import codes
 from simulation.replay.spoken import Answer, Columns, Glance, ReplayVenue
 from simulation.replay.terms import Delay, ReplayTerms
+from simulation.replay_answers import WORDS, answer_event, is_answer
 from simulation.venue_order import VenueOrder
 
 Request = PlaceOrder | ReplaceOrder | CancelOrder | QueryOrder | Reconcile | Subscribe
@@ -56,23 +50,6 @@ _AGAIN_NS: Final = 100 * NS_PER_MS
 """A book that says nothing, or is lost, is looked at so often, as nothing else tells when it speaks."""
 _WAKES: Final = codes.WAKE_ANSWER | codes.WAKE_TOUCH
 _HOLDS: Final = {TimeInForce.POST_ONLY: codes.POST_ONLY, TimeInForce.IOC: codes.IOC}
-WORDS: Final = {
-    codes.RATE_LIMIT: "too many requests in a second",
-    codes.HALTED: "trading is halted",
-    codes.NO_MARKET: "there is no market: the book is void",
-    codes.BAD_TERMS: "price or quantity out of bounds",
-    codes.PRICE_BAND: "price outside the band",
-    codes.OPEN_ORDERS: "too many open orders",
-    codes.UNKNOWN_ORDER: "no such open order",
-    codes.BELOW_FILLED: "filled beyond that",
-    codes.UNCHANGED: "nothing would change",
-    codes.WOULD_TAKE: "post-only would have taken liquidity",
-    codes.NOT_WHOLE: "not all of it was there",
-    codes.NOTHING_MORE: "nothing more within the limit price",
-    codes.SELF_TRADE: "it would have met an order of ours",
-    codes.AS_ASKED: "cancelled as asked",
-}
-"""Why the venue said no, or ended an order, for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,26 +280,27 @@ class RecordedWorld:
     def _hear(self, answer: Answer) -> None:
         """Put one answer of the machine into the engine's words."""
         entry = self._orders[answer.order_id - 1]
-        name, code, text = entry.order.client_order_id, answer.detail, WORDS.get(answer.detail, "")
-        as_asked = answer.kind == codes.ENDED and code == codes.AS_ASKED
-        self._answered += answer.kind not in {codes.FILLED, codes.ENDED} or as_asked
+        told = self._told
+        if is_answer(answer.kind, answer.detail):
+            self._answered += 1
+            of_cancel = answer.kind in {codes.ENDED, codes.CANCEL_REJECTED}
+            said = answer_event(
+                answer.kind,
+                answer.detail,
+                entry.order.client_order_id,
+                venue_order_id=entry.venue_order_id,
+                asked_ns=self._cancels[answer.order_id].popleft() if of_cancel else 0,
+            )
+            told.append(said)
         match answer.kind:
             case codes.ACCEPTED:
-                acked = OrderAcked(
-                    at_ns=0, client_order_id=name, venue_order_id=entry.venue_order_id, sent_sha256=""
-                )
-                self._told += [acked, entry.update()]
+                told.append(entry.update())
             case codes.REJECTED:
-                entry.end(text)
-                rejected = OrderRejected(at_ns=0, client_order_id=name, code=code, text=text, fatal=False)
-                self._told.append(rejected)
+                entry.end(WORDS.get(answer.detail, ""))
             case codes.FILLED:
-                self._told += self._fill(entry, answer)
+                told += self._fill(entry, answer)
             case codes.ENDED:
-                if as_asked:
-                    self._cancels[answer.order_id].popleft()
-                    self._told.append(CancelAcked(at_ns=0, client_order_id=name))
-                self._told.append(entry.end(text))
+                told.append(entry.end(WORDS.get(answer.detail, "")))
             case codes.AMENDED:
                 entry.order = replace(
                     entry.order,
@@ -330,19 +308,9 @@ class RecordedWorld:
                     qty=Quantity(answer.qty * self._steps.lot_size),
                 )
                 entry.version += 1
-                self._told += [ReplaceAcked(at_ns=0, client_order_id=name), entry.update()]
-            case codes.AMEND_REJECTED:
-                gone = code == codes.UNKNOWN_ORDER
-                self._told.append(
-                    ReplaceRejected(at_ns=0, client_order_id=name, code=code, text=text, gone=gone)
-                )
+                told.append(entry.update())
             case _:
-                asked_ns = self._cancels[answer.order_id].popleft()
-                self._told.append(
-                    CancelFoundNothing(at_ns=0, client_order_id=name, asked_ns=asked_ns)
-                    if code == codes.UNKNOWN_ORDER
-                    else CancelOutcomeUnknown(at_ns=0, client_order_id=name, detail=text)
-                )
+                pass  # a request that came to nothing changes no order
 
     def _fill(self, entry: VenueOrder, answer: Answer) -> list[Event]:
         takes = answer.detail == codes.TAKER

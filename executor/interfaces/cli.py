@@ -20,7 +20,9 @@ from executor.interfaces import (
     cli_news,
     cli_orders,
     cli_recorded,
+    cli_sheet,
     cli_stop,
+    cli_sweep,
     cli_watch,
 )
 from executor.interfaces.exit_codes import ExitCode, exit_code_of
@@ -84,6 +86,8 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
 )(cli_daemon.sandbox)
 cli_backtest.backtest_app.command()(cli_recorded.run)
+cli_backtest.backtest_app.command()(cli_sweep.sweep)
+cli_backtest.backtest_app.command()(cli_sheet.report)
 app.add_typer(cli_backtest.backtest_app, name="backtest")
 app.add_typer(config_app, name="config")
 app.add_typer(cli_data.data_app, name="data")

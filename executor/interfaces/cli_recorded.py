@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from shutil import rmtree
@@ -102,7 +103,13 @@ Twin = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What was typed, but for the order."""
+    """What was typed, but for the order.
+
+    Parameters
+    ----------
+    day
+        The one day of the recording that is looked at, of those that are stored; None takes all.
+    """
 
     data: Path | None
     symbol: str | None
@@ -124,6 +131,7 @@ class Wanted:
     twin: bool
     profile: str
     config: Path | None
+    day: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,6 +361,25 @@ def _each_recording(
         yield replace(wanted, symbol=symbol, venue=venue, category=category), orders[number % len(orders)]
 
 
+def check_wanted(wanted: Wanted) -> None:
+    """Read everything that can be read without looking at the data.
+
+    Raises
+    ------
+    CommandFailed, ConfigProblems
+        If something is wrong that no recording could make right.
+    """
+    if wanted.sides not in _SIDES:
+        raise _wrong("--side", wanted.sides, ", ".join(_SIDES))
+    if wanted.queue not in _QUEUES:
+        raise _wrong("--queue", wanted.queue, ", ".join(_QUEUES))
+    _read_instants(wanted)
+    ways = {"feed": wanted.latency_feed, "order": wanted.latency_order, "response": wanted.latency_response}
+    for name, text in ways.items():
+        if text is not None:
+            _delay(f"--latency-{name}", text)
+
+
 def make_plan(wanted: Wanted, order: "ParentSubmitted") -> Plan:
     """Find the data, the terms and the instants.
 
@@ -366,13 +393,16 @@ def make_plan(wanted: Wanted, order: "ParentSubmitted") -> Plan:
     from executor.domain.limits import Limits, Timings  # noqa: PLC0415
     from simulation.frictions import Charges  # noqa: PLC0415
 
-    if wanted.sides not in _SIDES:
-        raise _wrong("--side", wanted.sides, ", ".join(_SIDES))
+    check_wanted(wanted)
     if wanted.symbol is None:
         raise _wrong("--symbol", "nothing", "the recorded instrument, such as BTCUSDT")
     instants = _read_instants(wanted)
     recording = find_recording(
-        wanted.data or USUAL_ROOT, wanted.symbol, venue=wanted.venue, category=wanted.category
+        wanted.data or USUAL_ROOT,
+        wanted.symbol,
+        venue=wanted.venue,
+        category=wanted.category,
+        day=wanted.day,
     )
     limits, timings = Limits(), Timings()
     if wanted.config is not None:
@@ -430,7 +460,7 @@ def worked_all(
     try:
         with progress_on_terminal("working orders") as progress:
             progress(0, len(errands))
-            for one in work(plan.recording, plan.conditions, errands, _make_venue(plan.twin), opener):
+            for one in work(plan.recording, plan.conditions, errands, make_venue(plan.twin), opener):
                 done.append(one)
                 progress(len(done), len(errands))
     except PlanError as error:
@@ -449,7 +479,8 @@ def worked_all(
     return done
 
 
-def _make_venue(twin: bool) -> "Callable[[ReplayTerms], ReplayVenue]":
+def make_venue(twin: bool) -> "Callable[[ReplayTerms], ReplayVenue]":
+    """Choose the venue: the obvious one, or the compiled one."""
     if twin:
         from simulation.replay.twin import ReplayTwin  # noqa: PLC0415
 
@@ -473,8 +504,6 @@ def _terms(wanted: Wanted, recording: "Recording") -> "ReplayTerms":
     from simulation.replay.terms import ReplayTerms  # noqa: PLC0415
     from simulation.replay_venue import CONFLATE_NS  # noqa: PLC0415
 
-    if wanted.queue not in _QUEUES:
-        raise _wrong("--queue", wanted.queue, ", ".join(_QUEUES))
     feed = wanted.latency_feed or (MEASURED if recording.recv_known else _USUAL_FEED_MS)
     texts = {"feed": feed, "order": wanted.latency_order, "response": wanted.latency_response}
     for name, text in texts.items():

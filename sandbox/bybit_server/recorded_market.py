@@ -100,6 +100,7 @@ class RecordedMarket:
         self._at_ns = 0
         self._is_live = False
         self._has_mark = False
+        self._is_void = False
         self._looked_ns = start_ns
         self._frozen_ns = 0
         self._resume_ns: int | None = None
@@ -126,6 +127,10 @@ class RecordedMarket:
             if self._next is None:
                 self._end(now_ns)
 
+    def recorded_ns(self, monotonic_ns: int) -> int:
+        """Return the instant of the recording that is played at one of the monotonic clock, as things go now."""
+        return self._first_ns + int((monotonic_ns - self._began_ns) * self._settings.speed)
+
     def jump(self, bps: float) -> None:
         """Refuse: what was recorded does not move."""
         raise parameter_error("a recorded market cannot be moved")
@@ -139,6 +144,7 @@ class RecordedMarket:
         """Set the stage: the book as it stood at the start, without the trades that led there."""
         settings = self._settings
         self._is_live, self._at_ns, self._has_mark = False, 0, False
+        self._is_void = False
         for side in Side:
             self._clear(side)
         self._rows = settings.recording.rows()
@@ -198,6 +204,9 @@ class RecordedMarket:
             case _:
                 pass
         if row.flags & LAST:
+            if self._is_void:
+                self._is_void = False
+                self._settle_queues()
             market.next_seq()
             self._follow_middle()
 
@@ -210,6 +219,23 @@ class RecordedMarket:
     def _clear(self, side: Side) -> None:
         self._recorded = {key: lots for key, lots in self._recorded.items() if key[0] is not side}
         self._queues.clear(side)
+        self._is_void = True
+
+    def _settle_queues(self) -> None:
+        """A snapshot is whole: where it shows worse prices than a client's, but not that one, nobody is ahead of it."""
+        for side in Side:
+            shown = [px for of, px in self._recorded if of is side]
+            worst = min((side.sign * px for px in shown), default=None)
+            for px_ticks in self._market.book.half(side).prices():
+                if (
+                    worst is not None
+                    and side.sign * px_ticks > worst
+                    and (side, px_ticks) not in self._recorded
+                ):
+                    places = self._queues.places(side, px_ticks)
+                    for place in places:
+                        place.ahead_lots = 0
+                    self._queues.lay(side, px_ticks, 0, places)
 
     def _set_level(self, side: Side, px_ticks: int, lots: int) -> None:
         """Write a new total: what clients took of the level is missing until the recording takes it off."""

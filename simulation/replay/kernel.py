@@ -746,6 +746,19 @@ def _clear(state: State, side: int) -> None:
 
 
 @compiled
+def _settle_queues(state: State) -> None:
+    """A snapshot is whole: where it shows worse prices than ours, but not ours, nobody is ahead."""
+    registers, orders = state.registers, state.orders
+    for j in range(registers[ORDERS]):
+        b, key = (1 - orders[j, O_SIDE]) >> 1, orders[j, O_SIDE] * orders[j, O_PX]
+        if _lots_at(state, b, key) == 0:
+            # Nothing is better than the window's end, and nothing beyond it can be looked up.
+            below = min(key, registers[BASE + b] + state.level.shape[1])
+            if _next_worse(state, b, below) != _NONE:
+                orders[j, O_AHEAD] = 0
+
+
+@compiled
 def _pay_funding(registers: Numbers, rate: int) -> None:
     """Position times price times rate, kept in two parts so that no product outgrows 64 bits."""
     px = registers[MARK_PX]
@@ -876,6 +889,8 @@ def _play(state: State, rows: Rows, limit_ns: int, stays_quiet: bool) -> None:
         elif kind != codes.TOUCH:
             _follow_other(state, rows, i, kind, at_ns)
         if flags[i] & codes.LAST:
+            if not registers[layout.IS_READY]:
+                _settle_queues(state)
             registers[layout.IS_READY] = 1
             registers[BEGUN] = 0
             registers[layout.MESSAGES] += 1

@@ -297,6 +297,8 @@ class ReplayTwin:
         elif kind == codes.MARK:
             self._mark = px
         if flags & codes.LAST:
+            if not self._ready:
+                self._settle_queues()
             self._ready, self._message_begun = True, False
             self._messages += 1
             self._show(self._local_ns)
@@ -308,6 +310,13 @@ class ReplayTwin:
         self._ready = False
         if side == 0:
             self._theirs.clear()
+
+    def _settle_queues(self) -> None:
+        """A snapshot is whole: where it shows worse prices than ours, but not ours, nobody is ahead (R8)."""
+        for order in self._orders:
+            levels = self._book[order.side]
+            if order.px not in levels and any(order.side * (order.px - px) > 0 for px in levels):
+                order.ahead = 0
 
     def _print(self, px: int, qty: int) -> None:
         self._traded_qty += qty

@@ -9,6 +9,8 @@ import pytest
 from backtest import scripted
 from backtest.dataset.errors import DataError
 from backtest.dataset.gather import Stream
+from backtest.dataset.importers.protocol import Options
+from backtest.dataset.intake import Intake
 from backtest.dataset.rows import Flag, Kind
 from backtest.grounds import Ground, ground_of, warning
 from backtest.policies import POLICIES
@@ -19,6 +21,7 @@ from backtest.run import DriveError
 from backtest.scenes import USUAL_TERMS
 from executor.advice.prompt import Template
 from executor.domain.errors import InvariantViolation
+from executor.domain.limits import Limits, Timings
 from executor.domain.orders import Liquidity, Side, TwapParams
 from executor.domain.timeline import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from executor.runtime.audit import audit
@@ -28,6 +31,7 @@ from simulation.replay.terms import Delay, ReplayTerms
 from simulation.replay.twin import ReplayTwin
 from tests.backtest.recorded_days import store, wander
 from tests.builders import T0, D, fill, submitted
+from tests.dataset.recordings import ROOT, files_of
 
 TERMS = ReplayTerms(
     feed=Delay(measured=True), entry=Delay(constant_ns=10 * NS_PER_MS), answer=Delay(constant_ns=10 * NS_PER_MS),
@@ -387,3 +391,43 @@ def test_second_opinions_cannot_be_asked_for():
     with pytest.raises(ValueError, match="second opinions"):
         replace(CONDITIONS, limits=replace(CONDITIONS.limits, references_min=1))
     assert issubclass(DriveError, Exception)
+
+
+# ---------------------------------------------------------------------- genuine recordings
+
+
+@pytest.mark.skipif(not ROOT, reason="EXECUTOR_REAL_DATA does not name recorded data")
+@pytest.mark.timeout(600)  # the first call compiles the venue, where that is not on disk yet
+@pytest.mark.parametrize(
+    ("files", "stream", "qty"),
+    [
+        ("session", Stream("bybit", "linear", "BTCUSDT"), "0.004"),
+        ("btc", Stream("binance", "linear", "BTCUSDT"), "0.06"),
+    ],
+)
+def test_a_genuine_recording_through_the_whole_engine_by_both_venues(tmp_path, files, stream, qty):
+    data = tmp_path / "market"
+    Intake(data, Options()).run(files_of(files, tmp_path))
+    real = find_recording(data, stream.symbol, venue=stream.venue, category=stream.category)
+    limits = Limits(references_min=0, participation_pct_max=D(100))
+    conditions = replace(CONDITIONS, warmup_s=10, timings=Timings(residual_window_s=5), limits=limits)
+    order = replace(ORDER, order_qty=D(qty), duration_s=8, params=TwapParams(interval_s=4))
+    starts = plan_starts(real, conditions, order, start_ns=None, every_s=None)
+    chosen = [
+        Errand(number=1, start_ns=starts[0], order=replace(order, side=side), policy="twap") for side in Side
+    ]
+    journals, told = [], []
+    for name, make in (("twin", ReplayTwin), ("compiled", ReplayMachine)):
+        (tmp_path / name).mkdir()
+        ended = list(work(real, conditions, chosen, make, journal_opener(tmp_path / name)))
+        told.append([(one.fills, one.account, one.state_hash, one.events) for one in ended])
+        paths = sorted((tmp_path / name).rglob("*.db"))
+        journals.append([dump(path) for path in paths])
+        assert len(paths) == len(ended) == 2
+        assert all(audit(path).identical for path in paths)
+        for one in ended:
+            (report,) = one.drive.reports
+            bought = one.errand.order.side.sign * one.account.position * real.steps.lot_size
+            assert sum(fill.last_qty for fill, _ in one.fills) == bought == report.facts.cum_qty == D(qty)
+    assert told[0] == told[1]
+    assert journals[0] == journals[1]

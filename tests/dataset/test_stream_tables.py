@@ -50,13 +50,13 @@ def test_rows_of_a_message_are_one_message_wherever_the_table_is_cut(tmp_path, m
     )
     (rows,) = days.values()
     assert lines_of(outcome.everything()) == {("GAP", 6)}
-    assert set(rows.kind.tolist()) == {Kind.LEVEL}
-    assert [bool(flags & GAP) for flags in rows.flags.tolist()] == [True, False, False, False, True]
+    assert rows.kind.tolist() == [*[Kind.LEVEL] * 4, Kind.CLEAR, Kind.LEVEL]
+    assert [bool(flags & GAP) for flags in rows.flags.tolist()] == [True, False, False, False, True, False]
     assert list(zip(rows.side.tolist(), rows.px.tolist(), rows.qty.tolist(), strict=True)) == [
-        (1, 150, 20), (1, 149, 0), (-1, 151, 7), (-1, 152, 3), (1, 148, 1),
+        (1, 150, 20), (1, 149, 0), (-1, 151, 7), (-1, 152, 3), (0, 0, 0), (1, 148, 1),
     ]  # fmt: skip
-    assert [flags & LAST for flags in rows.flags.tolist()] == [0, 0, LAST, LAST, LAST]
-    assert rows.seq.tolist() == [14, 14, 14, 19, 29]
+    assert [flags & LAST for flags in rows.flags.tolist()] == [0, 0, LAST, LAST, 0, LAST]
+    assert rows.seq.tolist() == [14, 14, 14, 19, 29, 29]
     assert (rows.exch_ns[3], rows.recv_ns[3]) == (T0_NS + 100_000_000, T0_NS + 105_000_000)
     stream = outcome.stored[0].stream
     assert (stream.venue, stream.category, stream.symbol) == ("binance", "linear", "ABCUSDT")

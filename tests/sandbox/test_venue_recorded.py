@@ -172,6 +172,22 @@ def test_a_snapshot_carries_no_client_forward(play):
     assert venue.fills(order) == [(1000, 1, True)]
 
 
+def test_a_snapshot_that_passes_over_a_price_leaves_nobody_ahead_of_the_client(play):
+    venue = play(
+        row(10, Kind.CLEAR, 0, 0, 0, 0),
+        row(10, Kind.LEVEL, 1, 1001, 8, 0),
+        row(10, Kind.LEVEL, 1, 999, 8),
+        row(20, Kind.TRADE, -1, 1000, 1),
+        row(30, Kind.CLEAR, 0, 0, 0, 0),
+        row(30, Kind.LEVEL, 1, 1001, 8),
+        row(40, Kind.TRADE, -1, 999, 1),
+        row(40, Kind.TRADE, -1, 998, 1),
+    )
+    passed, beyond = venue.send("Buy", 1000, 5), venue.send("Buy", 998, 5)
+    venue.pass_ms(20)
+    assert (venue.fills(passed), venue.fills(beyond)) == ([(1000, 1, True)], [])
+
+
 def test_mark_halt_and_funding_are_the_recording_s(play):
     venue = play(
         row(10, Kind.MARK, 0, 1005, 0, 0),

@@ -274,6 +274,26 @@ def test_r8_a_snapshot_shortens_a_queue_and_never_lengthens_it(stage, lots, ahea
     assert at.heard[-1].at_ns == at.at
 
 
+@pytest.mark.parametrize(
+    ("shown", "ahead"),
+    [
+        ([(101, 3), (99, 7)], 0),  # passes over our price: nobody is there
+        ([(101, 3)], 6),  # ends above our price: nothing is known of it
+        ([], 6),
+    ],
+)
+def test_r8_a_price_that_a_snapshot_passes_over_has_nobody_ahead(stage, shown, ahead):
+    at = stage()
+    at.ask("place", 1, BUY, 100, 5)
+    at.trade(SELL, 100, 4)
+    at.rows((codes.CLEAR, 0, 0, 0), *((codes.LEVEL, BUY, px, lots) for px, lots in shown))
+    if ahead:
+        at.trade(SELL, 100, ahead)
+    at.trade(SELL, 100, 1)
+    assert at.fills() == [(1, 100, 1, codes.MAKER)]
+    assert at.heard[-1].at_ns == at.at
+
+
 def test_r9_a_trade_of_unknown_side_fills_nobody(stage):
     at = stage()
     at.ask("place", 1, BUY, 100, 5)

@@ -1,11 +1,11 @@
 """Archived Binance streams as tables: depth changes one level a row, and trades."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -110,6 +110,7 @@ class BinanceCsv:
         side = np.array([{"0": 1, "1": -1}.get(text, 0) for text in table.texts("IsAsk")], np.int8)
         table.tell(Fault.BAD_SIDE, "IsAsk", side == 0, found)
         flags = np.zeros(len(table), np.uint8)
+        begins = book.last_u is None
         messages = list(
             zip(recv.tolist(), event.tolist(), exch.tolist(), final.tolist(), before.tolist(), strict=True)
         )
@@ -129,7 +130,35 @@ class BinanceCsv:
             book.last_u = final_id
             flags[places[-1]] |= Flag.LAST
         bad |= side == 0
-        return _batch(table, stream, recv, exch, Kind.LEVEL, side, final, zeros, flags, bad, found)
+        batch = _batch(table, stream, recv, exch, Kind.LEVEL, side, final, zeros, flags, bad, found)
+        # Before the first message there was no book that could be void.
+        return _with_voids(batch, np.flatnonzero(batch.flags & Flag.GAP)[int(begins) :])
+
+
+def _with_voids(batch: Batch, gaps: Ints) -> Batch:
+    """Void the book before the rows that something is missing before: these layouts have no snapshots to do it."""
+    if not len(gaps):
+        return batch
+
+    def put(column: Any, void: int | None = None) -> Any:  # noqa: ANN401 - any column, and it keeps its kind
+        return np.insert(column, gaps, column[gaps] if void is None else void)
+
+    flags = batch.flags.copy()
+    flags[gaps] &= ~np.uint8(Flag.GAP)
+    return replace(
+        batch,
+        exch_ns=put(batch.exch_ns),
+        recv_ns=put(batch.recv_ns),
+        kind=put(batch.kind, Kind.CLEAR),
+        side=put(batch.side, 0),
+        px=put(batch.px, 0),
+        qty=put(batch.qty, 0),
+        order_id=put(batch.order_id),
+        seq=put(batch.seq),
+        flags=np.insert(flags, gaps, Flag.GAP),
+        line=put(batch.line),
+        ident=put(batch.ident),
+    )
 
 
 def _move_marks(flags: Bytes, bad: Mask) -> None:

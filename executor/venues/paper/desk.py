@@ -104,7 +104,6 @@ class Desk:
         self._names: list[str] = []
         self._numbers: dict[str, int] = {}
         self._executed_before: dict[int, int] = {}
-        self._prices: dict[int, tuple[int, int]] = {}
         self._put_back(list(resting), at_ns)
 
     # ------------------------------------------------------------------ the market
@@ -114,18 +113,8 @@ class Desk:
         rows = _Rows()
         if whole:
             rows.add(at_ns, codes.CLEAR, 0, 0, 0)
-        worst: dict[int, int] = {}
-        there: set[tuple[int, int]] = set()
         for level in levels:
-            px = self._px(level.px)
-            rows.add(at_ns, codes.LEVEL, level.side, px, _lots(level.qty))
-            worst[level.side] = min(worst.get(level.side, level.side * px), level.side * px)
-            there.add((level.side, px))
-        if whole:
-            # Within the depth that is shown, a price without a level is empty: nobody is ahead there any more.
-            for side, px in set(self._prices.values()) - there:
-                if side in worst and side * px >= worst[side]:
-                    rows.add(at_ns, codes.LEVEL, side, px, 0)
+            rows.add(at_ns, codes.LEVEL, level.side, self._px(level.px), _lots(level.qty))
         if rows.flags:
             rows.flags[-1] = codes.LAST
             self._see(rows, at_ns)
@@ -149,7 +138,6 @@ class Desk:
         self._pass(at_ns)
         number = self._name(order.client_order_id)
         hold = _HOLDS[order.time_in_force]
-        self._prices[number] = (order.side.sign, self._px(order.px))
         self._venue.place(number, order.side.sign, self._px(order.px), _lots(order.qty), hold)
 
     def amend(self, name: str, px: Decimal, qty: Decimal, at_ns: int) -> None:
@@ -173,13 +161,6 @@ class Desk:
     def _heard(self, answer: Answer) -> Heard:
         number = answer.order_id
         before = 0 if answer.kind == codes.FILLED else self._executed_before.get(number, 0)
-        is_over = answer.kind in {codes.REJECTED, codes.ENDED} or (
-            answer.kind == codes.FILLED and not answer.leaves
-        )
-        if is_over:
-            self._prices.pop(number, None)
-        elif answer.kind == codes.AMENDED:
-            self._prices[number] = (answer.side, answer.px)
         return Heard(
             client_order_id=self._names[number - 1],
             kind=answer.kind,
@@ -204,7 +185,6 @@ class Desk:
         for order, executed_qty in resting:
             number = self._name(order.client_order_id)
             self._executed_before[number] = _lots(executed_qty)
-            self._prices[number] = (order.side.sign, self._px(order.px))
             left = _lots(order.qty) - _lots(executed_qty)
             self._venue.place(number, order.side.sign, self._px(order.px), left, codes.POST_ONLY)
         self._pass(at_ns - 1)

@@ -25,17 +25,14 @@ from executor.domain.errors import Overflow
 from executor.domain.events import (
     CancelAcked,
     CancelFoundNothing,
-    CancelOutcomeUnknown,
     Event,
     InstrumentLoaded,
     InstrumentMissing,
     OrderAbsent,
-    OrderAcked,
     OrderNotSent,
     OrderRejected,
     PositionReport,
     Reconciled,
-    ReplaceAcked,
     ReplaceNotSent,
     ReplaceRejected,
     StreamChanged,
@@ -64,7 +61,7 @@ from risk.turnstile import Turnstile
 from simulation.frictions import Charges
 from simulation.replay import codes
 from simulation.replay.terms import ReplayTerms
-from simulation.replay_venue import WORDS
+from simulation.replay_answers import WORDS, answer_event, is_answer
 
 _RECV_WINDOW_MS: Final = 5_000
 _TIME_PATH: Final = "/v5/market/time"
@@ -450,34 +447,17 @@ class PaperVenue:
 
     def _answer(self, heard: Heard) -> None:
         """Give whoever asked their answer."""
-        name, text = heard.client_order_id, WORDS.get(heard.detail, "")
-        event: Event
-        match heard.kind:
-            case codes.ACCEPTED:
-                venue_order_id = self.account.orders[name].venue_order_id
-                event = OrderAcked(
-                    at_ns=0, client_order_id=name, venue_order_id=venue_order_id, sent_sha256=""
-                )
-            case codes.REJECTED:
-                event = _rejected(name, heard.detail, text)
-            case codes.AMENDED:
-                event = ReplaceAcked(at_ns=0, client_order_id=name)
-            case codes.AMEND_REJECTED:
-                event = ReplaceRejected(
-                    at_ns=0,
-                    client_order_id=name,
-                    code=heard.detail,
-                    text=text,
-                    gone=heard.detail == codes.UNKNOWN_ORDER,
-                )
-            case codes.ENDED if heard.detail == codes.AS_ASKED:
-                event = CancelAcked(at_ns=0, client_order_id=name)
-            case codes.CANCEL_REJECTED if heard.detail == codes.UNKNOWN_ORDER:
-                event = CancelFoundNothing(at_ns=0, client_order_id=name, asked_ns=0)
-            case codes.CANCEL_REJECTED:
-                event = CancelOutcomeUnknown(at_ns=0, client_order_id=name, detail=text)
-            case _:
-                return
+        name = heard.client_order_id
+        if not is_answer(heard.kind, heard.detail):
+            return
+        placed = self.account.orders.get(name)
+        event = answer_event(
+            heard.kind,
+            heard.detail,
+            name,
+            venue_order_id="" if placed is None else placed.venue_order_id,
+            asked_ns=0,
+        )
         if heard.kind in {codes.ACCEPTED, codes.REJECTED}:
             _, waiting = self._sent.pop(name)
         else:
