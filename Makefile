@@ -49,11 +49,11 @@ bench: $(VENV)/.dev ## measure the engine, the journal, the decoders, the way of
 
 campaign: $(VENV)/.dev ## the long campaigns: histories, replies and faults of a model, kills, falls, lives in bad weather
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_histories.py tests/engine/test_walk.py --timeout 7200
-	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/adviser/test_reply_campaign.py tests/adviser/test_any_advice.py
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/adviser/test_reply_campaign.py tests/adviser/test_any_advice.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_advice_campaign.py tests/engine/test_gullible_model.py -s
-	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_advice_deadlines.py tests/runtime/test_virtual_faults.py -s
-	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/simulation/test_replay_twins.py tests/simulation/test_replay_recordings.py -s
-	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/dataset/test_real_recordings.py
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_advice_deadlines.py tests/runtime/test_virtual_faults.py --timeout 7200 -s
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/simulation/test_replay_twins.py tests/simulation/test_replay_recordings.py --timeout 7200 -s
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/dataset/test_real_recordings.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/process/test_kill.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/process/test_sentinel.py --timeout 7200 -s
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/faults/test_wire_proof.py --timeout 7200 -n 2 -rP

@@ -27,9 +27,11 @@ class Vwap(Twap):
     """Slices in proportion to the volume expected in them."""
 
     def shape(self, order: ParentOrder, start_ns: int, end_ns: int) -> Shape | None:
-        """Cumulative expected volume of the interval."""
+        """Cumulative expected volume of the interval; None of one so short that none can be told."""
         before = _volume_until(start_ns)
         whole = _volume_until(end_ns) - before
+        if whole <= 0.0:
+            return None
 
         def upto(share: float) -> float:
             return (_volume_until(start_ns + round((end_ns - start_ns) * share)) - before) / whole

@@ -1,5 +1,6 @@
 """The most that advice can do to an order, in numbers that are known before anybody is asked."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -9,7 +10,7 @@ from executor.domain.advice_terms import Band
 from executor.domain.decision import Schedule
 from executor.domain.orders import ParentOrder
 from executor.domain.timeline import NS_PER_HOUR
-from executor.domain.units import Bps, Money
+from executor.domain.units import ZERO, Bps, Money
 
 _PCT: Final = Decimal(100)
 _BPS_PER_PCT: Final = Decimal(100)
@@ -19,13 +20,38 @@ _KEPT: Final = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Switching:
+    """Bounds that hold whatever else the schedule is switched to, and however often; measured against the one in force.
+
+    Parameters
+    ----------
+    moved_pct
+        Furthest that the pro-rata quantity of a later schedule can be from that of this one at the same instant, per
+        cent of the parent; zero where nothing may switch it.
+    ahead_pct, behind_pct
+        Furthest that what is filled and ordered can be from this schedule, per cent of the parent.
+    slice_pct
+        Most that can be done in one slice, per cent of the parent.
+    timing_bps
+        Extra cost, or gain, of trading earlier or later than this schedule, of the parent's value; None: no bound.
+    """
+
+    moved_pct: Decimal
+    ahead_pct: Decimal
+    behind_pct: Decimal
+    slice_pct: Decimal
+    timing_bps: Bps | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorstCase:
     """Bounds that hold whatever is advised, and however often.
 
     Parameters
     ----------
     ahead_pct, behind_pct
-        Furthest that what is filled and ordered can be from the schedule's pro-rata quantity, per cent of the parent.
+        Furthest that what is filled and ordered can be from the schedule's pro-rata quantity, per cent of the parent,
+        as long as that schedule is in force.
     participation_times
         Most that can be done in one slice, a multiple of the slice's quantity.
     complete_ns
@@ -35,7 +61,9 @@ class WorstCase:
         than a maker comes on top of it.
     timing_bps
         Extra cost, or gain, of trading earlier or later, of the parent's value; None if nothing is known of the
-        price's path, so that it has no bound.
+        price's path, so that it has no bound. As long as that schedule is in force.
+    switching
+        The same with every switch of the schedule that may come.
     bill_max
         Most that the answers may cost, US dollars.
     may_cancel
@@ -49,6 +77,7 @@ class WorstCase:
     complete_ns: int
     crossing_bps: Bps
     timing_bps: Bps | None
+    switching: Switching
     bill_max: Money
     may_cancel: bool
 
@@ -58,6 +87,8 @@ def worst_case(
     order: ParentOrder,
     schedule: Schedule,
     *,
+    least_qty: Decimal,
+    switchable: bool,
     spread_bps: Decimal,
     cross_cap_bps: Decimal,
     path_bps: Decimal | None,
@@ -91,6 +122,10 @@ def worst_case(
 
     Parameters
     ----------
+    least_qty
+        B: filled quantity that neither this schedule nor a later one starts below, base units.
+    switchable
+        Whether anything may put another schedule in the place of this one (`may_switch`).
     spread_bps
         Widest spread at which an order may cross, basis points of the mid.
     cross_cap_bps
@@ -108,18 +143,50 @@ def worst_case(
     if not schedule.slices:
         raise ValueError(f"{order.parent_id}: a schedule without slices")
     slice_qty = max(piece.qty for piece in schedule.slices)
-    ahead_pct = min((ahead_qty_max(band, order) + slice_qty) / order.order_qty * _PCT, _PCT)
-    behind_pct = min((behind_qty_max(band, order) + slice_qty) / order.order_qty * _PCT, _PCT)
+    left_pct = (order.order_qty - least_qty) / order.order_qty * _PCT
+    ahead_pct = min((ahead_qty_max(band, order) + slice_qty) / order.order_qty * _PCT, left_pct)
+    behind_pct = min((behind_qty_max(band, order) + slice_qty) / order.order_qty * _PCT, left_pct)
+    times = max(band.slice_times_max, catch_up_times(order))
+    slice_pct = min(times * slice_qty / order.order_qty * _PCT, left_pct)
     return WorstCase(
         ahead_pct=ahead_pct,
         behind_pct=behind_pct,
-        participation_times=max(band.slice_times_max, catch_up_times(order)),
+        participation_times=times,
         complete_ns=schedule.slices[-1].end_ns,
         crossing_bps=Bps(spread_bps + cross_cap_bps),
-        timing_bps=None if path_bps is None else Bps(max(ahead_pct, behind_pct) / _PCT * path_bps),
+        timing_bps=_timing_bps(max(ahead_pct, behind_pct), path_bps),
+        switching=Switching(
+            moved_pct=left_pct if switchable else ZERO,
+            ahead_pct=left_pct if switchable else ahead_pct,
+            behind_pct=left_pct if switchable else behind_pct,
+            slice_pct=left_pct if switchable else slice_pct,
+            timing_bps=_timing_bps(left_pct if switchable else max(ahead_pct, behind_pct), path_bps),
+        ),
         bill_max=bill_max,
         may_cancel=band.cancel_allowed,
     )
+
+
+def may_switch(band: Band, strategy: str, *, switches: int, others: Iterable[str]) -> bool:
+    """Whether the schedule of an order may still be switched, by advice or by anything else.
+
+    Parameters
+    ----------
+    strategy
+        Name of the schedule in force.
+    switches
+        How often advice has switched it.
+    others
+        Schedules that may take over without further advice: the fallback, one that was advised and has not begun; empty
+        names are none.
+    """
+    advised = band.strategies if switches < band.switches_max else ()
+    return any(name not in {"", strategy} for name in (*advised, *others))
+
+
+def _timing_bps(off_pct: Decimal, path_bps: Decimal | None) -> Bps | None:
+    """Most that it can cost to be that far off a schedule while the price goes its way."""
+    return None if path_bps is None else Bps(off_pct / _PCT * path_bps)
 
 
 def path_length_bps(volatility_hourly_pct: Decimal, duration_ns: int, step_ns: int) -> Bps:

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from executor.advice.worst_case import path_length_bps, worst_case
+from executor.advice.worst_case import WorstCase, may_switch, path_length_bps, worst_case
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.commands import AlertCode, Severity
 from executor.domain.timeline import NS_PER_S
-from executor.domain.units import plain
+from executor.domain.units import Bps, Quantity, plain
 from executor.engine.desk import Desk
 from executor.engine.markets import market_of, volatility_pct
 from executor.engine.state import ParentState
@@ -16,15 +16,18 @@ _STEP_S_MIN: Final = 1
 
 
 def bound(desk: Desk, parent: ParentState) -> None:
-    """Reckon the worst case of a schedule that was just made, and tell it; an advised parent's only.
+    """Reckon the worst case of the schedule in force, and tell it where it is another; an advised parent's only.
 
-    It is measured against that schedule. Where advice may switch the schedule it moves the measure itself, by as much
-    as the schedules differ, and the new one has a worst case of its own, which is told then.
+    It is for a schedule that was just made, and after a start with other terms or limits; before any question by them.
+    It is measured against that schedule, and says as well how far a switch to another can lead from it. A schedule that
+    was switched to has tight bounds of its own, which are told then.
     """
     advice, terms, schedule = parent.advice, desk.state.adviser, parent.schedule
     if advice is None or terms is None or schedule is None or not schedule.slices:
         return
-    volatility = volatility_pct(desk.state, market_of(desk, parent))
+    market = market_of(desk, parent)
+    assert market.instrument is not None
+    volatility = volatility_pct(desk.state, market)
     path_bps = None
     if volatility is not None:
         duration_ns = schedule.slices[-1].end_ns - schedule.slices[0].start_ns
@@ -33,6 +36,13 @@ def bound(desk: Desk, parent: ParentState) -> None:
         terms.band,
         parent.order,
         schedule,
+        least_qty=market.instrument.round_qty(Quantity(min(parent.cum_qty, schedule.base_qty))),
+        switchable=may_switch(
+            terms.band,
+            parent.order.strategy,
+            switches=advice.switches,
+            others=(terms.fallback, advice.switch_to),
+        ),
         spread_bps=desk.state.limits.cross_spread_bps_max,
         cross_cap_bps=CROSS_CAP_BPS,
         path_bps=path_bps,
@@ -44,16 +54,30 @@ def bound(desk: Desk, parent: ParentState) -> None:
         return
     advice.bounds_before += advice.worst is not None
     advice.worst = worst
-    timing = "without bound" if worst.timing_bps is None else f"{worst.timing_bps:.1f} bps"
-    detail = (
-        f"at most, by the plan just made, advice brings it {worst.ahead_pct:.1f} % ahead of its schedule or"
-        f" {worst.behind_pct:.1f} % behind, one slice included, does {plain(worst.participation_times)} times a slice,"
-        f" costs {worst.crossing_bps:.1f} bps by crossing, {timing} by timing, and {plain(worst.bill_max)} US dollars"
-        " of answers"
+    desk.alert(Severity.INFO, AlertCode.ADVICE_BOUNDED, parent.order.parent_id, _in_words(worst))
+
+
+def _in_words(worst: WorstCase) -> str:
+    """All bounds in one sentence."""
+    switching = worst.switching
+    switched = (
+        f"by switching the schedule, which keeps its end, it moves that by up to {switching.moved_pct:.1f} % of the"
+        f" order: then it is at most {switching.ahead_pct:.1f} % ahead of the plan in force or"
+        f" {switching.behind_pct:.1f} % behind, does at most {switching.slice_pct:.1f} % of the order in one slice, and"
+        f" costs {_bps(switching.timing_bps)} by timing"
+        if switching.moved_pct
+        else "nothing may switch the schedule"
     )
-    if terms.band.strategies or terms.fallback:
-        detail += "; a switch moves the schedule itself, and has bounds of its own"
-    desk.alert(Severity.INFO, AlertCode.ADVICE_BOUNDED, parent.order.parent_id, detail)
+    return (
+        f"at most, by the plan in force, advice brings it {worst.ahead_pct:.1f} % ahead of its schedule or"
+        f" {worst.behind_pct:.1f} % behind, one slice included, does {plain(worst.participation_times)} times a slice,"
+        f" costs {_bps(worst.crossing_bps)} by crossing, {_bps(worst.timing_bps)} by timing, and"
+        f" {plain(worst.bill_max)} US dollars of answers; {switched}"
+    )
+
+
+def _bps(cost: Bps | None) -> str:
+    return "without bound" if cost is None else f"{cost:.1f} bps"
 
 
 def _step_s(terms: AdviserTerms) -> int:

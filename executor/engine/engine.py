@@ -18,6 +18,7 @@ from executor.engine import (
     advice,
     advice_outcome,
     booking,
+    bounds,
     child,
     markets,
     opinions,
@@ -233,6 +234,7 @@ def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
     state = desk.state
     state.instance = event.instance
     state.venue = event.venue
+    bounds_moved = (state.limits, state.adviser) != (event.limits, event.adviser)
     state.limits = event.limits
     state.timings = event.timings
     state.seed = event.seed
@@ -244,6 +246,9 @@ def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
     state.adviser = event.adviser
     worth.interrupt(state)
     advice_outcome.forget_calls(desk)
+    if bounds_moved:
+        for parent in _open(state):
+            bounds.bound(desk, parent)
     state.public_live.clear()
     state.wallet.clear()
     reconcile.forget_reads(state)

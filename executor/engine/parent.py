@@ -13,7 +13,8 @@ from executor.domain.orders import ResidualRule
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO, Quantity, plain
-from executor.engine.advice_outcome import Ending, end, forget
+from executor.engine.advice_outcome import end, forget
+from executor.engine.advice_record import Ending
 from executor.engine.desk import Desk
 from executor.engine.markets import market_of, volatility_pct
 from executor.engine.opinions import opinion_doubts

@@ -282,9 +282,9 @@ class AdviceState:
     outcomes
         How often each outcome came.
     worst
-        What advice can do at most by the schedule as it was last made; None before there is one.
+        What advice can do at most by the schedule in force; None before there is one.
     bounded_ns, bounds_before
-        When that schedule was made, and how often one before it had another worst case.
+        When that was reckoned, and how often there was another worst case before.
     period
         What is being done under the directive in force; None while the schedule decides.
     settling_ns

@@ -127,7 +127,8 @@ def switched(view: View, order: ParentOrder, strategy: Strategy) -> Schedule | N
 
     The new plan starts from the quantity that the old one has at this instant, not from what is filled: lead and lag
     are carried over, so that switching again and again leads nowhere. A lag is carried only as far as the new slices
-    can make it up: with m = catch-up multiple and b the start, b - filled <= (m - 1)(Q - b).
+    can make it up: with m = catch-up multiple and b the start, b - filled <= (m - 1)(Q - b). It never starts below both
+    what is filled and where the old plan is.
 
     Parameters
     ----------
@@ -140,7 +141,8 @@ def switched(view: View, order: ParentOrder, strategy: Strategy) -> Schedule | N
     times = catch_up_times(order)
     rounding = ZERO if times % ONE == ZERO else view.instrument.qty_step * len(old.slices)
     start = (view.cum_qty + (times - ONE) * order.order_qty) / times - rounding
-    start_qty = view.instrument.round_qty(max(min(start, old.pro_rata_qty(view.now_ns)), ZERO))
+    most = min(max(start, view.cum_qty), old.pro_rata_qty(view.now_ns))
+    start_qty = view.instrument.round_qty(Quantity(most))
     new = strategy.plan(
         order=order,
         instrument=view.instrument,

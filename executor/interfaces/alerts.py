@@ -95,7 +95,7 @@ ALERT_TEXT: Final[dict[AlertCode, tuple[str, str]]] = {
         "`executor decisions PARENT` says why; then `executor resume` or `executor cancel`",
     ),
     _A.ADVICE_BOUNDED: (
-        "an order that a model advises on has its schedule: the most that advice can do to it is known and told",
+        "an order that a model advises on has its schedule: the most that advice can do, switches included, is told",
         "nothing; `executor decisions PARENT` shows it again",
     ),
     _A.ADVISER_SILENT: (

@@ -27,7 +27,8 @@ from executor.interfaces import (
 )
 from executor.interfaces.exit_codes import ExitCode, exit_code_of
 from executor.interfaces.failure import CommandFailed
-from executor.interfaces.output import prepare_streams, say, tell_problems
+from executor.interfaces.output import prepare_streams, say, show, tell_problems
+from executor.interfaces.version import version as own_version
 
 _MEANING: Final[dict[type[ExecutorError], tuple[str, str, str]]] = {
     ConfigError: (
@@ -95,8 +96,18 @@ app.command()(cli_daemon.demo)
 app.command()(cli_daemon.version)
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        show(own_version())
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")
+    ] = False,
     traceback: Annotated[
         bool, typer.Option("--traceback", help="Show where an unforeseen error came from.")
     ] = False,

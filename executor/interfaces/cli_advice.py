@@ -82,7 +82,7 @@ def head_lines(answer: Json) -> list[str]:
         lines += [_bounds_title(worst), *(f"  - {cell(line)}" for line in worst["text"])]
         if worst["earlier_bounds"]:
             lines.append(
-                f"  - before this plan it had others, {cell(worst['earlier_bounds'])} time(s):"
+                f"  - before these it had others, {cell(worst['earlier_bounds'])} time(s):"
                 " ADVICE_BOUNDED in the log names each"
             )
     if isinstance(worth, Mapping):
@@ -91,11 +91,11 @@ def head_lines(answer: Json) -> list[str]:
 
 
 def _bounds_title(worst: Mapping[str, object]) -> str:
-    """Say what the bounds are of: the plan in force, and since when that is."""
-    if worst["planned"] is None:
+    """Say what the bounds are of: the plan in force, and since when they are known."""
+    if worst["known_since"] is None:
         return "The most that advice can do to it by the plan in force:"
-    made = cell(worst["planned"])[:SECOND_CHARS].replace("T", " ")
-    return f"The most that advice can do to it, known when the plan in force was made, {made} UTC:"
+    since = cell(worst["known_since"])[:SECOND_CHARS].replace("T", " ")
+    return f"The most that advice can do to it by the plan in force, known since {since} UTC:"
 
 
 def _impact_line(impact: object) -> list[str]:

@@ -147,14 +147,25 @@ def _worst(worst: Mapping[str, object]) -> list[_Row]:
     """The most that advice could have done by the last plan, as it was known when that was made."""
     if not worst:
         return []
-    timing = _amount(worst, "timing_bps") if worst.get("timing_bps") is not None else "no bound"
-    off = f"{_word(worst, 'ahead_pct', ' %')} / {_word(worst, 'behind_pct', ' %')}"
+    switching = _nested(worst, "switching")
     return [
-        ("worst: ahead / behind", off, ""),
+        ("worst: ahead / behind", _off(worst), ""),
         ("  in one slice", _word(worst, "slice_times", " times its quantity"), ""),
         ("  by crossing, no fees", "", _amount(worst, "crossing_bps")),
-        ("  by timing", "", timing),
+        ("  by timing", "", _bound(worst, "timing_bps")),
+        ("if switched: moved by", _word(switching, "schedule_moved_pct", " %"), ""),
+        ("  ahead / behind", _off(switching), ""),
+        ("  in one slice", _word(switching, "slice_pct", " % of the order"), ""),
+        ("  by timing", "", _bound(switching, "timing_bps")),
     ]
+
+
+def _off(worst: Mapping[str, object]) -> str:
+    return f"{_word(worst, 'ahead_pct', ' %')} / {_word(worst, 'behind_pct', ' %')}"
+
+
+def _bound(worst: Mapping[str, object], name: str) -> str:
+    return _amount(worst, name) if worst.get(name) is not None else "no bound"
 
 
 def _word(values: Mapping[str, object], name: str, unit: str = "") -> str:

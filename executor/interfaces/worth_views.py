@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Final
 
 from executor.advice.score import CostSource, ImpactScore, Worth, usual_cost
-from executor.advice.worst_case import WorstCase
+from executor.advice.worst_case import Switching, WorstCase
 from executor.domain.instrument import notional
 from executor.domain.timeline import iso_utc
 from executor.domain.units import Money, plain
@@ -29,14 +29,14 @@ def order_value(parent: ParentState) -> Money | None:
 def worst_case_view(parent: ParentState) -> Json | None:
     """Show the most that advice can do to a parent; None before it has a schedule, or if it is not advised.
 
-    It is of the plan in force: a plan made anew, after a restart or an amendment, has bounds of its own.
+    It is of the plan and the terms in force: others, after a restart or an amendment, have bounds of their own.
     """
     advice = parent.advice
     worst = None if advice is None else advice.worst
     if advice is None or worst is None:
         return None
     return {
-        "planned": {"utc": iso_utc(advice.bounded_ns), "ns": advice.bounded_ns}
+        "known_since": {"utc": iso_utc(advice.bounded_ns), "ns": advice.bounded_ns}
         if advice.bounded_ns
         else None,
         "earlier_bounds": advice.bounds_before,
@@ -46,9 +46,21 @@ def worst_case_view(parent: ParentState) -> Json | None:
         "complete": {"utc": iso_utc(worst.complete_ns), "ns": worst.complete_ns},
         "crossing_bps": _shown(worst.crossing_bps, _BPS_SHOWN),
         "timing_bps": _shown(worst.timing_bps, _BPS_SHOWN),
+        "switching": _switching(worst.switching),
         "bill_max_usd": plain(worst.bill_max),
         "may_cancel": worst.may_cancel,
         "text": _worst_lines(worst),
+    }
+
+
+def _switching(switching: Switching) -> Json:
+    """Show how far switches of the schedule can lead from the plan in force, with whatever else is advised."""
+    return {
+        "schedule_moved_pct": _shown(switching.moved_pct, _PCT_SHOWN),
+        "ahead_pct": _shown(switching.ahead_pct, _PCT_SHOWN),
+        "behind_pct": _shown(switching.behind_pct, _PCT_SHOWN),
+        "slice_pct": _shown(switching.slice_pct, _PCT_SHOWN),
+        "timing_bps": _shown(switching.timing_bps, _BPS_SHOWN),
     }
 
 
@@ -136,11 +148,34 @@ def _worst_lines(worst: WorstCase) -> list[str]:
             " pays the venue more than a maker (the rates are not known here)"
         ),
         path,
+        *_switching_lines(worst.switching),
         f"at most {plain(worst.bill_max)} US dollars for the answers",
     ]
     if max(worst.ahead_pct, worst.behind_pct) >= _WHOLE:
         lines.append("the band sets no bound to how far it may be off its schedule: that is the whole order")
     return lines
+
+
+def _switching_lines(switching: Switching) -> list[str]:
+    if not switching.moved_pct:
+        return ["all this to the end: nothing may switch its schedule"]
+    moved, ahead, behind, piece = (
+        f"{pct:.1f} %"
+        for pct in (switching.moved_pct, switching.ahead_pct, switching.behind_pct, switching.slice_pct)
+    )
+    timing = (
+        "earlier or later trading may cost anything"
+        if switching.timing_bps is None
+        else f"trading earlier or later costs about {switching.timing_bps:.1f} bps of the order"
+    )
+    return [
+        "all this as long as its schedule is not switched",
+        f"a switch moves the schedule itself, by at most {moved} of the order, and never its end",
+        (
+            f"with switches it is at most {ahead} ahead of this plan, {behind} behind, does at most {piece} of the"
+            f" order in one slice, within the limits of the gate, and {timing}"
+        ),
+    ]
 
 
 def _worth_line(value: Json) -> str:

@@ -11,7 +11,7 @@ from itertools import cycle
 
 from executor.advice.band import Directive, ahead_qty_max, behind_qty_max, style_of
 from executor.advice.ruling import Clip, Standing, Stop, direct
-from executor.advice.worst_case import worst_case
+from executor.advice.worst_case import may_switch, worst_case
 from executor.domain.advice import Action, Advice
 from executor.domain.advice_terms import Band
 from executor.domain.decision import Style, View, Working
@@ -32,17 +32,20 @@ ASKED_AT_ONCE_MAX = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """`advice`: what comes when, as a share of the duration, negative before the start.
+    """`advice`: what comes when, as a share of the duration, negative before the start; None is no usable answer.
 
     `fills`: filled shares of what is ordered, in turn; `late_ns`: how much later than asked the next look comes.
+    `fallback`: schedule that takes over without a usable answer; `done_qty`: filled before the order was planned.
     """
 
     order: ParentOrder
     rules: Instrument
     band: Band
-    advice: tuple[tuple[float, Advice], ...]
+    advice: tuple[tuple[float, Advice | None], ...]
     fills: tuple[Decimal, ...]
     late_ns: tuple[int, ...] = (0,)
+    fallback: str = ""
+    done_qty: Decimal = ZERO
 
     @property
     def complete(self) -> bool:
@@ -71,13 +74,14 @@ class Life:
             reference_px=PLAN_PX,
             start_ns=self.order.start_ns,
             end_ns=self.order.deadline_ns,
-            cum_qty=D(0),
+            cum_qty=case.done_qty,
         )
         if not self.schedule.slices:
             self.seen["nothing planned"] += 1
             return
-        self.worst_before = self.worst()
-        self.slice_no, self.slice_base_qty, self.working = -1, D(0), None
+        self.first, self.cum_qty = self.schedule, case.done_qty
+        self.told = self.worst()
+        self.slice_no, self.slice_base_qty, self.working = -1, self.cum_qty, None
         self.fills, self.lateness = cycle(case.fills), cycle(case.late_ns)
         start_ns, end_ns = self.order.start_ns, self.order.deadline_ns
         due = [(start_ns + int((end_ns - start_ns) * share), advice) for share, advice in case.advice]
@@ -97,6 +101,13 @@ class Life:
             self.case.band,
             self.order,
             self.schedule,
+            least_qty=self.case.rules.round_qty(min(self.cum_qty, self.schedule.base_qty)),
+            switchable=may_switch(
+                self.case.band,
+                self.order.strategy,
+                switches=self.switches,
+                others=(self.case.fallback,),
+            ),
             spread_bps=SPREAD_BPS_MAX,
             cross_cap_bps=CROSS_CAP_BPS,
             path_bps=D(0),
@@ -120,7 +131,12 @@ class Life:
             price_collar_bps_max=D(500),
         )
 
-    def take(self, advice: Advice, now_ns: int) -> None:
+    def take(self, advice: Advice | None, now_ns: int) -> None:
+        if advice is None:
+            self.directive = None
+            if self.case.fallback not in {"", self.order.strategy}:
+                self.seen["fell back"] += self.switch(self.case.fallback, now_ns)
+            return
         view = self.view(now_ns)
         ruling = direct(
             advice, self.case.band, Standing(view=view, directive=self.directive, switches=self.switches)
@@ -135,14 +151,20 @@ class Life:
         self.directive = ruling.directive
         if self.directive is None or self.directive.strategy is None:
             return
-        order = replace(self.order, strategy=self.directive.strategy)
-        plan = switched(view, order, STRATEGIES[order.strategy])
-        if plan is not None:
-            self.check_switch(plan, now_ns)
-            self.order, self.schedule, self.slice_no = order, plan, -1
+        if self.switch(self.directive.strategy, now_ns):
             self.switches += 1
             self.seen["switched"] += 1
             assert self.switches <= self.case.band.switches_max
+
+    def switch(self, name: str, now_ns: int) -> bool:
+        order = replace(self.order, strategy=name)
+        plan = switched(self.view(now_ns), order, STRATEGIES[name])
+        if plan is None:
+            return False
+        self.check_switch(plan, now_ns)
+        self.check_moved(plan, now_ns)
+        self.order, self.schedule, self.slice_no = order, plan, -1
+        return True
 
     def check_switch(self, plan, now_ns) -> None:
         """The new plan takes over where the old one is; less only by a lag that the new slices could not make up."""
@@ -154,6 +176,29 @@ class Life:
         assert start_qty - self.cum_qty <= (times - 1) * (self.order.order_qty - start_qty)
         if self.case.complete:
             assert old.pro_rata_qty(now_ns) - start_qty <= slice_qty / 2 + step * (len(old.slices) + 1)
+
+    def check_moved(self, plan, now_ns) -> None:
+        """No switch moves the end or the total, or the schedule by more than was told with the first one."""
+        first, told = self.first, self.told.switching
+        ends = [(each.slices[-1].end_ns, each.slices[-1].target_qty) for each in (first, plan)]
+        assert ends[0] == ends[1]
+        assert told.moved_pct > 0
+        turns = {now_ns, *(piece.end_ns for each in (first, plan) for piece in each.slices)}
+        for at_ns in turns:  # between two turns both grow evenly
+            if at_ns >= now_ns:
+                moved_qty = abs(plan.pro_rata_qty(at_ns) - first.pro_rata_qty(at_ns))
+                assert moved_qty * 100 / self.order.order_qty <= told.moved_pct
+
+    def check_told(self, view, reach_qty, slice_qty) -> None:
+        """What was told with the first schedule holds to the end, whatever was switched to."""
+        told, whole_qty = self.told, self.order.order_qty
+        due_qty = self.first.pro_rata_qty(view.now_ns)
+        assert told.complete_ns == self.order.deadline_ns == self.schedule.slices[-1].end_ns
+        assert slice_qty * 100 / whole_qty <= told.switching.slice_pct
+        if slice_qty or told.switching.moved_pct:
+            assert (reach_qty - due_qty) * 100 / whole_qty <= told.switching.ahead_pct
+        if self.case.complete or told.switching.moved_pct:
+            assert (due_qty - reach_qty) * 100 / whole_qty <= told.switching.behind_pct
 
     def work(self, now_ns: int) -> int:
         """Ask, check, fill, and ask again at once after a fill, as the engine does."""
@@ -196,7 +241,8 @@ class Life:
         ahead = reach_qty - due_qty
         assert ahead <= ahead_qty_max(band, order) + slice_qty or not decision.qty
         self.worst_ahead_pct = max(self.worst_ahead_pct, ahead * 100 / order.order_qty)
-        worst = self.worst() if self.switches else self.worst_before
+        self.check_told(view, reach_qty, decision.qty and decision.qty + view.cum_qty - view.slice_base_qty)
+        worst = self.told if self.schedule is self.first else self.worst()
         if decision.qty:
             assert ahead * 100 / order.order_qty <= worst.ahead_pct + step * 100 / order.order_qty
         assert worst.complete_ns == order.deadline_ns
@@ -231,7 +277,7 @@ class Life:
         done_qty = view.cum_qty - view.slice_base_qty
         most = band.slice_times_max * piece.qty - done_qty
         assert decision.qty <= max(most, plain.qty)
-        worst = self.worst() if self.switches else self.worst_before
+        worst = self.told if self.schedule is self.first else self.worst()
         assert decision.qty + done_qty <= worst.participation_times * piece.qty
         if self.directive is not None and style_of(self.directive, band, view) is Style.WAIT:
             raise AssertionError("something is wanted while the advice to wait binds")

@@ -34,6 +34,7 @@ SOMETIMES = {
     Why.SLICE_RESTING,
     "done",
     "switched",
+    "fell back",
     "hurried",
     "slowed",
 }
@@ -114,13 +115,17 @@ def rolled_case(rng: Random) -> Case:
     complete = rng.random() < 0.6
     fills = [D(1)] if complete else [D(rng.choice([0, 0, 10, 37, 100])) / 100 for _ in range(7)]
     late = [0] if complete or rng.random() < 0.5 else [rng.randint(0, 20 * NS_PER_S) for _ in range(5)]
+    band = rolled_band(rng)
+    advice = tuple((moment, rolled_advice(rng, order)) for moment in moments)
     return Case(
         order=order,
         rules=rules,
-        band=rolled_band(rng),
-        advice=tuple((moment, rolled_advice(rng, order)) for moment in moments),
+        band=band,
+        advice=tuple((moment, None if rng.random() < 0.1 else each) for moment, each in advice),
         fills=tuple(fills),
         late_ns=tuple(late),
+        fallback=rng.choice(["", *STRATEGIES]),
+        done_qty=rules.round_qty(order.order_qty * D(rng.choice([0, 0, 0, 20, 60])) / 100),
     )
 
 

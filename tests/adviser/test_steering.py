@@ -169,6 +169,8 @@ def test_the_worst_case_is_known_before_anybody_is_asked():
         BAND,
         TEN_SLICES,
         look.schedule,
+        least_qty=D(0),
+        switchable=False,
         spread_bps=D(20),
         cross_cap_bps=D(10),
         path_bps=D(50),
@@ -182,6 +184,8 @@ def test_the_worst_case_is_known_before_anybody_is_asked():
             BAND,
             TEN_SLICES,
             Schedule(base_qty=D(0), slices=(), asked=1),
+            least_qty=D(0),
+            switchable=False,
             spread_bps=D(0),
             cross_cap_bps=D(0),
             path_bps=D(0),
@@ -194,12 +198,15 @@ def test_a_price_of_which_nothing_is_known_has_no_bound():
         BAND,
         TEN_SLICES,
         at(0).schedule,
+        least_qty=D(0),
+        switchable=True,
         spread_bps=D(20),
         cross_cap_bps=D(10),
         path_bps=None,
         bill_max=D(3),
     )
     assert worst.timing_bps is None
+    assert worst.switching.timing_bps is None
 
 
 def test_the_length_of_a_path_grows_with_volatility_time_and_finer_steps():

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, Decimal
 
 from executor.advice.facts import snapshot_hash
+from executor.advice.worst_case import Switching
 from executor.domain.advice import Action, AdviceOutcome, AdviceRecord
 from executor.domain.commands import PlaceOrder, PublishMove, RefuseOrder, ReplaceOrder, RequestAdvice
 from executor.domain.decision import Schedule, Style
@@ -72,6 +73,8 @@ class Watched:
     cum_qty: Decimal = Decimal(0)
     sent_ns: int = 0
     schedule: Schedule | None = None
+    first: Schedule | None = None
+    told: Switching | None = None
     slice_no: int = -1
     slice_base_qty: Decimal = Decimal(0)
     slice_start_ns: int = 0
@@ -212,8 +215,12 @@ class Judge:
             known.resumed = (
                 False  # a plan made anew, from what is filled: a person or the deadline has said so
             )
+            known.first = plan
+            known.told = parent.advice.worst.switching if plan.slices else None
             return
         known.switches += 1
+        assert known.told.moved_pct > 0, "nothing was told of a switch"
+        assert plan.slices[-1].end_ns == known.first.slices[-1].end_ns
         assert parent.advice.switches <= self.state.adviser.band.switches_max
         assert self.state.adviser.fallback or known.switches <= parent.advice.switches
         assert plan.base_qty <= scheduled_qty(old, self.now_ns)
@@ -327,9 +334,12 @@ class Judge:
         step = self.stall(known).rules.qty_step
         most = scheduled_qty(plan, self.now_ns) + band.ahead_pct_max * ours.order_qty / 100 + slice_qty
         assert reach_qty <= most + step * known.switches, f"{reach_qty} is ahead of {most}"
+        ahead_qty = reach_qty - scheduled_qty(known.first, self.now_ns)
+        assert ahead_qty * 100 / ours.order_qty <= known.told.ahead_pct, "ahead of what was told first"
         piece = plan.slices[plan.slice_at(self.now_ns)]
         times = max(band.slice_times_max, ours.params.catch_up_max if ours.params.catch_up else Decimal(1))
         done_qty = known.cum_qty - known.slice_base_qty
+        assert (done_qty + open_qty) * 100 / ours.order_qty <= known.told.slice_pct
         assert done_qty + open_qty <= times * piece.qty, f"{done_qty} + {open_qty} in a slice of {piece.qty}"
 
     def behind(self, parent_id: str) -> Decimal | None:

@@ -197,15 +197,24 @@ def play(seed: int) -> Twin:
     return advised
 
 
-def _of(placed) -> tuple:
-    at_ns, order = placed
-    return at_ns, order.client_order_id
+def _by_name(placed) -> dict:
+    named = {order.client_order_id: (at_ns, order) for at_ns, order in placed}
+    assert len(named) == len(placed)
+    return named
 
 
 def compare(advised: Twin, plain: Twin) -> None:
-    """Advice that never is one costs nothing; else the order is behind by no more than the band (and two slices)."""
+    """Advice that never is one costs nothing; else the order is behind by no more than the band (and two slices).
+
+    An engine wakes itself at most once a millisecond, and a question may be what wakes it at the very instant: by so
+    much the same order may leave at another time.
+    """
     if advised.pure:
-        assert sorted(advised.placed, key=_of) == sorted(plain.placed, key=_of)  # at one instant in any order
+        ours, theirs = _by_name(advised.placed), _by_name(plain.placed)
+        assert {name: order for name, (_, order) in ours.items()} == {
+            name: order for name, (_, order) in theirs.items()
+        }
+        assert all(abs(at_ns - theirs[name][0]) <= NS_PER_MS for name, (at_ns, _) in ours.items())
         return
     for name, parent in plain.floor.engine.state.parents.items():
         other = advised.floor.engine.state.parents[name]

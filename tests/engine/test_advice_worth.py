@@ -11,14 +11,20 @@ from executor.advice.band import Directive
 from executor.advice.score import USUAL_FILLS_MIN, CostSource, usual_cost
 from executor.domain.advice import Action, AdviceOutcome
 from executor.domain.advice_facts import ImpactFacts
-from executor.domain.advice_terms import Triggers
+from executor.domain.advice_terms import Band, Triggers
 from executor.domain.decision import Schedule, Slice
-from executor.domain.events import AmendRequested, CancelRequested, PauseRequested, ResumeRequested
+from executor.domain.events import (
+    AmendRequested,
+    CancelRequested,
+    InstrumentLoaded,
+    PauseRequested,
+    ResumeRequested,
+)
 from executor.domain.orders import Category, Side
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
 from executor.engine import worth
-from executor.engine.advice_outcome import leaned_bps
+from executor.engine.advice_record import leaned_bps
 from executor.engine.desk import Desk
 from executor.engine.question import question_facts
 from executor.engine.state import AdviceState, EngineState, MarketState, ParentState
@@ -413,16 +419,63 @@ def test_a_state_from_before_anything_was_counted_is_read():
 
 
 def test_after_a_restart_the_time_between_is_nobodys():
+    """However long it was, while what was advised would still have held."""
+    at_once, later = AdvisedDesk(CALM), AdvisedDesk(CALM)
+    for desk, gap_s in ((at_once, 0), (later, 100)):
+        next(advised_life(desk))
+        assert desk.advice.period.schedule_qty > 0
+        desk.now_ns += gap_s * NS_PER_S
+        assert desk.now_ns < desk.advice.period.until_ns
+        desk.restart()
+        assert desk.advice.period is None
+    assert later.advice.worth.score.count == 1
+    assert later.advice.worth.score == at_once.advice.worth.score
+
+
+def test_an_answer_that_a_restart_has_cost_is_on_the_bill_of_its_parent():
     desk = AdvisedDesk(CALM)
-    next(advised_life(desk))
-    period = desk.advice.period
-    due_qty = period.schedule_qty
-    desk.now_ns += 100 * NS_PER_S
+    desk.until_asked()
+    worst_cost = desk.engine.state.spend.reserved["P1-1"].worst_cost
     desk.restart()
-    assert desk.advice.period is None
-    score = desk.advice.worth.score
-    assert score.count == 1
-    assert due_qty == period.schedule_qty > 0
+    assert desk.advice.bill == worst_cost > 0
+    desk.send(CancelRequested(at_ns=0, request_id="c", parent_id="P1"))
+    desk.settle()
+    assert desk.parent.status is ParentStatus.CANCELED
+    for counted in (desk.advice.worth, desk.engine.state.worths["linear:BTCUSDT"]):
+        assert counted.score.value(D(0)) == -worst_cost
+
+
+def other_rules(desk):
+    """The venue changes its rules: the schedule is made anew."""
+    desk.rules = replace(desk.rules, max_order_qty=desk.rules.max_order_qty * 2)
+    desk.send(InstrumentLoaded(at_ns=0, instrument=desk.rules))
+
+
+def other_schedule(desk):
+    """The next answer switches the schedule."""
+    request = desk.asked()[1]
+    desk.advise(request, desk.reply(request, action="SWITCH_STRATEGY", strategy="arrival-price"))
+
+
+def fallen_back(desk):
+    """There is no answer: the fallback takes over."""
+    desk.fail(desk.asked()[1])
+
+
+@pytest.mark.parametrize("change", [other_rules, other_schedule, fallen_back])
+def test_what_was_due_until_another_schedule_took_over_was_due_by_the_old_one(change):
+    """Between two mids, so that nothing else has counted it."""
+    desk = AdvisedDesk(replace(CALM, fallback="vwap"))
+    first = desk.until_asked()
+    desk.advise(first, desk.reply(first, rate="1.5"))
+    desk.until_asked(2)
+    period, old = desk.advice.period, desk.parent.schedule
+    due_qty, at_ns = period.schedule_qty, period.at_ns
+    desk.now_ns += NS_PER_S // 2
+    change(desk)
+    assert desk.parent.schedule != old
+    more_qty = old.pro_rata_qty(desk.now_ns) - old.pro_rata_qty(at_ns)
+    assert period.schedule_qty == due_qty + more_qty > due_qty
 
 
 def test_a_pause_ends_a_period_and_going_on_begins_one():
@@ -450,6 +503,74 @@ def test_the_worst_case_is_told_with_the_first_schedule_and_before_any_question(
     assert (desk.advice.bounded_ns, desk.advice.bounds_before) == (desk.parent.schedule.slices[0].start_ns, 0)
     told = next(command for command in desk.log if getattr(command, "code", None) == "ADVICE_BOUNDED")
     assert "15.0 % ahead of its schedule or 15.0 % behind, one slice included" in told.detail
+    # The band lets advice switch the schedule: then nothing less than the whole order is a bound.
+    switching = worst.switching
+    assert (switching.moved_pct, switching.ahead_pct, switching.behind_pct, switching.slice_pct) == (100,) * 4
+    assert "by switching the schedule, which keeps its end, it moves that by up to 100.0 %" in told.detail
+
+
+def bounds_told(desk):
+    return [each.detail for each in desk.log if getattr(each, "code", None) == "ADVICE_BOUNDED"]
+
+
+def test_nothing_is_said_of_switches_where_nothing_may_switch():
+    desk = AdvisedDesk(replace(CALM, band=Band(strategies=("twap",)), fallback="twap"))
+    desk.until_asked()
+    worst = desk.advice.worst
+    assert (worst.switching.moved_pct, worst.switching.ahead_pct) == (0, worst.ahead_pct)
+    assert worst.switching.slice_pct == 10, "twice a slice of 5 %"
+    assert bounds_told(desk)[0].endswith("nothing may switch the schedule")
+
+
+def test_the_bounds_know_how_many_switches_are_left():
+    band = Band(strategies=("twap", "vwap", "arrival-price"), switches_max=1)
+    desk = AdvisedDesk(replace(CALM, band=band))
+    first = desk.until_asked()
+    assert desk.advice.worst.switching.moved_pct == 100
+    desk.advise(first, desk.reply(first, action="SWITCH_STRATEGY", strategy="arrival-price"))
+    assert desk.parent.order.strategy == "arrival-price"
+    assert desk.advice.worst.switching.moved_pct == 0
+    assert len(bounds_told(desk)) == 2
+
+
+def test_other_terms_have_other_bounds_before_anybody_is_asked_by_them():
+    desk = AdvisedDesk(CALM)
+    desk.until_asked()
+    desk.restart()
+    assert len(bounds_told(desk)) == 1, "the same terms"
+    desk.adviser = replace(CALM, band=Band(ahead_pct_max=D(30)))
+    desk.restart()
+    assert len(bounds_told(desk)) == 2
+    worst = desk.advice.worst
+    assert (worst.ahead_pct, worst.switching.moved_pct, worst.switching.ahead_pct) == (35, 0, 35)
+    desk.limits = replace(desk.limits, cross_spread_bps_max=D(25))
+    desk.restart()
+    assert desk.advice.worst.crossing_bps == 35
+    assert (len(bounds_told(desk)), desk.advice.bounds_before) == (3, 2)
+    assert len(desk.asked()) == 1
+
+
+def test_what_is_left_is_the_bound_of_a_plan_made_in_mid_life():
+    desk = AdvisedDesk(CALM)
+    next(advised_life(desk))
+    assert desk.parent.cum_qty > 0
+    other_rules(desk)
+    left_pct = (desk.parent.order.order_qty - desk.parent.cum_qty) * 100 / desk.parent.order.order_qty
+    assert desk.advice.worst.switching.moved_pct == left_pct < 100
+
+
+def test_a_switch_that_was_advised_and_has_not_begun_is_reckoned_with():
+    """The rules change while the order waits for its book: it is planned anew before it is switched."""
+    band = Band(strategies=("twap", "vwap"), switches_max=1)
+    desk = AdvisedDesk(replace(CALM, band=band))
+    first = desk.until_asked()
+    desk.advice.switches, desk.advice.switch_to = 1, "vwap"
+    desk.advice.switch_until_ns = desk.now_ns + NS_PER_S
+    other_rules(desk)
+    anew, switched = bounds_told(desk)[-2:]
+    assert "by switching the schedule" in anew
+    assert "nothing may switch the schedule" in switched
+    assert (first.facts.order.strategy, desk.parent.order.strategy) == ("twap", "vwap")
 
 
 def test_the_worst_case_is_told_again_only_where_an_amendment_changes_it():

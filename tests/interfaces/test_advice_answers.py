@@ -9,7 +9,7 @@ from executor.advice.breaker import BreakerPhase
 from executor.advice.budget import Bill, OverBudget
 from executor.advice.ruling import CLIP_TEXT, Clip
 from executor.advice.score import USUAL_FILLS_MIN, AdviceScore, Worth, add_impact, add_usual
-from executor.advice.worst_case import WorstCase
+from executor.advice.worst_case import Switching, WorstCase
 from executor.domain.advice import Action, AdviceOutcome, Failure, Unusable
 from executor.domain.commands import Outcome
 from executor.domain.parent_state import ParentStatus
@@ -221,6 +221,18 @@ async def test_why_what_was_done_is_not_what_was_advised(door: Door):
     assert filled == ["0.50", "0.25", "2", "1"]
 
 
+def switching(**over):
+    usual = dict(
+        moved_pct=D(80), ahead_pct=D(80), behind_pct=D("79.95"), slice_pct=D(75), timing_bps=D("44.1")
+    )
+    return Switching(**{**usual, **over})
+
+
+FIXED = switching(
+    moved_pct=D(0), ahead_pct=D(30), behind_pct=D("26.666"), slice_pct=D(20), timing_bps=D("8.71")
+)
+
+
 def worst(**over):
     usual = dict(
         ahead_pct=D(30),
@@ -229,6 +241,7 @@ def worst(**over):
         complete_ns=START_NS,
         crossing_bps=D(30),
         timing_bps=D("8.71"),
+        switching=switching(),
         bill_max=D("1.5"),
         may_cancel=False,
     )
@@ -246,6 +259,14 @@ def worst(**over):
         ({"may_cancel": True}, "unless it is advised to end the order"),
         ({"timing_bps": None}, "may cost anything: the volatility is not known"),
         ({"behind_pct": D(100)}, "no bound to how far"),
+        ({}, "a switch moves the schedule itself, by at most 80.0 % of the order, and never its end"),
+        (
+            {},
+            "with switches it is at most 80.0 % ahead of this plan, 80.0 % behind, does at most 75.0 % of the order",
+        ),
+        ({}, "trading earlier or later costs about 44.1 bps"),
+        ({"switching": switching(timing_bps=None)}, "and earlier or later trading may cost anything"),
+        ({"switching": FIXED}, "nothing may switch its schedule"),
     ],
 )
 async def test_the_worst_case_is_said_and_what_has_no_bound(door: Door, over, said):
@@ -256,10 +277,19 @@ async def test_the_worst_case_is_said_and_what_has_no_bound(door: Door, over, sa
     assert [line for line in view["text"] if said in line]
     assert (await door.get("/v1/parents/tst-1/report"))[1]["advice"]["worst_case"] == view
     assert (view["ahead_pct"], view["slice_times"]) == ("30.00", "2")
-    assert (view["planned"], view["earlier_bounds"]) == (None, 0)
+    assert set(view["switching"]) == {
+        "schedule_moved_pct",
+        "ahead_pct",
+        "behind_pct",
+        "slice_pct",
+        "timing_bps",
+    }
+    if not over:
+        assert [*view["switching"].values()] == ["80.00", "80.00", "79.95", "75.00", "44.1000"]
+    assert (view["known_since"], view["earlier_bounds"]) == (None, 0)
     parent.advice.bounded_ns, parent.advice.bounds_before = START_NS, 1
     view = (await door.get("/v1/parents/tst-1/decisions"))[1]["worst_case"]
-    assert (view["planned"]["ns"], view["earlier_bounds"]) == (START_NS, 1)
+    assert (view["known_since"]["ns"], view["earlier_bounds"]) == (START_NS, 1)
     assert (view["timing_bps"] is None) is ("timing_bps" in over)
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from executor.advice.breaker import BreakerPhase
 from executor.advice.ruling import CLIP_TEXT, Clip
-from executor.advice.worst_case import WorstCase
+from executor.advice.worst_case import Switching, WorstCase
 from executor.domain.advice import AdviceOutcome
 from executor.domain.timeline import NS_PER_S
 from executor.engine.state import AdviceState, Prediction
@@ -126,7 +126,7 @@ def test_without_a_daemon_they_are_read_from_the_journal(run, home):
     assert outcomes == {"P1-1": "APPLIED", "P1-2": "UNUSABLE", "P1-3": "LATE"}
     head = run("decisions", "P1")[1].partition("P1-1")[0]
     assert "at most 15.0 % of the order ahead of its schedule, 15.0 % behind" in head
-    assert "known when the plan in force was made, 20" in head
+    assert "by the plan in force, known since 20" in head
     assert " ".join(json.loads(out)["worth"]["text"].split()) in " ".join(head.split())
     first = run("decisions", "P1", "1")[1]
     assert "[bold]calm[/bold] <script>alert(1)</script>" in first
@@ -148,6 +148,10 @@ def test_the_report_has_a_part_about_advice_for_advised_parents_only(run, home):
     assert rows["spent, US dollars"][2] == report["advice"]["cost_bps"]
     assert rows["schedule had to decide"][1] == "66.67 %"
     assert rows["worst: ahead / behind"][1] == "15.00 % / 15.00 %"
+    assert (
+        rows["if switched: moved by"][1]
+        == f"{report['advice']['worst_case']['switching']['schedule_moved_pct']} %"
+    )
     assert rows["by crossing, no fees"][2] == "30.0000"
     assert rows["value of following it"][2] == f"{report['advice']['worth']['value_bps'] or '-'}"
     assert rows["standard error"][1] == f"{report['advice']['worth']['periods']} periods"
@@ -197,14 +201,18 @@ def test_every_line_is_wrapped_at_its_words_and_no_reason_is_cut(run, asked, mon
     parent.advice.worst = WorstCase(
         ahead_pct=D(30), behind_pct=D(26), participation_times=D(2), complete_ns=0, crossing_bps=D(30),
         timing_bps=None, bill_max=D(1), may_cancel=False,
+        switching=Switching(
+            moved_pct=D(100), ahead_pct=D(100), behind_pct=D(100), slice_pct=D(100), timing_bps=None
+        ),
     )  # fmt: skip
     parent.advice.bounds_before = 1
     out = run("decisions", "P1")[1]
     assert max(len(line) for line in out.splitlines()) <= width
     flat = " ".join(out.split())
     assert f'P1-2: "{LONG.strip()}"' in flat
-    assert "before this plan it had others, 1 time(s)" in flat
+    assert "before these it had others, 1 time(s)" in flat
     assert "at most 2 times a slice's quantity" in flat
+    assert "a switch moves the schedule itself, by at most 100.0 % of the order, and never its end" in flat
     words = {word for line in out.splitlines() for word in line.split()}
     assert {"crossing", "volatility", "haste"} <= words
 

@@ -19,6 +19,7 @@ from executor.domain.errors import (
 )
 from executor.interfaces import cli
 from executor.interfaces.exit_codes import ExitCode
+from executor.interfaces.version import version
 from executor.runtime.audit import AuditResult
 
 ORDER = [
@@ -333,6 +334,8 @@ def test_ctrl_c_anywhere_else_points_to_the_status(run, monkeypatch: pytest.Monk
 def test_version(run):
     assert run("version").code == ExitCode.OK
     assert set(json.loads(run("version", "--json").out)) == {"version"}
+    assert run("--version") == run("version") == Said(ExitCode.OK, f"{version()}\n", "")
+    assert run("--version", "status").out == run("version").out
 
 
 def test_exit_codes_are_documented_and_unique():

@@ -21,8 +21,8 @@ ALMGREN_CHRISS = {
 """kappa T of five periods, and the trades of a million shares: their table for two risk aversions."""
 
 
-def plan(name, *, start_ns=MIDNIGHT, hours=24, interval_s=3_600, qty="1000", **over):
-    end_ns = start_ns + hours * NS_PER_HOUR
+def plan(name, *, start_ns=MIDNIGHT, hours=24, more_ns=0, interval_s=3_600, qty="1000", **over):
+    end_ns = start_ns + hours * NS_PER_HOUR + more_ns
     order = parent_order(
         params=TwapParams(interval_s=interval_s), order_qty=D(qty), deadline_ns=end_ns, **over
     )
@@ -66,6 +66,14 @@ def test_vwap_goes_on_over_midnight_and_into_parts_of_hours():
     start_ns = MIDNIGHT + 23 * NS_PER_HOUR + 1_800 * NS_PER_S
     before, after = (piece.qty for piece in plan("vwap", start_ns=start_ns, hours=1, interval_s=1_800).slices)
     assert abs(float(before / after) - VOLUME_PCT_BY_HOUR[23] / VOLUME_PCT_BY_HOUR[0]) < 0.001
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
+@pytest.mark.parametrize("left_ns", [1, 2, 100, 10_000, NS_PER_S])
+def test_what_is_left_in_the_last_moment_is_one_slice(name, left_ns):
+    """Also where the moment is too short for a volume of its own."""
+    (only,) = plan(name, start_ns=T0, hours=0, more_ns=left_ns, interval_s=60, qty="7.5").slices
+    assert (only.start_ns, only.end_ns, only.qty) == (T0, T0 + left_ns, D("7.5"))
 
 
 @given(
