@@ -1,10 +1,11 @@
 """What differences that follow each other in time are worth: neighbours are not independent, so they count in blocks.
 
 Orders every five minutes live through the same hour, and what one of them met the next one met too. Taken one by one
-they would promise more than they know. Pure arithmetic on floats; what is drawn comes from a seed.
+they would promise more than they know. What was recorded elsewhere or later is no neighbour: no block goes on from the
+end of one recording in the next. Pure arithmetic on floats; what is drawn comes from a seed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import cbrt, ceil, fsum, isfinite, sqrt
@@ -26,7 +27,8 @@ class Blocked:
     Parameters
     ----------
     count, block, blocks
-        Differences, the length of one block, and how many of those there are.
+        Differences, the length of one block (shorter in recordings that do not have two such), and how many of those
+        there are in all recordings together.
     standard_error
         Of the mean, by resampling blocks.
     low, high
@@ -67,7 +69,13 @@ def usual_block(count: int, overlap: int) -> int:
 
 
 def blocked(
-    differences: Sequence[float], block: int, *, confidence: float = 0.95, power: float = 0.8, seed: int = 0
+    differences: Sequence[float],
+    block: int,
+    *,
+    lengths: Sequence[int] = (),
+    confidence: float = 0.95,
+    power: float = 0.8,
+    seed: int = 0,
 ) -> Blocked:
     """Sum differences up by the circular block bootstrap.
 
@@ -79,18 +87,35 @@ def blocked(
     blocks (`statistics.sign_flip_p`). The smallest difference shown with the given power is (q + z) times the standard
     error, with q Student's quantile of m - 1 degrees of freedom and z the normal quantile of the power.
 
+    Several recordings are resampled each by itself, so that each keeps its share (stratified bootstrap: A. Davison and
+    D. Hinkley, Bootstrap Methods and their Application, 1997, section 3.2). The variances of their sums add up, each
+    with its own factor m / (m - 1), and each recording takes one degree of freedom. One that is shorter than two blocks
+    has shorter ones, of half its length.
+
+    Parameters
+    ----------
+    lengths
+        How many of the differences come from each recording, in order; without it they are all from one.
+
     Raises
     ------
     ValueError
-        For fewer than two blocks, or a difference that is no number.
+        For fewer than two blocks in all, a single difference of a recording, or a difference that is no number.
     """
     count = len(differences)
     if block < 1 or count < 2 * block or not all(isfinite(one) for one in differences):
         raise ValueError(f"two blocks of {block} finite differences are needed at least, got {count}")
-    blocks = ceil(count / block)
-    error, low, high = resampled(differences, block, confidence, seed)
-    in_order = [fsum(differences[at : at + block]) for at in range(0, count, block)]
-    reach = student_quantile(confidence, blocks - 1) + NormalDist().inv_cdf(power)
+    lengths = lengths or (count,)
+    if sum(lengths) != count or min(lengths) < 2:
+        raise ValueError(f"two differences of each recording are needed at least, got {list(lengths)}")
+    error, low, high = resampled(differences, block, confidence, seed, lengths=lengths)
+    in_order = [
+        fsum(part[at : at + size])
+        for part, size in _parts(differences, block, lengths)
+        for at in range(0, len(part), size)
+    ]
+    blocks = len(in_order)
+    reach = student_quantile(confidence, blocks - len(lengths)) + NormalDist().inv_cdf(power)
     return Blocked(
         count=count,
         block=block,
@@ -107,24 +132,58 @@ def blocked(
 
 
 def resampled(
-    differences: Sequence[float], block: int, confidence: float, seed: int, times: int = RESAMPLES
+    differences: Sequence[float],
+    block: int,
+    confidence: float,
+    seed: int,
+    times: int = RESAMPLES,
+    lengths: Sequence[int] = (),
 ) -> tuple[float, float, float]:
     """Draw samples of blocks: standard error of the mean, and the bounds of its interval (see `blocked`)."""
-    count = len(differences)
-    blocks = ceil(count / block)
-    sums = [0.0, *accumulate([*differences, *differences[:block]])]
-    rest = count - (blocks - 1) * block
+    rings = [_Ring(part, size) for part, size in _parts(differences, block, lengths or (len(differences),))]
     chance = Random(f"{seed}:blocks")  # noqa: S311 - resampling is no cryptography
-    means = []
-    for _ in range(times):
-        first, *others = chance.choices(range(count), k=blocks)
-        total = fsum(sums[at + block] - sums[at] for at in others)
-        means.append((total + sums[first + rest] - sums[first]) / count)
-    means.sort()
-    centre = fsum(means) / times
-    spread = sqrt(fsum((one - centre) ** 2 for one in means) / (times - 1))
+    sums = [[ring.drawn(chance) for ring in rings] for _ in range(times)]
+    means = sorted(fsum(one) / len(differences) for one in sums)
+    variance = fsum(
+        ring.widened(_variance([one[number] for one in sums])) for number, ring in enumerate(rings)
+    )
     outside = round((1 - confidence) / 2 * times)
-    return spread * sqrt(blocks / (blocks - 1)), means[outside], means[times - 1 - outside]
+    return sqrt(variance) / len(differences), means[outside], means[times - 1 - outside]
+
+
+def _parts(
+    differences: Sequence[float], block: int, lengths: Sequence[int]
+) -> Iterator[tuple[Sequence[float], int]]:
+    """Give the differences of each recording, and the length of a block there."""
+    begin = 0
+    for length in lengths:
+        yield differences[begin : begin + length], min(block, length // 2)
+        begin += length
+
+
+class _Ring:
+    """Differences of one recording, the last one followed by the first."""
+
+    def __init__(self, values: Sequence[float], block: int) -> None:
+        self._count, self._block = len(values), block
+        self._blocks = ceil(len(values) / block)
+        self._rest = len(values) - (self._blocks - 1) * block
+        self._sums = [0.0, *accumulate([*values, *values[:block]])]
+
+    def drawn(self, chance: Random) -> float:
+        """Sum of as many values as there are, drawn in blocks; of the first one only what is still missing."""
+        sums, block = self._sums, self._block
+        first, *others = chance.choices(range(self._count), k=self._blocks)
+        return fsum(sums[at + block] - sums[at] for at in others) + sums[first + self._rest] - sums[first]
+
+    def widened(self, variance: float) -> float:
+        """Allow for a variance that was taken from the sample itself."""
+        return variance * self._blocks / (self._blocks - 1)
+
+
+def _variance(values: Sequence[float]) -> float:
+    centre = fsum(values) / len(values)
+    return fsum((one - centre) ** 2 for one in values) / (len(values) - 1)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

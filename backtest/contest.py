@@ -1,5 +1,7 @@
 """Several policies on the same orders in the same recorded books, pair by pair, with what the differences are worth."""
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -45,12 +47,15 @@ class Contest:
         Moments at which every policy came to an end that can be measured, on every side.
     left_out
         How many did not.
+    lengths
+        How many of the moments each recording has, in order.
     costs
         Of each policy, in order of time: mean cost of the sides of a moment, basis points.
     """
 
     moments: tuple[int, ...]
     left_out: int
+    lengths: tuple[int, ...]
     costs: dict[str, tuple[float, ...]]
     duels: tuple[Duel, ...]
 
@@ -67,6 +72,7 @@ def contest(
     worked: Sequence[Worked],
     *,
     every_s: int,
+    firsts: Sequence[int] = (1,),
     confidence: float = 0.95,
     power: float = 0.8,
     block: int | None = None,
@@ -75,10 +81,12 @@ def contest(
     """Hold all policies of a run against each other.
 
     Both sides of a moment count as one observation, since they met the same market. Moments that overlap in time are
-    kept together in one block.
+    kept together in one block, and no block goes on from the end of one recording in the next.
 
     Parameters
     ----------
+    firsts
+        Number of the first moment of each recording, in order; without it all are from one.
     every_s
         Time from one moment to the next.
     block
@@ -87,7 +95,7 @@ def contest(
     Raises
     ------
     ContestError
-        If fewer than four moments can be compared, or they do not make two blocks.
+        If fewer than four moments can be compared, they do not make two blocks, or a recording has only one of them.
     """
     policies = list(dict.fromkeys(one.errand.policy for one in worked))
     by_moment: dict[int, dict[str, list[float | None]]] = {}
@@ -106,12 +114,14 @@ def contest(
     overlap = max((ceil(one.errand.order.duration_s / every_s) for one in worked), default=1)
     length = usual_block(len(whole), overlap) if block is None else block
     series = {name: tuple(costs[name] for costs in whole.values()) for name in policies}
+    lengths = tuple(Counter(bisect_right(firsts, number) for number in whole).values())
     pairs = list(combinations(policies, 2))
     try:
         found = [
             blocked(
                 [a - b for a, b in zip(series[first], series[second], strict=True)],
                 length,
+                lengths=lengths,
                 confidence=confidence,
                 power=power,
                 seed=seed,
@@ -124,6 +134,7 @@ def contest(
     return Contest(
         moments=tuple(whole),
         left_out=len(by_moment) - len(whole),
+        lengths=lengths,
         costs=series,
         duels=tuple(
             Duel(first=first, second=second, found=one, p_holm=p)

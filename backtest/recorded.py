@@ -8,12 +8,15 @@ each other, and several policies find exactly the same market.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
 from backtest.counsel import VirtualModel
 from backtest.grounds import Ground, ground_of
+from backtest.holding import funding_paid
+from backtest.own_impact import OwnImpact, own_impact, pace_at
 from backtest.recording import Gap, Recording, Reel
 from backtest.run import Drive, DriveError, MakeAdviser, measured, open_engine
 from executor.advice.prompt import Template
@@ -27,6 +30,7 @@ from executor.domain.units import ZERO, Price, install_decimal_context
 from executor.engine.engine import Engine
 from executor.runtime.journal import Journal
 from executor.runtime.virtual import VirtualRuntime
+from impact.displacement import ImpactModel
 from simulation.frictions import Charges
 from simulation.replay import codes
 from simulation.replay.spoken import Account, ReplayVenue
@@ -35,6 +39,8 @@ from simulation.replay_venue import CONFLATE_NS, Chunk, RecordedWorld
 
 _HEARD_NS_MAX: Final = 180 * NS_PER_S
 """So long after its row a fill is heard at the latest."""
+_COIN_NOISE: Final = Decimal("1e-18")
+"""Quotients are rounded, and their sums hang on the order of adding."""
 TAIL_S: Final = 10
 """Time after an order's last possible trade in which everything must have been heard, seconds."""
 
@@ -69,6 +75,8 @@ class Conditions:
         Terms and wording of the questions, where an order is advised.
     over_gaps
         Whether orders are worked where something is missing; the engine sees a lost book there, as it would live.
+    impact
+        What own executions do to the price, reckoned afterwards and beside the cost; None reckons nothing.
     """
 
     terms: ReplayTerms
@@ -80,6 +88,7 @@ class Conditions:
     template: Template | None = None
     over_gaps: bool = False
     seed: int = 1
+    impact: ImpactModel | None = None
 
     def __post_init__(self) -> None:
         """Refuse conditions under which nothing could be opened."""
@@ -141,6 +150,10 @@ class Worked:
         Of the venue at the end.
     problem
         Why it was not even ordered; None if it was.
+    funding
+        Paid for holding what was filled while the order was at work, quote units; in no cost.
+    impact
+        What a model of impact charges it, in no cost; None where none was asked for.
     """
 
     errand: Errand
@@ -151,6 +164,8 @@ class Worked:
     state_hash: int
     events: int
     problem: PlanError | None = None
+    funding: Decimal = ZERO
+    impact: OwnImpact | None = None
 
 
 MakeVenue = Callable[[ReplayTerms], ReplayVenue]
@@ -295,6 +310,7 @@ def _work_one(
     )
     runtime.run(errand.start_ns - 1)
     problem = _problem_of_book(recording, venue, errand)
+    pace = pace_at(runtime.engine.state, recording.rules)
     if problem is None:
         advised = errand.make_adviser is not None
         order = replace(errand.order, request_id="p1", idempotency_key="p1", seed=seed, advised=advised)
@@ -310,6 +326,11 @@ def _work_one(
     _check_conservation(recording, venue.account(), fills, runtime)
     _note_grounds(grounds, world, recording, reel)
     fills.sort(key=lambda fill: (fill.ts_exchange_ns, int(fill.exec_id[1:])))
+    settlements = reel.settlements(errand.start_ns, venue.row_ns)
+    impact = None
+    if conditions.impact is not None:
+        known = pace if drive is not None else "the order came to no end that can be measured"
+        impact = own_impact(conditions.impact, fills, known, errand.order.order_qty)
     return Worked(
         errand=errand,
         drive=drive,
@@ -319,6 +340,8 @@ def _work_one(
         state_hash=venue.state_hash(),
         events=runtime.events,
         problem=problem,
+        funding=funding_paid(recording.rules, recording.steps, venue.account(), fills, settlements),
+        impact=impact,
     )
 
 
@@ -358,19 +381,27 @@ def _check_conservation(
         If it is not.
     """
     steps = recording.steps
-    signed = sum((fill.side.sign * fill.last_qty for fill in fills), ZERO)
-    spent = sum((fill.side.sign * fill.last_qty * fill.last_px for fill in fills), ZERO)
     parents = runtime.engine.state.parents.values()
-    sums = [
-        (account.position * steps.lot_size, -account.cash * steps.tick_size * steps.lot_size),
-        (signed, spent),
-        (
-            sum((parent.order.side.sign * parent.cum_qty for parent in parents), ZERO),
-            sum((parent.order.side.sign * parent.cum_notional for parent in parents), ZERO),
-        ),
-    ]
-    if not sums[0] == sums[1] == sums[2] or account.fills != len(fills):
-        raise InvariantViolation(f"venue, messages and engine disagree about what was filled: {sums}")
+    signed = sum((fill.side.sign * fill.last_qty for fill in fills), ZERO)
+    turnover = sum((fill.side.sign * fill.last_qty * fill.last_px for fill in fills), ZERO)
+    value = sum((fill.side.sign * fill.notional for fill in fills), ZERO)
+    coin_qty = sum((fill.side.sign * fill.coin_qty for fill in fills), ZERO)
+    booked_coin_qty = sum((one.order.side.sign * one.cum_coin_qty for one in parents), ZERO)
+    of_venue = account.position * steps.lot_size, -account.cash * steps.tick_size * steps.lot_size
+    booked = (
+        sum((one.order.side.sign * one.cum_qty for one in parents), ZERO),
+        sum((one.order.side.sign * one.cum_notional for one in parents), ZERO),
+    )
+    if (
+        of_venue != (signed, turnover)
+        or booked != (signed, value)
+        or abs(booked_coin_qty - coin_qty) > _COIN_NOISE
+        or account.fills != len(fills)
+    ):
+        raise InvariantViolation(
+            f"venue, messages and engine disagree about what was filled: {of_venue}, {(signed, turnover)}, {booked},"
+            f" coin {coin_qty} and {booked_coin_qty}"
+        )
 
 
 def _check_quantities(recording: Recording, errands: Sequence[Errand]) -> None:

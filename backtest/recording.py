@@ -21,6 +21,7 @@ from backtest.dataset.instruments import Rules, read_rules
 from backtest.dataset.playing import pieces_of
 from backtest.dataset.rows import BOOK_KINDS, Bytes, Flag, Ints, Kind, Signs
 from backtest.dataset.store import Day, Info, catalogue, read_info
+from backtest.holding import Settlement
 from executor.domain.instrument import Instrument
 from executor.domain.orders import Category
 from executor.domain.timeline import NS_PER_DAY, NS_PER_S, iso_utc
@@ -113,7 +114,7 @@ def find_recording(
     Raises
     ------
     DataError
-        If there is nothing, more than one stream, or a file that cannot be used; or the contract pays in coin.
+        If there is nothing, more than one stream, or a file that cannot be used; or orders cannot be simulated in it.
     """
     stored = catalogue(root)
     wanted = [
@@ -161,9 +162,9 @@ def _rules(
     root: Path, stream: Stream, known: Rules | None, steps: Steps
 ) -> tuple[Instrument, tuple[str, ...]]:
     """Complete the rules that were stored; gives the names of what had to be assumed."""
-    if stream.category not in set(Category) or stream.category == Category.INVERSE:
+    if stream.category not in set(Category):
         raise DataError(
-            root, f"{stream.symbol} is {stream.category}", "orders are simulated in linear and spot markets"
+            root, f"{stream.symbol} is {stream.category}", f"orders are simulated in {', '.join(Category)} markets"
         )
     usual: dict[str, object] = {
         "base_coin": stream.symbol,
@@ -217,8 +218,9 @@ class Reel:
         self._count = 0
         self._last_ns = _NEVER
         self._whole = False
-        self._void = False
+        self._void = self._empty = False
         self._missing: list[Gap] = []
+        self._settlements: list[Settlement] = []
         self._source = self._read()
         self._ahead = next(self._source, None)
 
@@ -230,7 +232,9 @@ class Reel:
         """One piece, and whether it is the last; None where there is none."""
         while number >= self._count and self._ahead is not None:
             rows, self._ahead = self._ahead, next(self._source, None)
-            self._kept[self._count] = _Piece(rows, self._note_gaps(rows), self._ahead is None)
+            times = self._note_gaps(rows)
+            self._note_settlements(rows, times)
+            self._kept[self._count] = _Piece(rows, times, self._ahead is None)
             self._count += 1
         piece = self._kept.get(number)
         return None if piece is None else (cast("Columns", piece.rows), piece.final)
@@ -256,6 +260,10 @@ class Reel:
         while self._ahead is not None and self._last_ns < to_ns:
             self.chunk(self._count)
         return [gap for gap in self._missing if gap.to_ns > from_ns and gap.from_ns < to_ns]
+
+    def settlements(self, from_ns: int, to_ns: int) -> list[Settlement]:
+        """Fundings from one instant to another, both included, as far as was read."""
+        return [one for one in self._settlements if from_ns <= one.at_ns <= to_ns]
 
     def rows_at(self, at_ns: int) -> "Instant":
         """Rows of one instant of the exchange's clock, among those that are kept."""
@@ -283,7 +291,7 @@ class Reel:
             ticks = int(Decimal(info.tick_size) / steps.tick_size)
             lots = int(Decimal(info.lot_size) / steps.lot_size)
             for rows in pieces_of(day.path):
-                yield _in_common_steps(self._without_remains(rows), ticks, lots)
+                yield _in_common_steps(self._without_market(self._without_remains(rows)), ticks, lots)
 
     def _without_remains(self, rows: Rows) -> Rows:
         """Take out what is told of a book after a gap, until the next snapshot: changes of nobody knows what."""
@@ -299,9 +307,31 @@ class Reel:
             kind=np.where(void & np.isin(rows.kind, _OF_BOOK), np.uint8(Kind.TOUCH), rows.kind)
         )
 
+    def _without_market(self, rows: Rows) -> Rows:
+        """Empty a book that is empty once more after each whole message, so that nobody can trade in it.
+
+        To the venue there is a market again after a whole message (R7), and a message that says no more than that the
+        book is void is a whole one. Seen is it all the same: what follows belongs to the next message.
+        """
+        wipes = (rows.kind == Kind.CLEAR) & (rows.side == 0)
+        if not len(rows.kind) or not (self._empty or wipes.any()):
+            return rows
+        turns = np.flatnonzero(wipes | (np.isin(rows.kind, (Kind.LEVEL, Kind.ADD)) & (rows.qty > 0)))
+        states = np.append(self._empty, wipes[turns])
+        empty = states[np.searchsorted(turns, np.arange(len(rows.kind)), side="right")]
+        self._empty = bool(empty[-1])
+        ends = np.flatnonzero(empty & ((rows.flags & Flag.LAST) != 0))
+        if not len(ends):
+            return rows
+        again = {"exch_ns": rows.exch_ns[ends], "recv_ns": rows.recv_ns[ends], "kind": np.uint8(Kind.CLEAR)}
+        columns = rows._asdict().items()
+        return Rows(
+            **{name: np.insert(column, ends + 1, again.get(name, 0)) for name, column in columns}  # type: ignore[arg-type]
+        )
+
     def _note_gaps(self, rows: Rows) -> Ints:
         """Find where something is missing; gives the times of the rows, of which none is before its predecessor."""
-        if not len(rows):
+        if not len(rows.kind):
             return rows.exch_ns
         is_first = self._last_ns == _NEVER
         before = int(rows.exch_ns[0]) if is_first else self._last_ns
@@ -319,6 +349,9 @@ class Reel:
         self._last_ns = int(times[-1])
         return times
 
+    def _note_settlements(self, rows: Rows, times: Ints) -> None:
+        for at in np.flatnonzero(rows.kind == Kind.FUNDING).tolist():
+            self._settlements.append(Settlement(int(times[at]), int(rows.px[at])))
 
 class ReelReader:
     """Goes through the pieces of a reel; where it is, is known."""

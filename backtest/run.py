@@ -14,7 +14,7 @@ from executor.domain.advice import AdviceOutcome, Failure
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.errors import ExecutorError
 from executor.domain.events import EngineStarted, InstrumentLoaded, ParentSubmitted, Stream, StreamChanged
-from executor.domain.instrument import Instrument
+from executor.domain.instrument import Instrument, notional
 from executor.domain.limits import Limits, Timings
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import BPS_PER_UNIT, ZERO, Money, install_decimal_context
@@ -238,7 +238,7 @@ def measured(runtime: VirtualRuntime, seed: int, wanted: int) -> Drive:
         report = make_report(parent_facts(state, parent))
         if not parent.is_final or report.arrival_shortfall_bps is None or parent.arrival_px is None:
             raise DriveError(f"seed {seed}: {parent.order.parent_id} is {parent.status} and has no cost")
-        value = parent.order.order_qty * parent.arrival_px
+        value = notional(parent.order.category, parent.order.order_qty, parent.arrival_px)
         cost += report.arrival_shortfall_bps * value / BPS_PER_UNIT
         paper += value
         reports.append(report)

@@ -6,7 +6,8 @@ order begins at the same instant of the recording, with the same seed. Every dif
 in both journals and in the recording; what has none is called unexplained.
 
 Run it with `python -m benchmarks.parity --data STORE --symbol SYMBOL [--seconds N] [--json]`, or on one raw file with
-`--import FILE`.
+`--import FILE`. With `--paper` the session is one of paper trading: the same runtime over the same sockets, with orders
+that are simulated in the market that is seen.
 """
 
 import argparse
@@ -28,36 +29,24 @@ from backtest.dataset.importers.protocol import Options
 from backtest.dataset.intake import Intake
 from backtest.dataset.rows import Kind
 from backtest.recorded import Conditions, Errand, work
-from executor.domain.commands import PlaceOrder, ReplaceOrder, Subscribe
+from benchmarks.parity_sessions import LIMITS, SEED, TIMINGS, live_session, paper_session
+from executor.domain.commands import PlaceOrder, ReplaceOrder
 from executor.domain.events import (
     BookUpdated,
-    DrainPolicy,
-    EngineStarted,
     OrderAcked,
     OrderFilled,
     ParentSubmitted,
     ReplaceAcked,
     ReplaceRejected,
-    ShutdownRequested,
 )
-from executor.domain.limits import Limits, Timings
 from executor.domain.orders import Category, NewOrder, ResidualRule, Side, TimeInForce, TwapParams, Urgency
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.domain.units import ZERO, Quantity, install_decimal_context
 from executor.engine.engine import Engine
-from executor.runtime.clock import Clock
 from executor.runtime.integrity import rows
 from executor.runtime.journal import Journal
-from executor.runtime.live import LiveRuntime
 from executor.runtime.reading import open_to_read
 from executor.runtime.record import decode_event
-from executor.venues.bybit.access import Access
-from executor.venues.bybit.gateway import BybitVenue
-from risk.turnstile import Turnstile
-from sandbox.bybit_server import Credentials, SandboxOptions, running_server
-from sandbox.bybit_server.clock import SystemClock
-from sandbox.bybit_server.recorded_market import PlaySettings, RecordedMarket
-from sandbox.bybit_server.recording import find_recording as find_played
 from simulation.frictions import Charges
 from simulation.replay import codes
 from simulation.replay.machine import ReplayMachine
@@ -65,21 +54,8 @@ from simulation.replay.spoken import ReplayVenue
 from simulation.replay.terms import Delay, ReplayTerms
 from simulation.replay.twin import ReplayTwin
 
-SEED = 2
-LIMITS = Limits(
-    references_min=0,
-    participation_pct_max=Decimal(100_000),
-    volatility_hourly_pct_max=Decimal(1_000),
-    order_gap_s_min=Decimal("0.2"),
-    orders_per_s_max=50,
-    orders_per_min_max=1_000,
-)
-"""Nothing that hangs on how long the market was watched: that is not what is compared."""
-TIMINGS = Timings(volatility_warmup_s=1)
 CONFLATE_NS = 100 * NS_PER_MS
 """The daemon's own least time between two looks at the book."""
-_NAP_S = 0.02
-_START_S_MAX = 30.0
 
 
 class Cause(StrEnum):
@@ -128,6 +104,25 @@ class Latencies:
     entry_ns: int
     answer_ns: int
 
+    @property
+    def of_paper(self) -> "Latencies":
+        """The same ways as the backtest counts them, of orders that meet the book that is seen and not the exchange's.
+
+        That book was the exchange's one feed earlier: an order comes to it so much sooner, and is heard so much later.
+
+        Raises
+        ------
+        SystemExit
+            If the order would come before it leaves.
+        """
+        if self.entry_ns < self.feed_ns:
+            raise SystemExit("the feed takes longer than the way of an order: nothing to compare with")
+        return Latencies(
+            feed_ns=self.feed_ns,
+            entry_ns=self.entry_ns - self.feed_ns,
+            answer_ns=self.answer_ns + self.feed_ns,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
@@ -151,8 +146,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Both sides of it."""
+    """Both sides of it; the latencies are those of the backtest, `of` says what was live about the other side."""
 
+    of: str
     latencies: Latencies
     live: list[Child]
     backtest: list[Child]
@@ -246,92 +242,6 @@ def make_order(
         decision_px=None,
         seed=SEED,
     )
-
-
-async def live_session(
-    data: Path, order: ParentSubmitted, folder: Path, *, warmup_s: int
-) -> tuple[int, dict[str, int]]:
-    """Work an order live while the recording is played; the journal is `live.db` in a folder.
-
-    Returns
-    -------
-    tuple
-        What leads from the clock of the journal to that of the recording, and when the exchange took each order.
-    """
-    played = find_played(data, order.symbol, category=order.category.value)
-    settings = PlaySettings(recording=played, say=lambda _text: None)
-    key, clock, turnstile = Credentials(), Clock(), Turnstile()
-    async with running_server(SandboxOptions(played=settings, address_requests_max=0)) as server:
-        access = Access(
-            rest_url=server.rest_url,
-            public_ws_url=server.ws_url,
-            private_ws_url=server.ws_url,
-            trade_ws_url=server.ws_url,
-            api_key=key.key,
-            api_secret=key.secret,
-            request_timeout_s=5.0,
-        )
-        with Journal.open(folder / "live.db", create=True, instance="parity") as journal:
-            async with BybitVenue(
-                access=access, instance="parity", recv_window_ms=5_000, clock=clock, turnstile=turnstile,
-                log=_silent, seed=SEED,
-            ) as venue:  # fmt: skip
-                runtime = LiveRuntime(
-                    engine=Engine(),
-                    journal=journal,
-                    venue=venue,
-                    clock=clock,
-                    turnstile=turnstile,
-                    log=_silent,
-                )
-                await _drive(runtime, venue, order, warmup_s)
-        market = server.exchange.flows[order.category.value, order.symbol]
-        assert isinstance(market, RecordedMarket)
-        offset_ns = market.recorded_ns(SystemClock().monotonic_ns()) - clock.now_ns()
-        orders = server.exchange.accounts[key.uid].orders.values()
-        return offset_ns, {one.link_id: one.created_ms * NS_PER_MS for one in orders}
-
-
-async def _drive(runtime: LiveRuntime, venue: BybitVenue, order: ParentSubmitted, warmup_s: int) -> None:
-    stop = asyncio.Event()
-    runtime.post(
-        EngineStarted(
-            at_ns=0, version="", instance="parity", venue="played", limits=LIMITS, timings=TIMINGS,
-            sentinel_required=False, seed=SEED,
-        )
-    )  # fmt: skip
-    task = asyncio.create_task(
-        runtime.run(stop, ShutdownRequested(at_ns=0, policy=DrainPolicy.CANCEL), drain_s=8.0)
-    )
-
-    async def until(condition: Callable[[], bool], within_s: float) -> None:
-        async with asyncio.timeout(within_s):
-            while not condition():
-                if task.done():
-                    task.result()
-                    raise SystemExit("the daemon ended by itself")
-                await asyncio.sleep(_NAP_S)
-
-    try:
-        venue.subscribe(Subscribe(category=order.category, symbol=order.symbol))
-        await until(lambda: _watches(runtime), _START_S_MAX)
-        await asyncio.sleep(warmup_s)
-        reply = await runtime.ask(order, order.request_id)
-        state = runtime.engine.state
-        if not reply.parent_id:
-            raise SystemExit(f"the order was refused: {reply.text}")
-        await until(lambda: state.parents[reply.parent_id].is_final, order.duration_s + _START_S_MAX)
-    finally:
-        stop.set()
-        await task
-
-
-def _watches(runtime: LiveRuntime) -> bool:
-    return any(market.snapshot is not None for market in runtime.engine.state.markets.values())
-
-
-def _silent(_message: str, **_fields: object) -> None:
-    """Say nothing."""
 
 
 Touches = list[tuple[int, Decimal, Decimal]]
@@ -521,19 +431,29 @@ def _terms(child: Child) -> str:
 
 
 def compare(
-    data: Path, order: ParentSubmitted, folder: Path, *, warmup_s: int, make: MakeVenue = ReplayTwin
+    data: Path,
+    order: ParentSubmitted,
+    folder: Path,
+    *,
+    warmup_s: int,
+    paper: bool = False,
+    make: MakeVenue = ReplayTwin,
 ) -> Comparison:
-    """Work an order live and in the backtest of the same rows, and hold the children against each other."""
+    """Work an order live, or on paper, and in the backtest of the same rows; hold the children against each other."""
     install_decimal_context()
-    offset_ns, taken_ns = asyncio.run(live_session(data, order, folder, warmup_s=warmup_s))
+    session = paper_session if paper else live_session
+    offset_ns, taken_ns = asyncio.run(session(data, order, folder, warmup_s=warmup_s))
     live = read_told(folder / "live.db", offset_ns)
     recording = stored.find_recording(data, order.symbol, category=order.category.value)
     moves, trades = touches_of(recording, max(child.end_ns for child in live.children) + NS_PER_S, make)
     latencies = measure(live, taken_ns, moves)
+    if paper:
+        latencies = latencies.of_paper
     backtest(recording, order, live.start_ns, latencies, folder, warmup_s=warmup_s, make=make)
     replayed = read_told(folder / "backtest.db", 0)
     judge = Judge(live, latencies, moves, trades)
     return Comparison(
+        of="paper" if paper else "live",
         latencies=latencies,
         live=live.children,
         backtest=replayed.children,
@@ -544,7 +464,7 @@ def compare(
 
 def report(comparison: Comparison) -> str:
     """Both sides beside each other, and the differences by cause, for people."""
-    ways = comparison.latencies
+    ways, of = comparison.latencies, comparison.of
     lines = [
         "measured (medians): "
         + ", ".join(
@@ -556,7 +476,7 @@ def report(comparison: Comparison) -> str:
             )
         ),
         "",
-        f"{'':>3}  {'live':<62}backtest",
+        f"{'':>3}  {of:<62}backtest",
     ]
     causes = {one.number: one for one in comparison.differences}
     for number, pair in enumerate(zip_longest(comparison.live, comparison.backtest), start=1):
@@ -568,9 +488,9 @@ def report(comparison: Comparison) -> str:
     counts = {cause: sum(one.cause is cause for one in comparison.differences) for cause in Cause}
     lines += [
         "",
-        f"children       {len(comparison.live)} live, {len(comparison.backtest)} in the backtest, {same} the same",
-        f"filled         {_filled(comparison.live)} live, {_filled(comparison.backtest)} in the backtest",
-        f"leave later    {comparison.late_ms:.1f} ms, live against backtest, median",
+        f"children       {len(comparison.live)} {of}, {len(comparison.backtest)} in the backtest, {same} the same",
+        f"filled         {_filled(comparison.live)} {of}, {_filled(comparison.backtest)} in the backtest",
+        f"leave later    {comparison.late_ms:.1f} ms, {of} against backtest, median",
         *(f"{cause:<28}{count}" for cause, count in counts.items() if count or cause is Cause.UNEXPLAINED),
         *(f"  {one.number:>3}  {one.cause}: {one.what}" for one in comparison.differences),
     ]
@@ -609,6 +529,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument(
         "--warmup", type=int, default=10, help="how long the market is watched before, seconds"
     )
+    parser.add_argument("--paper", action="store_true", help="compare paper trading instead of live trading")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as name:
@@ -624,7 +545,7 @@ def main(words: list[str] | None = None) -> int:
             asked.seconds,
             asked.interval,
         )
-        done = compare(data, order, folder, warmup_s=asked.warmup, make=ReplayMachine)
+        done = compare(data, order, folder, warmup_s=asked.warmup, paper=asked.paper, make=ReplayMachine)
     sys.stdout.write((json.dumps(asdict(done), default=str) if asked.json else report(done)) + "\n")
     return int(any(one.cause is Cause.UNEXPLAINED for one in done.differences))
 

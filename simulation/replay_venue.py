@@ -1,8 +1,10 @@
 """A recording as the engine meets it: its commands go to the replay venue, and what comes back are its own events.
 
-Whole ticks and lots become exact decimals here and nowhere else. What is heard of the book follows the live feed: a
-snapshot when the prices of the touch move, otherwise one a second while messages come, never more often than the
-conflation interval; a book without two sides in their order is lost.
+Whole ticks and lots become exact decimals here and nowhere else. The machine's money is quantity times price. Of an
+inverse contract that is no money: its fees are reckoned here, in coin, from quantity over price.
+
+What is heard of the book follows the live feed: a snapshot when the prices of the touch move, otherwise one a second
+while messages come, never more often than the conflation interval; a book without two sides in their order is lost.
 
 The machine skips at full speed to the next of these, to an answer, or to the instant it is told to reach. Questions
 (one order, all orders, rules) take both ways of the wire and are answered after every request that was sent before
@@ -89,7 +91,7 @@ class RecordedWorld:
     Raises
     ------
     ValueError
-        If the contract pays in coin, or its steps are none of the recording's.
+        If its steps are none of the recording's.
     """
 
     def __init__(
@@ -103,8 +105,6 @@ class RecordedWorld:
         charges: Charges,
         conflate_ns: int = CONFLATE_NS,
     ) -> None:
-        if rules.category is Category.INVERSE:
-            raise ValueError(f"{rules.symbol}: contracts that pay in coin are not simulated")
         if rules.tick_size % steps.tick_size or rules.qty_step % steps.lot_size:
             raise ValueError(f"{rules.symbol}: its steps are no multiples of those of the recording")
         self.venue = venue
@@ -326,7 +326,7 @@ class RecordedWorld:
             exec_id=f"e{self._fills}",
             qty=qty,
             px=px,
-            fee=self._rules.notional(qty, px) * rate,
+            fee=(qty / px if self._rules.category is Category.INVERSE else qty * px) * rate,
             liquidity=Liquidity.TAKER if takes else Liquidity.MAKER,
             at_ns=answer.at_ns,
         )

@@ -141,6 +141,8 @@ async def _run(
             counsel=None if advised is None else advised.counsel,
             vigil=vigil,
         )
+        if keeper is not None:
+            runtime.telemetry.follow_capture(lambda: keeper.counts)
         info = DaemonInfo(
             version=version(),
             instance=journal.instance,

@@ -19,6 +19,7 @@ from executor.interfaces import (
     cli_doctor,
     cli_news,
     cli_orders,
+    cli_record,
     cli_recorded,
     cli_sheet,
     cli_stop,
@@ -91,6 +92,7 @@ cli_backtest.backtest_app.command()(cli_sweep.sweep)
 cli_backtest.backtest_app.command()(cli_sheet.report)
 app.add_typer(cli_backtest.backtest_app, name="backtest")
 app.add_typer(config_app, name="config")
+cli_data.data_app.command(short_help="Record public streams, and store what was said.")(cli_record.record)
 app.add_typer(cli_data.data_app, name="data")
 app.command()(cli_daemon.demo)
 app.command()(cli_daemon.version)

@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -70,6 +71,65 @@ def import_files(
     Files that belong together (book and trades of a day, the pieces of a capture) are given together and merged by
     receive time. Faulty rows are kept and marked, or with --repair left out; both are counted.
     """
+    brought = bring(
+        files,
+        data,
+        category=category,
+        symbol=symbol,
+        importer=importer,
+        tick=tick,
+        lot=lot,
+        repair=repair,
+        replace=replace,
+        places=places,
+    )
+    if as_json:
+        emit_json(brought.as_json())
+        return
+    tell_brought(brought)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """What an import did.
+
+    Attributes
+    ----------
+    days
+        What was stored, each with its path and its figures.
+    dropped
+        Rows that a repair left out; None where nothing was to be repaired.
+    """
+
+    days: list[dict[str, object]]
+    dropped: int | None
+    found: "Findings"
+
+    def as_json(self) -> dict[str, object]:
+        """The same for machines."""
+        return {"days": self.days, "dropped_rows": self.dropped or 0, **_of_findings(self.found)}
+
+
+def bring(
+    files: list[Path],
+    data: Path,
+    *,
+    category: str | None = None,
+    symbol: str | None = None,
+    importer: str | None = None,
+    tick: str | None = None,
+    lot: str | None = None,
+    repair: bool = False,
+    replace: bool = False,
+    places: int = 5,
+) -> Brought:
+    """Read files of one recording into the store.
+
+    Raises
+    ------
+    CommandFailed
+        If an option means nothing, a file cannot be read, or a day is there already.
+    """
     options, steps = _options(category, symbol), _steps(tick, lot)
     with data_errors():
         from backtest.dataset.faults import Findings  # noqa: PLC0415 - brings numpy and pyarrow
@@ -78,7 +138,8 @@ def import_files(
 
         candles = [path for path in files if are_klines(path)]
         rows = _expanded([path for path in files if path not in candles])
-        found, done = Findings(places), []
+        found = Findings(places)
+        done: list[dict[str, object]] = []
         for path in candles:
             target, count = import_klines(data, path, options, found)
             done.append({"stored": str(target), "rows": count, "faults": found.by_name()})
@@ -103,14 +164,16 @@ def import_files(
                     }
                 )
             done += [{"stored": str(path), "rows": count} for path, count in outcome.funding]
-    if as_json:
-        emit_json({"days": done, "dropped_rows": dropped, **_of_findings(found)})
-        return
-    for each in done:
+    return Brought(days=done, dropped=dropped if repair else None, found=found)
+
+
+def tell_brought(brought: Brought) -> None:
+    """Say what was stored, and what is wrong with it."""
+    for each in brought.days:
         say(f"stored {each['stored']}: {cell({k: v for k, v in each.items() if k != 'stored'})}")
-    if repair:
-        show(f"{dropped} rows left out by --repair")
-    _tell(found)
+    if brought.dropped is not None:
+        show(f"{brought.dropped} rows left out by --repair")
+    _tell(brought.found)
 
 
 @data_app.command(short_help="Say what is wrong with files, or with the store.")

@@ -92,6 +92,19 @@ def progress_on_terminal(what: str, *, in_bytes: bool = False) -> Iterator[Calla
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+@contextmanager
+def line_on_terminal() -> Iterator[Callable[[str], None]]:
+    """Show one line on standard error that is written over while long work goes on; nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _text: None
+        return
+    from rich.live import Live  # noqa: PLC0415 - slow to import, for terminals only
+    from rich.text import Text  # noqa: PLC0415
+
+    with Live(console=console_on(sys.stderr), transient=True, auto_refresh=False) as line:
+        yield lambda text: line.update(Text(printable(text)), refresh=True)
+
+
 def tell_problems(problems: Iterable[Problem], *, as_json: bool) -> None:
     """Print what was refused and why: one line each on standard error, or one JSON object on standard output."""
     if as_json:

@@ -2,7 +2,8 @@
 
 The loop only puts a text aside; a thread writes. What waits to be written is bounded, and when the disk does not keep
 up, texts are dropped, counted and told: nobody waits for a recording. A file of an hour that is over is compressed.
-Each file can be read alone, but what a book was at its beginning stands in the file before it.
+Each file can be read alone, but what a book was at its beginning stands in the file before it. Where a connection
+ended, or a process began, is written down: what was said in between is missing.
 """
 
 import gzip
@@ -10,6 +11,7 @@ import json
 import shutil
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from io import BufferedWriter
 from pathlib import Path
 from threading import Condition, Thread
@@ -27,7 +29,28 @@ _CLOSE_S_MAX: Final = 10.0
 _TELL_EVERY_NS: Final = 60 * NS_PER_S
 _RULES_PATH: Final = "/v5/market/instruments-info"
 
-Heard = tuple[int, str, str]
+Heard = tuple[int, str, str | None]
+"""When, by which connection, and what; None is the end of the connection. Rules come by none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureCounts:
+    """What became of what was heard, since the process began.
+
+    Attributes
+    ----------
+    frames, written_bytes
+        That were written.
+    dropped
+        Frames that found no room, or of which it is not known that they were written.
+    errors
+        Times that the disk refused.
+    """
+
+    frames: int
+    written_bytes: int
+    dropped: int
+    errors: int
 
 
 class MarketRecorder:
@@ -43,11 +66,6 @@ class MarketRecorder:
         Told of every failure to write, at most once a minute.
     waiting_bytes_max
         How much may wait to be written.
-
-    Attributes
-    ----------
-    dropped
-        Frames that found no room, or could not be written.
     """
 
     def __init__(
@@ -72,8 +90,21 @@ class MarketRecorder:
         self._named: set[str] = set()
         self._rules: list[str] = []
         self._told_ns = -_TELL_EVERY_NS
-        self.dropped = 0
         self._untold = 0
+        self._has_begun = False
+        self._frames = self._written_bytes = self._errors = 0
+        # Dropped by the loop, and by the thread: each counts its own.
+        self._no_room = self._not_taken = 0
+
+    @property
+    def counts(self) -> CaptureCounts:
+        """What became of what was heard so far."""
+        return CaptureCounts(
+            frames=self._frames,
+            written_bytes=self._written_bytes,
+            dropped=self._no_room + self._not_taken,
+            errors=self._errors,
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -86,25 +117,32 @@ class MarketRecorder:
             self._ends = True
             self._more.notify()
         self._thread.join(_CLOSE_S_MAX)
-        if self.dropped:
-            self._log("recording incomplete", level="warning", dropped_frames=self.dropped)
+        if self._thread.is_alive():
+            self._log("recording incomplete", level="warning", error="the disk does not answer")
+        elif dropped := self.counts.dropped:
+            self._log("recording incomplete", level="warning", dropped_frames=dropped)
 
     def frame(self, url: str, text: str) -> None:
         """Keep a text that a stream sent."""
         self._put((self._now_ns(), url, text))
+
+    def lost(self, url: str) -> None:
+        """Keep in mind that a connection has ended."""
+        self._put((self._now_ns(), url, None))
 
     def rules(self, instrument: Instrument) -> None:
         """Keep the rules of an instrument, in the venue's own words."""
         self._put((self._now_ns(), "", _in_venues_words(instrument)))
 
     def _put(self, heard: Heard) -> None:
+        size = len(heard[2] or "")
         with self._more:
-            if self._waiting_bytes + len(heard[2]) > self._waiting_bytes_max:
-                self.dropped += 1
+            if size and self._waiting_bytes + size > self._waiting_bytes_max:
+                self._no_room += 1
                 self._untold += 1
                 return
             self._waiting.append(heard)
-            self._waiting_bytes += len(heard[2])
+            self._waiting_bytes += size
             self._more.notify()
 
     def _write(self) -> None:
@@ -113,27 +151,28 @@ class MarketRecorder:
             with self._more:
                 while not self._waiting and not self._ends:
                     self._more.wait()
-                batch, self._waiting = self._waiting, deque()
+                batch, self._waiting = list(self._waiting), deque()
                 self._waiting_bytes = 0
                 ends, lost, self._untold = self._ends, self._untold, 0
             if not batch and ends:
                 self._close()
                 return
-            written = 0
+            frames = sum(bool(url) and text is not None for _, url, text in batch)
             try:
                 for heard in batch:
                     self._take(heard)
-                    written += 1
                 if self._file is not None:
                     if lost:
                         self._line(t="dropped", frames=lost)
                     self._file.flush()
             except OSError as error:
-                self.dropped += len(batch) - written
-                lost += len(batch) - written
+                self._errors += 1
+                self._not_taken += frames
+                lost += frames
                 self._close()
                 self._tell(str(error), lost)
             else:
+                self._frames += frames
                 if lost:
                     self._tell("the disk does not keep up", lost)
 
@@ -141,12 +180,15 @@ class MarketRecorder:
         now_ns = self._now_ns()
         if now_ns - self._told_ns >= _TELL_EVERY_NS:
             self._told_ns = now_ns
-            self._log("frames not recorded", level="warning", error=why, frames=lost, dropped=self.dropped)
+            self._log(
+                "frames not recorded", level="warning", error=why, frames=lost, dropped=self.counts.dropped
+            )
 
     def _take(self, heard: Heard) -> None:
         at_ns, url, text = heard
         self._open(at_ns)
         if not url:
+            assert text is not None, "rules are words"
             if text not in self._rules:
                 self._rules.append(text)
                 self._line(t="http", url=_RULES_PATH, data=text, at_ns=at_ns)
@@ -154,6 +196,9 @@ class MarketRecorder:
         if url not in self._named:
             self._named.add(url)
             self._line(t="connect", conn=url, addr=url)
+        if text is None:
+            self._line(t="lost", conn=url, at_ns=at_ns)
+            return
         self._line(t="recv", conn=url, data=text, at_ns=at_ns)
 
     def _line(self, *, t: str, at_ns: int | None = None, **fields: object) -> None:
@@ -162,7 +207,7 @@ class MarketRecorder:
         if at_ns is not None:
             # To the nanosecond, which a float would round.
             words = f'{words[:-1]},"ts":{_seconds(at_ns)}}}'
-        self._file.write(words.encode() + b"\n")
+        self._written_bytes += self._file.write(words.encode() + b"\n")
 
     def _open(self, at_ns: int) -> None:
         """Have the file of the hour open, with what a reader needs before the first frame."""
@@ -176,7 +221,8 @@ class MarketRecorder:
         self._named = set()
         if self._file.tell():
             self._file.write(b"\n")  # a process that was killed may have left half a line
-        self._line(t="header", by="executor", since=iso_utc(at_ns))
+        self._line(t="header", by="executor", since=iso_utc(at_ns), process_begins=not self._has_begun)
+        self._has_begun = True
         for rules in self._rules:
             self._line(t="http", url=_RULES_PATH, data=rules, at_ns=at_ns)
 

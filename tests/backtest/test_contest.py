@@ -10,7 +10,7 @@ import pytest
 from backtest.blocks import blocked, holm, resampled, usual_block
 from backtest.contest import ContestError, contest
 from backtest.recorded import Errand, Worked
-from backtest.statistics import paired
+from backtest.statistics import paired, sign_flip_p
 from executor.domain.orders import Side
 from executor.domain.timeline import NS_PER_S
 from simulation.replay.spoken import Account
@@ -63,6 +63,39 @@ def test_the_spread_of_resampled_means_is_that_of_circular_blocks():
 def test_neighbours_that_resemble_each_other_count_for_less():
     values = correlated(200, 3)
     assert resampled(values, 20, 0.95, 0, 2_000)[0] > 2 * resampled(values, 1, 0.95, 0, 2_000)[0]
+
+
+def test_no_block_goes_on_from_one_recording_in_the_next():
+    """Each recording is a ring of its own: what lies between two of them is no spread of either."""
+    level = [0.0] * 12 + [10.0] * 18
+    apart, as_one = blocked(level, 3, lengths=(12, 18)), blocked(level, 3)
+    assert (apart.mean, apart.standard_error, apart.low, apart.high) == (6.0, 0.0, 6.0, 6.0)
+    assert as_one.standard_error > 1
+    values, block, lengths = correlated(60, 2), 6, (24, 36)
+    found = blocked(values, block, lengths=lengths)
+    variance = 0.0
+    for begin, length in ((0, 24), (24, 36)):
+        part = values[begin : begin + length]
+        ring = part + part[:block]
+        sums = [fsum(ring[at : at + block]) for at in range(length)]
+        centre = fsum(sums) / length
+        blocks = length // block
+        variance += blocks * fsum((one - centre) ** 2 for one in sums) / length * blocks / (blocks - 1)
+    assert found.standard_error == pytest.approx(sqrt(variance) / 60, rel=0.03)
+    assert found.mean == blocked(values, block).mean
+
+
+def test_one_recording_is_what_it_was_and_short_ones_have_short_blocks():
+    values = correlated(30, 5)
+    assert blocked(values, 4, lengths=(30,)) == blocked(values, 4)
+    cut = blocked(values, 4, lengths=(25, 5))
+    assert (cut.block, cut.blocks) == (4, 7 + 3), "five moments are two blocks of two, and one"
+    ones = [1.0] * 7 + [2.0] * 3
+    exact = sign_flip_p([3.0, 3.0, 1.0, 2.0, 2.0, 2.0])
+    assert blocked(ones, 3, lengths=(7, 3)).p == exact, "signs are flipped block by block of each recording"
+    for lengths in ((29, 1), (20, 11), (30, 0)):
+        with pytest.raises(ValueError, match="two differences of each recording"):
+            blocked(values, 4, lengths=lengths)
 
 
 def test_an_interval_from_blocks_holds_the_truth_about_as_often_as_it_says():
@@ -147,6 +180,17 @@ def test_orders_that_overlap_stand_in_one_block():
     (duel,) = contest(run(costs, duration_s=600), every_s=60).duels
     assert (duel.found.block, duel.found.blocks) == (10, 4)
     assert duel.found.has_few_blocks
+
+
+def test_recordings_are_told_apart_by_the_number_of_their_first_moment():
+    costs = {"A": [0.0] * 8 + [10.0] * 8, "B": [0.0] * 16}
+    (apart,) = contest(run(costs), every_s=60, firsts=(1, 9)).duels
+    (as_one,) = contest(run(costs), every_s=60).duels
+    assert apart.found.standard_error == 0 < as_one.found.standard_error
+    holed = run({"A": [None, *costs["A"][1:]], "B": costs["B"]})
+    assert contest(holed, every_s=60, firsts=(1, 9)).lengths == (7, 8)
+    with pytest.raises(ContestError, match=r"each recording.*\[15, 1\]"):
+        contest(run(costs), every_s=60, firsts=(1, 16))
 
 
 def test_too_few_to_compare_are_refused():

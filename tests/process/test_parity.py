@@ -1,4 +1,4 @@
-"""One recording, met live over sockets and in a backtest: the same child orders, but for differences with a cause."""
+"""One recording, met live or on paper, and in a backtest: the same orders, but for differences with a cause."""
 
 from collections import Counter
 from decimal import Decimal
@@ -9,6 +9,8 @@ from benchmarks.parity import Cause, Child, Judge, Latencies, Told, compare, mak
 from executor.domain.orders import Category, Side
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.runtime.audit import audit
+from executor.venues.paper.account import Executed
+from executor.venues.paper.account_file import NAME, AccountFile
 from tests.backtest.recorded_days import store, wander
 from tests.builders import D
 
@@ -31,6 +33,37 @@ def test_a_played_recording_and_its_backtest_give_the_same_children(tmp_path):
     assert (first.qty, first.time_in_force) == (other.qty, other.time_in_force)
     assert audit(tmp_path / "live.db").identical
     assert audit(tmp_path / "backtest.db").identical
+
+
+@pytest.mark.process
+def test_paper_on_a_played_recording_and_its_backtest_give_the_same_children(tmp_path):
+    data = store(tmp_path / "store", wander(30, seed=3))
+    order = make_order(Category.LINEAR, "BTCUSDT", Side.SELL, D("0.3"), duration_s=4, interval_s=1)
+    done = compare(data, order, tmp_path, warmup_s=1, paper=True)
+    told, found = report(done), Counter(one.cause for one in done.differences)
+    assert found[Cause.UNEXPLAINED] == 0, told
+    # Nobody sees an order that exists on paper only.
+    assert found[Cause.OWN_ORDER_SHOWN] == 0, told
+    assert len(done.live) >= 3, told
+    assert abs(len(done.live) - len(done.backtest)) <= len(done.differences), told
+    for children in (done.live, done.backtest):
+        assert sum(child.filled_qty for child in children) == D("0.3"), told
+        assert {child.side for child in children} == {"SELL"}
+    first, other = done.live[0], done.backtest[0]
+    assert (first.qty, first.time_in_force) == (other.qty, other.time_in_force)
+    # What the account's file holds is what the journal was told.
+    with AccountFile(tmp_path / NAME) as file:
+        fills = [record.fill for record in file.read() if isinstance(record, Executed)]
+    assert sum(fill.last_qty * fill.last_px for fill in fills) == sum(one.value for one in done.live)
+    assert audit(tmp_path / "live.db").identical
+    assert audit(tmp_path / "backtest.db").identical
+
+
+def test_the_ways_of_paper_end_at_the_book_that_is_seen():
+    seen = Latencies(feed_ns=10, entry_ns=50, answer_ns=7)
+    assert seen.of_paper == Latencies(feed_ns=10, entry_ns=40, answer_ns=17)
+    with pytest.raises(SystemExit, match="longer than the way"):
+        assert Latencies(feed_ns=60, entry_ns=50, answer_ns=7).of_paper
 
 
 def child(

@@ -10,7 +10,7 @@ import pytest
 from backtest.dataset.book import Book
 from backtest.dataset.importers.protocol import Options
 from backtest.dataset.intake import Intake
-from backtest.dataset.rows import Kind
+from backtest.dataset.rows import Flag, Kind
 from backtest.dataset.store import read_info, read_rows
 from config.load import load_settings
 from executor.app.start import keeping_market
@@ -18,8 +18,10 @@ from executor.domain.commands import Subscribe
 from executor.domain.events import BookLost, BookUpdated
 from executor.domain.orders import Category
 from executor.domain.timeline import NS_PER_S
+from executor.engine.state import EngineState
 from executor.runtime.clock import Clock
-from executor.runtime.market_recorder import MarketRecorder
+from executor.runtime.market_recorder import CaptureCounts, MarketRecorder
+from executor.runtime.telemetry import Telemetry
 from sandbox.bybit_server.book import Side
 from tests.builders import D, instrument
 from tests.venues.venue_bench import bench
@@ -72,6 +74,58 @@ def test_each_hour_has_a_file_that_says_what_a_reader_needs(tmp_path):
     assert not watch.lines
 
 
+def frame(at_ms, what, **data):
+    """A book or a trade of a symbol, as the stream says it."""
+    if what == "trade":
+        row = {"T": at_ms, "s": "ABCUSDT", "S": "Buy", "v": "1", "p": "100.5", "i": f"t{at_ms}"}
+        return json.dumps({"topic": "publicTrade.ABCUSDT", "type": "snapshot", "ts": at_ms, "data": [row]})
+    body = {"s": "ABCUSDT", "b": [["100", "1"]], "a": [["101", "2"]], **data}
+    topic = {"topic": "orderbook.50.ABCUSDT", "type": what, "ts": at_ms, "cts": at_ms, "data": body}
+    return json.dumps(topic)
+
+
+def test_where_a_connection_ended_or_a_process_began_the_import_says_a_gap(tmp_path):
+    watch, start_ms = Watch(), NINE // 1_000_000
+
+    def said(recorder, seconds, what, **data):
+        watch.at_ns = NINE + int(seconds * NS_PER_S)
+        recorder.frame(URL, frame(start_ms + int(seconds * 1_000) - 20, what, **data))
+
+    with MarketRecorder(tmp_path / "market", watch.now_ns, watch.log) as recorder:
+        said(recorder, 1, "snapshot", u=1)
+        said(recorder, 2, "delta", u=2)
+        watch.at_ns = NINE + 3 * NS_PER_S
+        recorder.lost(URL)
+        said(recorder, 9, "trade")
+        said(recorder, 9.5, "snapshot", u=7)
+    with MarketRecorder(tmp_path / "market", watch.now_ns, watch.log) as recorder:
+        said(recorder, 20, "snapshot", u=1)
+        said(recorder, 21, "delta", u=2)
+        watch.at_ns = NINE + 22 * NS_PER_S
+        recorder.lost(URL)  # nothing is heard after it: nothing is missing in between
+    outcome = Intake(tmp_path / "store", Options()).run(sorted((tmp_path / "market").iterdir()))
+    assert outcome.everything().by_name() == {"GAP": 2}
+    rows = read_rows(outcome.stored[0].path)
+    voids = (rows.kind == Kind.CLEAR) & (rows.flags & Flag.SNAPSHOT == 0)
+    assert (rows.recv_ns[voids] - NINE).tolist() == [3 * NS_PER_S, 19 * NS_PER_S // 2]
+    assert (rows.exch_ns[voids] - NINE).tolist() == [2_980_000_000, 9_480_000_000]
+
+
+def test_the_page_of_metrics_has_what_became_of_the_recording():
+    telemetry, counts = Telemetry(EngineState, lambda: NINE), []
+    telemetry.follow_capture(lambda: counts[-1])
+
+    def shown():
+        page = telemetry.page()[0].decode().splitlines()
+        return [float(line.split()[1]) for line in page if line.startswith("executor_capture_")]
+
+    counts.append(CaptureCounts(frames=3, written_bytes=700, dropped=0, errors=0))
+    assert shown() == [3, 700, 0, 0]
+    assert shown() == [3, 700, 0, 0]
+    counts.append(CaptureCounts(frames=5, written_bytes=900, dropped=2, errors=1))
+    assert shown() == [5, 900, 2, 1]
+
+
 def test_a_later_process_goes_on_with_the_hour_and_packs_what_was_left(tmp_path):
     watch = Watch()
     (tmp_path / "2026-01-07T08.jsonl").write_text("of an earlier life\n")
@@ -105,7 +159,7 @@ def test_what_finds_no_room_is_dropped_counted_and_told_and_nobody_waits(tmp_pat
         assert held_up.wait(20)
         for _ in range(12):
             recorder.frame(URL, "x" * 10)
-        assert recorder.dropped == 2
+        assert recorder.counts.dropped == 2
         held.set()
     (path,) = tmp_path.iterdir()
     kinds = [line["t"] for line in lines(path)]
@@ -120,7 +174,9 @@ def test_a_disk_that_takes_nothing_is_told_once_and_harms_nobody(tmp_path):
     with MarketRecorder(tmp_path / "market", watch.now_ns, watch.log) as recorder:
         for number in range(50):
             recorder.frame(URL, str(number))
-    assert recorder.dropped == 50
+    counts = recorder.counts
+    assert (counts.frames, counts.written_bytes, counts.dropped) == (0, 0, 50)
+    assert counts.errors >= 1
     told = [fields for message, fields in watch.lines if message == "frames not recorded"]
     assert len(told) == 1
     assert "exists" in told[0]["error"]
@@ -182,7 +238,8 @@ async def test_a_session_that_was_recorded_is_imported_and_its_book_is_the_excha
             await heard.until(lambda events: any(is_best(event, D("1.234")) for event in events))
             shown = {side.sign: half(side).levels(50) for side in Side}
     outcome = Intake(tmp_path / "store", Options()).run(sorted(recorded.iterdir()))
-    assert outcome.everything().by_name() == {}
+    # What was said while the connection was away is missing, and the book is void for as long.
+    assert outcome.everything().by_name() == {"GAP": 1}
     book, days = Book(), [read_rows(each.path) for each in outcome.stored]  # two of them at midnight
     for rows in days:
         book.apply_all(rows)
@@ -194,5 +251,5 @@ async def test_a_session_that_was_recorded_is_imported_and_its_book_is_the_excha
     assert sorted(book.asks.items()) == shown[-1]
     assert sum(int(rows.qty[rows.kind == Kind.TRADE].sum()) for rows in days) == 6 * 900
     clears = sum(int((rows.kind == Kind.CLEAR).sum()) for rows in days)
-    assert clears == len(days) + 1, "one snapshot more, that of the reconnect"
-    assert (recorder.dropped, watch.lines) == (0, [])
+    assert clears == len(days) + 2, "the end of a book, and one snapshot more, that of the reconnect"
+    assert (recorder.counts.dropped, recorder.counts.errors, watch.lines) == (0, 0, [])

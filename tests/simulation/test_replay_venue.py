@@ -25,6 +25,7 @@ from executor.domain.events import (
 )
 from executor.domain.orders import Category, Liquidity, Replacement, Side, TimeInForce
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
+from executor.domain.units import install_decimal_context
 from simulation.frictions import Charges
 from simulation.replay import codes
 from simulation.replay.layout import Rows
@@ -50,13 +51,13 @@ def rows_of(table):
 class Stage:
     """A recording that is let go on, and what was heard of it."""
 
-    def __init__(self, *later, rules=None, charges=None, steps=("0.1", "0.001"), conflate_ms=100, **terms):
+    def __init__(self, *later, rules=None, charges=None, steps=("0.1", "0.001"), conflate_ms=100, book=(), **terms):
         usual = dict(
             feed=Delay(constant_ns=5 * MS), entry=Delay(constant_ns=10 * MS), answer=Delay(constant_ns=20 * MS),
             prices_only=True, conflate_ns=conflate_ms * MS,
         )  # fmt: skip
         self.terms = ReplayTerms(**{**usual, **terms})
-        table = [*BOOK, *later]
+        table = [*(book or BOOK), *later]
         chunks = iter(
             [(rows_of(table[:2]), False), (rows_of([(0, codes.MARK, 0, 500_000, 0), *table[2:]]), True)]
         )
@@ -144,6 +145,14 @@ def test_a_book_that_loses_a_side_is_lost_once_and_found_again():
     told = stage.until(900, books=True)
     assert kinds(told) == [(5, BookUpdated), (105, BookLost), (705, BookUpdated)]
     assert told[-1][1].market.best_ask == D("50000.2")
+
+
+def test_a_message_that_only_empties_the_book_is_a_lost_book_until_there_are_levels_again():
+    again = [(700, codes.LEVEL, 1, 499_990, 1_000), (710, codes.LEVEL, -1, 499_995, 1_000)]
+    stage = Stage((300, codes.CLEAR, 0, 0, 0), (400, codes.TRADE, 1, 500_001, 5), *again)
+    told = stage.until(1_500, books=True)
+    assert kinds(told) == [(5, BookUpdated), (305, BookLost), (715, BookUpdated)]
+    assert (told[-1][1].market.best_bid, told[-1][1].market.best_ask) == (D("49999.0"), D("49999.5"))
 
 
 def test_what_is_seen_while_a_request_leaves_is_told_all_the_same():
@@ -332,11 +341,31 @@ def test_what_our_engine_would_never_send_is_a_mistake_of_ours():
         stage.amend("x-9-9")
 
 
-def test_steps_that_do_not_divide_and_contracts_in_coin_are_refused():
+def test_steps_that_do_not_divide_are_refused():
     with pytest.raises(ValueError, match="multiples"):
         Stage(steps=("0.3", "0.001"))
-    with pytest.raises(ValueError, match="pay in coin"):
-        Stage(rules=instrument(category=Category.INVERSE))
+
+
+@pytest.mark.parametrize(
+    ("later", "terms", "fee"),
+    [
+        (((100, codes.TRADE, -1, 499_990, 10),), {}, "-0.000001"),
+        ((), dict(px="50001.0", ioc=True), "0.0000049999000019999600007999840003199936"),
+    ],
+)
+def test_the_fee_of_a_contract_that_pays_in_coin_is_coin(later, terms, fee):
+    """500 USD at 50000.0 are 0.01 BTC: a rebate of 1 bp is 0.000001 BTC; 500 at 50001.0 are 500/50001 BTC, 5 bp of it."""
+    install_decimal_context()
+    rules = instrument(
+        category=Category.INVERSE, symbol="BTCUSD", quote_coin="USD", qty_step=D(1), min_order_qty=D(1),
+        max_order_qty=D(1_000_000), min_notional=D(0),
+    )  # fmt: skip
+    book = [(0, codes.LEVEL, 1, 500_000, 2_000), (0, codes.LEVEL, -1, 500_010, 2_000)]
+    stage = Stage(*later, rules=rules, steps=("0.1", "1"), book=book)
+    stage.place(**{"qty": "500", "category": Category.INVERSE, "symbol": "BTCUSD", **terms})
+    (fill,) = [one.fill for _, one in stage.until(200) if isinstance(one, OrderFilled)]
+    assert (fill.last_qty, fill.notional, fill.fee_coin) == (D(500), D(500), "")
+    assert fill.fee == D(fee) == fill.coin_qty * D("-0.0001" if later else "0.0005")
 
 
 def test_coarser_rules_than_the_recording_s_steps_are_exact():

@@ -21,7 +21,7 @@ from backtest.dataset.importers.bybit_frames import (
 )
 from backtest.dataset.importers.bybit_rules import read_rules, steps_of
 from backtest.dataset.importers.protocol import Options
-from backtest.dataset.rows import Kind
+from backtest.dataset.rows import Flag, Kind
 from backtest.dataset.sources import blocks, head_of
 from executor.domain.instrument import Instrument
 
@@ -39,6 +39,8 @@ class Record(msgspec.Struct):
     addr: str = ""
     url: str = ""
     data: str = ""
+    process_begins: bool = False
+    frames: int = 0
 
 
 class Topic(msgspec.Struct):
@@ -49,16 +51,34 @@ class Topic(msgspec.Struct):
 
 @dataclass(slots=True)
 class _Feed:
-    """What is followed of one instrument."""
+    """What is followed of one instrument; times of the last frame, and when what came by it ended, if it did."""
 
     into: Gatherer
     chain: BookChain = field(default_factory=BookChain)
     depth: int = 0
     ticker: dict[str, object] = field(default_factory=dict)
+    exch_ns: int = 0
+    recv_ns: int = 0
+    lost_ns: int | None = None
+
+    def heard(self, exch_ns: int, recv_ns: int, line: int) -> None:
+        """Take the times of a frame; the first after a loss ends the book where the loss was."""
+        if self.lost_ns is not None:
+            # As old as the frame before it was, so that its times are in order with those around.
+            lag_ns = self.recv_ns - self.exch_ns
+            self.into.clear(
+                exch_ns=min(max(self.lost_ns - lag_ns, self.exch_ns), exch_ns),
+                recv_ns=self.lost_ns,
+                line=line,
+                flags=int(Flag.GAP),
+            )
+            self.into.end_message()
+            self.chain.last_u, self.lost_ns = None, None
+        self.exch_ns, self.recv_ns = exch_ns, recv_ns
 
 
 class BybitCapture:
-    """Reads a session as JSON lines (`header`, `http`, `connect`, `send`, `recv`) and a `.ws.txt` log.
+    """Reads a session as JSON lines (`header`, `http`, `connect`, `send`, `recv`, `lost`) and a `.ws.txt` log.
 
     The widest book topic of a symbol is its book; `orderbook.1` beside a wider one is its touch, as the best
     prices of the ticker are.
@@ -119,6 +139,15 @@ class BybitCapture:
             named = _CATEGORY.search(record.addr)
             if named is not None:
                 categories[record.conn] = named[1]
+        elif record.t == "header" and record.process_begins:
+            for feed in self._feeds.values():
+                feed.lost_ns = feed.lost_ns or feed.recv_ns
+        elif record.t == "lost":
+            for (of, _), feed in self._feeds.items():
+                if of == categories.get(record.conn):
+                    feed.lost_ns = max(_seconds_ns(bytes(record.ts)), feed.recv_ns)
+        elif record.t == "dropped":
+            found.note("frames were dropped by the recorder", record.frames)
         elif record.t == "recv":
             topic = self._topic(record.data.encode()).topic
             if not topic:
@@ -158,6 +187,7 @@ class BybitCapture:
             raise ValueError(f"a book of {message.data.s} under the topic {message.topic}")
         if depth > feed.depth:
             feed.depth, feed.chain.last_u = depth, None
+        feed.heard((message.cts or message.ts) * MS, recv_ns, line)
         if depth == feed.depth:
             feed.chain.take(message, recv_ns, line, feed.into)
         elif depth == 1:
@@ -175,7 +205,9 @@ class BybitCapture:
             feed.into.end_message()
 
     def _take_trades(self, feed: _Feed, text: str, recv_ns: int, line: int, found: Findings) -> None:
-        for trade in self._trades(text.encode()).data:
+        message = self._trades(text.encode())
+        feed.heard(message.ts * MS, recv_ns, line)
+        for trade in message.data:
             side = {"Buy": 1, "Sell": -1}.get(trade.S)
             if trade.s != feed.into.stream.symbol:
                 found.add(Fault.WRONG_SYMBOL, feed.into.source, line, trade.s[:40])
@@ -202,6 +234,7 @@ class BybitCapture:
         feed.ticker.update(message.data)
         changed = message.data.keys()
         at_ns = message.ts * MS
+        feed.heard(at_ns, recv_ns, line)
         if any(px in changed or qty in changed for px, qty, _ in _TOUCH):
             for px, qty, side in _TOUCH:
                 if feed.ticker.get(px) and feed.ticker.get(qty):

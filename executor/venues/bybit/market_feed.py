@@ -102,6 +102,9 @@ class MarketKeeper(Protocol):
     def frame(self, url: str, text: str) -> None:
         """Keep a text that a stream sent."""
 
+    def lost(self, url: str) -> None:
+        """Keep in mind that a stream has ended."""
+
     def rules(self, instrument: Instrument) -> None:
         """Keep the rules of an instrument."""
 
@@ -140,11 +143,12 @@ class MarketFeed:
         self._post = post
         self._log = log
         self._watcher = watcher
+        self._keeper = keeper
         self._symbols: dict[str, _Symbol] = {}
         self._books: dict[str, _Symbol] = {}
         self._joined = False
         self.tally = Tally()
-        url = f"{access.public_ws_url}/v5/public/{category.value}"
+        self._url = url = f"{access.public_ws_url}/v5/public/{category.value}"
         self.stream = Stream(
             http=http,
             url=url,
@@ -245,6 +249,8 @@ class MarketFeed:
                 )
             )
             self._joined = False
+            if self._keeper is not None:
+                self._keeper.lost(self._url)
         for entry in self._symbols.values():
             entry.band = None
             entry.scenery.lose()

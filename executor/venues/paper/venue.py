@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from heapq import heappop, heappush
 from random import Random
-from typing import Final
+from typing import Final, Self
 
 import aiohttp
 
@@ -154,7 +154,7 @@ class PaperVenue:
         self._time = ServerTime(clock)
         self._queries = Queries(access, Signer("", "", _RECV_WINDOW_MS), clock, self._time, self._prefix)
 
-    async def __aenter__(self) -> "PaperVenue":
+    async def __aenter__(self) -> Self:
         """Open the HTTP clients; nothing is connected yet."""
         self._http = new_session(self._access.hosts, self._access.request_timeout_s)
         self._sockets = new_session(self._access.hosts)
