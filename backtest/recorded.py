@@ -26,7 +26,7 @@ from executor.domain.events import ParentSubmitted
 from executor.domain.fills import Fill
 from executor.domain.limits import Limits, Timings
 from executor.domain.timeline import NS_PER_S, iso_utc
-from executor.domain.units import ZERO, Price, install_decimal_context
+from executor.domain.units import BPS_PER_UNIT, ZERO, Price, install_decimal_context
 from executor.engine.engine import Engine
 from executor.runtime.journal import Journal
 from executor.runtime.virtual import VirtualRuntime
@@ -166,6 +166,11 @@ class Worked:
     problem: PlanError | None = None
     funding: Decimal = ZERO
     impact: OwnImpact | None = None
+
+    @property
+    def funding_bps(self) -> Decimal | None:
+        """Funding of the value at arrival; None where there is no such value."""
+        return None if self.drive is None else self.funding * BPS_PER_UNIT / self.drive.paper_notional
 
 
 MakeVenue = Callable[[ReplayTerms], ReplayVenue]

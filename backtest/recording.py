@@ -164,7 +164,9 @@ def _rules(
     """Complete the rules that were stored; gives the names of what had to be assumed."""
     if stream.category not in set(Category):
         raise DataError(
-            root, f"{stream.symbol} is {stream.category}", f"orders are simulated in {', '.join(Category)} markets"
+            root,
+            f"{stream.symbol} is {stream.category}",
+            f"orders are simulated in {', '.join(Category)} markets",
         )
     usual: dict[str, object] = {
         "base_coin": stream.symbol,
@@ -352,6 +354,7 @@ class Reel:
     def _note_settlements(self, rows: Rows, times: Ints) -> None:
         for at in np.flatnonzero(rows.kind == Kind.FUNDING).tolist():
             self._settlements.append(Settlement(int(times[at]), int(rows.px[at])))
+
 
 class ReelReader:
     """Goes through the pieces of a reel; where it is, is known."""

@@ -5,8 +5,8 @@ Nothing of the machine it ran on is in it: no clock, no path, no speed.
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from io import StringIO
 from math import ceil, fsum
 from pathlib import Path
@@ -14,16 +14,17 @@ from typing import Final
 
 import msgspec
 
+from backtest.beside import charged_record, funding_record, impact_record, impact_warnings, printed_bps
 from backtest.blocks import blocked, usual_block
 from backtest.contest import Contest, Duel
 from backtest.dataset.store import DAY_NS, day_of
 from backtest.grounds import MODEL_NAMES, Ground, warning
-from backtest.recorded import Conditions, Errand, Worked
+from backtest.recorded import Conditions, Worked
 from backtest.recording import Recording
-from backtest.run import INSTANCE
+from executor.domain.orders import Category
 from executor.domain.timeline import NS_PER_MS, iso_utc
 from executor.domain.units import ZERO, plain
-from executor.runtime.journal import Journal
+from impact.models import NO_MODEL
 from impact.shortfall import as_json
 from simulation.replay.terms import Delay
 
@@ -31,17 +32,19 @@ NOTE: Final = (
     "A simulation: the recorded market does not react to these orders, and nobody saw them. docs/backtest.md says how"
     " backtest and live differ."
 )
+_PLACES: Final = 24
 SUMMARY: Final = "summary.json"
 PARENTS: Final = "parents.csv"
 TRADES: Final = "trades.csv"
-JOURNALS: Final = "journals"
 _PARENT_COLUMNS: Final = (
     "name", "number", "start", "side", "policy", "status", "reason", "order_qty", "cum_qty", "arrival_px", "avg_px",
     "arrival_shortfall_bps", "vwap_slippage_bps", "spread_captured_bps", "fees_bps", "maker_share",
-    "participation_pct", "orders_sent", "fills", "queue_model_fills", "failure",
+    "participation_pct", "orders_sent", "fills", "queue_model_fills", "funding_quote", "funding_bps",
+    "impact_model_bps", "impact_model_low_bps", "impact_model_high_bps", "impact_model_unknown", "failure",
 )  # fmt: skip
 _TRADE_COLUMNS: Final = (
-    "name", "exec_id", "time", "ts_exchange_ns", "client_order_id", "side", "qty", "px", "fee", "liquidity", "ground",
+    "name", "exec_id", "time", "ts_exchange_ns", "client_order_id", "side", "qty", "px", "value", "value_unit", "fee",
+    "liquidity", "ground",
 )  # fmt: skip
 
 
@@ -76,6 +79,7 @@ def conditions_record(conditions: Conditions) -> dict[str, object]:
         "book_conflated_ms": terms.conflate_ns // NS_PER_MS,
         "warmup_s": conditions.warmup_s,
         "over_gaps": conditions.over_gaps,
+        "impact_model": NO_MODEL if conditions.impact is None else conditions.impact.name,
         "seed": conditions.seed,
     }
 
@@ -102,6 +106,9 @@ def worked_record(worked: Worked) -> dict[str, object]:
         "fills": len(worked.fills),
         "fills_by_ground": grounds_record([worked]),
         "venue_state": f"{worked.state_hash:016x}",
+        "funding_quote": plain(_tidy(worked.funding)),
+        "funding_bps": None if worked.funding_bps is None else printed_bps(worked.funding_bps),
+        **impact_record(worked),
         "questions": {} if worked.drive is None else dict(sorted(worked.drive.outcomes.items())),
         "report": report,
     }
@@ -161,6 +168,7 @@ def warnings(
         for one in recordings
         if one.assumed
     ]
+    told += impact_warnings(all_worked, conditions.impact)
     failed = sum(one.drive is None for one in all_worked)
     if failed:
         told.append(
@@ -179,6 +187,8 @@ def run_record(
         "orders": len(all_worked),
         "failed": sum(one.drive is None for one in all_worked),
         "arrival_shortfall_bps": cost_record(all_worked, every_s),
+        "impact_model_bps": charged_record(all_worked),
+        "funding": funding_record(all_worked),
         "fills_by_ground": grounds_record(all_worked),
         "warnings": warnings([recording], conditions, all_worked),
         "note": NOTE,
@@ -191,6 +201,12 @@ def contest_record(
 ) -> dict[str, object]:
     """Everything about a comparison of policies; costs are basis points of the value at arrival."""
     all_worked = [one for _, _, worked in runs for one in worked]
+    moments = frozenset(found.moments)
+    compared = {
+        name: [one for one in all_worked if one.errand.policy == name and one.errand.number in moments]
+        for name in found.costs
+    }
+    numbers = [number for number, length in enumerate(found.lengths, start=1) for _ in range(length)]
     return {
         "recordings": [
             {"recording": recording_record(recording), "conditions": conditions_record(conditions)}
@@ -202,11 +218,17 @@ def contest_record(
             "moments": len(found.moments),
             "moments_left_out": found.left_out,
             "mean_cost_bps": {name: found.mean_bps(name) for name in found.costs},
+            "impact_model_bps": {name: charged_record(one) for name, one in compared.items()},
+            "funding": {name: funding_record(one) for name, one in compared.items()},
             "tests": len(found.duels),
             "pairs": [_duel_record(duel) for duel in found.duels],
             "each": [
-                {"number": number, **{name: costs[i] for name, costs in found.costs.items()}}
-                for i, number in enumerate(found.moments)
+                {
+                    "number": number,
+                    "recording": recording,
+                    **{name: costs[i] for name, costs in found.costs.items()},
+                }
+                for i, (number, recording) in enumerate(zip(found.moments, numbers, strict=True))
             ],
         },
         "fills_by_ground": grounds_record(all_worked),
@@ -244,18 +266,6 @@ def write_results(folder: Path, record: dict[str, object], all_worked: Sequence[
     (folder / TRADES).write_text(_table(_TRADE_COLUMNS, lines))
 
 
-def journal_opener(folder: Path) -> Callable[[Errand], AbstractContextManager[Journal]]:
-    """Keep a journal for each order, as the daemon would."""
-
-    @contextmanager
-    def opened(errand: Errand) -> Iterator[Journal]:
-        (folder / JOURNALS).mkdir(exist_ok=True)
-        with Journal.open(folder / JOURNALS / f"{errand.name}.db", create=True, instance=INSTANCE) as journal:
-            yield journal
-
-    return opened
-
-
 def _parent_line(worked: Worked) -> dict[str, object]:
     record = worked_record(worked)
     report = record["report"]
@@ -267,6 +277,7 @@ def _parent_line(worked: Worked) -> dict[str, object]:
 def _trade_line(worked: Worked, number: int) -> dict[str, object]:
     fill, ground = worked.fills[number]
     of_day = fill.ts_exchange_ns % DAY_NS
+    inverse = fill.category is Category.INVERSE
     return {
         "name": worked.errand.name,
         "exec_id": fill.exec_id,
@@ -276,10 +287,19 @@ def _trade_line(worked: Worked, number: int) -> dict[str, object]:
         "side": fill.side.name,
         "qty": plain(fill.last_qty),
         "px": plain(fill.last_px),
-        "fee": plain(fill.fee),
+        "value": plain(_tidy(fill.coin_qty if inverse else fill.notional)),
+        "value_unit": "coin" if inverse else "quote",
+        "fee": plain(_tidy(fill.fee)),
         "liquidity": fill.liquidity.value,
         "ground": ground.value,
     }
+
+
+def _tidy(value: Decimal) -> Decimal:
+    """A value without the zeros that calculations leave at its end; what was divided keeps 24 places."""
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int), "a sum of money is a number"
+    return (round(value, _PLACES) if exponent < -_PLACES else value).normalize()
 
 
 def _clock(of_day_ns: int) -> str:

@@ -4,13 +4,15 @@ import csv
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
 from backtest.dataset.errors import DataError
-from backtest.results import JOURNALS, SUMMARY, TRADES
+from backtest.journals import JOURNALS
+from backtest.results import SUMMARY, TRADES
 from executor.domain.units import BPS_PER_UNIT
 
 _AGAIN: Final = "name a folder that `executor backtest run --out` or `compare --out` has written"
@@ -89,6 +91,11 @@ class Parent(msgspec.Struct, frozen=True):
     fills: int
     fills_by_ground: dict[str, OfGround]
     report: Report
+    funding_quote: Decimal
+    funding_bps: Decimal | None
+    impact_model_bps: Decimal | None
+    impact_model_low_bps: Decimal | None
+    impact_model_high_bps: Decimal | None
 
 
 class Mean(msgspec.Struct, frozen=True):
@@ -100,6 +107,23 @@ class Mean(msgspec.Struct, frozen=True):
     high: float | None = None
     confidence: float | None = None
     blocks: int | None = None
+
+
+class Charged(msgspec.Struct, frozen=True):
+    """Mean of what a model of impact charges, basis points; None where it can say nothing."""
+
+    orders: int
+    unknown: int
+    mean: float | None
+    low: float | None
+    high: float | None
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """What holding has cost, basis points."""
+
+    orders_charged: int
+    mean_bps: float | None
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -130,6 +154,8 @@ class Contest(msgspec.Struct, frozen=True):
     tests: int
     pairs: list[Pair]
     each: list[dict[str, float]]
+    impact_model_bps: dict[str, Charged | None]
+    funding: dict[str, Holding]
 
     @property
     def is_whole(self) -> bool:
@@ -137,9 +163,14 @@ class Contest(msgspec.Struct, frozen=True):
         named = {*self.mean_cost_bps, *(name for pair in self.pairs for name in (pair.first, pair.second))}
         return (
             bool(self.pairs)
-            and all(named | {"number"} <= each.keys() for each in self.each)
+            and all(named | {"number", "recording"} <= each.keys() for each in self.each)
             and all(1 <= pair.block <= len(self.each) // 2 for pair in self.pairs)
+            and min(self.lengths(), default=0) > 1
         )
+
+    def lengths(self) -> list[int]:
+        """How many moments each recording has."""
+        return [len(list(group)) for _, group in groupby(each["recording"] for each in self.each)]
 
 
 class Market(msgspec.Struct, frozen=True):
@@ -163,12 +194,22 @@ class Summary(msgspec.Struct, frozen=True):
     recordings: tuple[Market, ...] = ()
     arrival_shortfall_bps: Mean | None = None
     contest: Contest | None = None
+    impact_model_bps: Charged | None = None
+    funding: Holding | None = None
 
     def markets(self) -> tuple[Market, ...]:
         """All recordings, with their terms."""
         if self.recording is None or self.conditions is None:
             return self.recordings
         return (Market(self.recording, self.conditions),)
+
+    def charged(self, policy: str) -> Charged | None:
+        """What a model of impact charges a policy; None where none was asked."""
+        return self.impact_model_bps if self.contest is None else self.contest.impact_model_bps.get(policy)
+
+    def held(self, policy: str) -> Holding | None:
+        """What holding has cost a policy."""
+        return self.funding if self.contest is None else self.contest.funding.get(policy)
 
     def policies(self) -> list[str]:
         """Names of how orders were worked, in the order of their first use."""

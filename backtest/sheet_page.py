@@ -18,7 +18,8 @@ _POLICY: Final = (
 """The browser itself refuses every address, whatever the library would ask for."""
 _COLUMNS: Final = (
     "order", "start", "side", "policy", "status", "ordered", "filled", "arrival", "average", "cost bps",
-    *PARTS, "against VWAP bps", "participation %", "waited", "fills", "of the queue model", "failure",
+    *PARTS, "against VWAP bps", "participation %", "waited", "fills", "of the queue model", "impact model bps",
+    "funding", "funding bps", "failure",
 )  # fmt: skip
 
 
@@ -142,6 +143,9 @@ def _order_cells(parent: Parent) -> Iterable[str]:
         _plain(report.maker_share),
         str(parent.fills),
         "0" if modelled is None else str(modelled.fills),
+        _plain(parent.impact_model_bps),
+        _plain(parent.funding_quote),
+        _plain(parent.funding_bps),
         parent.failure,
     )
 

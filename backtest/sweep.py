@@ -135,6 +135,8 @@ def _cell_record(one: Swept) -> dict[str, object]:
         "arrival_shortfall_bps": one.summary.mean_bps,
         "fills": one.summary.fills,
         "queue_model_fills": one.summary.queue_model_fills,
+        "impact_model_bps": one.summary.impact_bps,
+        "impact_model_unknown": one.summary.impact_unknown,
     }
 
 
@@ -148,6 +150,11 @@ def warnings(found: Sequence[Swept]) -> list[str]:
     short = sum(one.orders - one.ended for one in sums)
     if short:
         told.append(f"{short} orders came to no end that can be measured; they are in no mean")
+    if any(one.impact_bps is not None or one.impact_unknown for one in sums):
+        told.append("what the impact model says is beside the cost and not in it")
+    unknown = sum(one.impact_unknown for one in sums)
+    if unknown:
+        told.append(f"the impact model can say nothing of {unknown} orders; their rows say why")
     if len(sums) > 1:
         told.append(
             f"{len(sums)} cells were tried: the best of them is best partly by chance; hold it against a baseline with"

@@ -29,7 +29,7 @@ _ORDERS_USUAL: Final = {
 }  # fmt: skip
 _VENUE_USUAL: Final = {
     "queue": "risk-averse", "latency_order": "10", "latency_response": "10", "maker_fee": "2", "taker_fee": "5.5",
-    "twin": "false",
+    "impact": "none", "twin": "false",
 }  # fmt: skip
 _ALLOWED: Final = {
     "market": (*_MARKET_USUAL, "days", *_WINDOW),

@@ -35,13 +35,22 @@ _OF_REPORT: Final = {
 _OF_ORDER: Final = {
     "number": pa.int64(), "start": pa.timestamp("ns", tz="UTC"), "side": pa.string(), "policy": pa.string(),
     "failure": pa.string(), "venue_state": pa.string(), "fills": pa.int64(), "queue_model_fills": pa.int64(),
+    "impact_model_unknown": pa.string(),
 }  # fmt: skip
+_BESIDE: Final = {
+    name: pa.float64()
+    for name in (
+        "funding_quote", "funding_bps", "impact_model_bps", "impact_model_low_bps", "impact_model_high_bps",
+    )
+}  # fmt: skip
+"""What stands beside the cost of an order."""
 SCHEMA: Final = pa.schema(
     [
         ("cell", pa.string()),
         *((f"{_TERM}{key}", pa.string()) for key in KEYS),
         *_OF_ORDER.items(),
         *_OF_REPORT.items(),
+        *_BESIDE.items(),
     ]
 )
 
@@ -62,7 +71,8 @@ def _row(worked: Worked) -> Row:
         "side": worked.errand.order.side.name,
         "queue_model_fills": modelled,
     }
-    return own | {name: _typed(report.get(name), kind) for name, kind in _OF_REPORT.items()}
+    beside = {name: _typed(record[name], kind) for name, kind in _BESIDE.items()}
+    return own | {name: _typed(report.get(name), kind) for name, kind in _OF_REPORT.items()} | beside
 
 
 def _typed(value: object, kind: pa.DataType) -> object:
@@ -83,6 +93,10 @@ class Summary:
         Orders that came to an end that can be measured; the mean is theirs.
     mean_bps
         Cost against the price at arrival, fees included, basis points.
+    impact_bps
+        Mean of what a model of impact charges beside that; None where there is none, or it knows nothing.
+    impact_unknown
+        Orders of which the model can say nothing.
     """
 
     orders: int
@@ -90,6 +104,8 @@ class Summary:
     mean_bps: float | None
     fills: int
     queue_model_fills: int
+    impact_bps: float | None
+    impact_unknown: int
 
 
 class Folder:
@@ -138,20 +154,28 @@ class Folder:
             If somebody else has written there.
         """
         path = self._rows(cell)
-        names = ["arrival_shortfall_bps", "fills", "queue_model_fills", "failure"]
+        names = [
+            "arrival_shortfall_bps", "fills", "queue_model_fills", "failure", "impact_model_bps",
+            "impact_model_unknown",
+        ]  # fmt: skip
         try:
             found = pq.read_table(path, columns=names).to_pydict()
         except (OSError, pa.ArrowException, KeyError) as error:
             raise DataError(
                 path, str(error), "remove the file: the next sweep works that cell again"
             ) from error
-        costs = [one for one in found["arrival_shortfall_bps"] if one is not None]
+        costs, charged = (
+            [one for one in found[name] if one is not None]
+            for name in ("arrival_shortfall_bps", "impact_model_bps")
+        )
         return Summary(
             orders=len(found["failure"]),
             ended=sum(not failure for failure in found["failure"]),
             mean_bps=fsum(costs) / len(costs) if costs else None,
             fills=sum(found["fills"]),
             queue_model_fills=sum(found["queue_model_fills"]),
+            impact_bps=fsum(charged) / len(charged) if charged else None,
+            impact_unknown=sum(one is not None for one in found["impact_model_unknown"]),
         )
 
     def _rows(self, cell: Cell) -> Path:

@@ -134,11 +134,32 @@ def _lines(summary: Summary) -> list[str]:
 
 
 def _cost_table(summary: Summary) -> str:
+    policies = summary.policies()
+    beside = {"impact model, bps": _charged_cell, "funding, bps": _held_cell}
+    cells = {name: [cell(summary, policy) for policy in policies] for name, cell in beside.items()}
+    shown = {name: each for name, each in cells.items() if any(each)}
     lines = []
-    for policy in summary.policies():
-        found = [one for one in summary.parents if one.policy == policy]
-        lines.append((policy, str(len(found)), *_mean_cells(summary, policy)))
-    return table(("policy", "orders", "mean cost, bps", "interval", "confidence", "blocks"), lines)
+    for number, policy in enumerate(policies):
+        orders = sum(one.policy == policy for one in summary.parents)
+        told = (each[number] for each in shown.values())
+        lines.append((policy, str(orders), *_mean_cells(summary, policy), *told))
+    return table(("policy", "orders", "mean cost, bps", "interval", "confidence", "blocks", *shown), lines)
+
+
+def _charged_cell(summary: Summary, policy: str) -> str:
+    """What a model of impact charges a policy beside its cost; empty where none was asked."""
+    found = summary.charged(policy)
+    if found is None:
+        return ""
+    if found.mean is None or found.low is None or found.high is None:
+        return "not known"
+    return f"{found.mean:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
+
+
+def _held_cell(summary: Summary, policy: str) -> str:
+    """What holding has cost a policy beside its cost; empty where nobody was charged."""
+    found = summary.held(policy)
+    return f"{found.mean_bps:+.4f}" if found and found.orders_charged and found.mean_bps is not None else ""
 
 
 def _mean_cells(summary: Summary, policy: str) -> tuple[str, ...]:
@@ -148,7 +169,7 @@ def _mean_cells(summary: Summary, policy: str) -> tuple[str, ...]:
     if contest is not None and policy in contest.mean_cost_bps:
         costs = [each[policy] for each in contest.each]
         first = contest.pairs[0]
-        found = blocked(costs, first.block, confidence=first.confidence)
+        found = blocked(costs, first.block, lengths=contest.lengths(), confidence=first.confidence)
         return _interval(contest.mean_cost_bps[policy], found.low, found.high, found.confidence, found.blocks)
     if contest is None and mean is not None:
         return _interval(mean.mean, mean.low, mean.high, mean.confidence, mean.blocks)
@@ -192,7 +213,7 @@ def _remarks(results: Results, chosen: Sequence[Parent]) -> list[str]:
     ]
     if any(one.name not in results.journals for one in chosen):
         told.append(
-            "Without a journal (a comparison keeps none) there is no book, no order and no schedule to be shown."
+            "Where no journal was kept (--journals) there is no book, no order and no schedule to be shown."
         )
     left_out = len(results.summary.parents) - len(chosen)
     if left_out:

@@ -328,18 +328,26 @@ class Judge:
         What the live journal tells.
     moves, trades
         The recorded touch and the recorded trades.
+    of
+        What the other side is called: live, or paper.
     """
 
     def __init__(
-        self, live: Told, latencies: Latencies, moves: Touches, trades: list[tuple[int, Decimal]]
+        self,
+        live: Told,
+        latencies: Latencies,
+        moves: Touches,
+        trades: list[tuple[int, Decimal]],
+        of: str = "live",
     ) -> None:
         self._live, self._latencies, self._moves, self._trades = live, latencies, moves, trades
+        self._of = of
 
     def differences(self, live: list[Child], backtest: list[Child]) -> list[Difference]:
         """All pairs that differ, each with its cause."""
         found: list[Difference] = []
         for number, (one, other) in enumerate(zip_longest(live, backtest), start=1):
-            what = _differs(one, other)
+            what = _differs(one, other, self._of)
             if what:
                 found.append(Difference(number=number, cause=self._cause(one, other, found), what=what))
         return found
@@ -349,7 +357,7 @@ class Judge:
             if one.px != other.px:
                 if self._shows_own(one, one.at_ns):
                     return Cause.OWN_ORDER_SHOWN
-                if self._recorded_both(one.side, {one.px, other.px}, one.at_ns, other.at_ns):
+                if self._touch_parted(one, other):
                     return Cause.TOUCH_MOVED
             elif one.terms == other.terms:
                 return self._cause_of_fate(one, other, before)
@@ -386,6 +394,16 @@ class Judge:
             for touch in seen
         )
 
+    def _touch_parted(self, one: Child, other: Child) -> bool:
+        """Whether the touch that two orders are priced by stood at both; what takes is priced by the other side."""
+        if one.time_in_force != TimeInForce.IOC:
+            return self._recorded_both(one.side, {one.px, other.px}, one.at_ns, other.at_ns)
+        which = 2 if one.side == Side.BUY.name else 1
+        stood = self._recorded(min(one.at_ns, other.at_ns), max(one.at_ns, other.at_ns), which)
+        apart = one.px - other.px
+        # How far beyond the touch it may take is a share of the touch, rounded to a tick.
+        return any(a != b and abs(a - b - apart) <= abs(a - b) / 2 for a in stood for b in stood)
+
     def _recorded_both(self, side: str, prices: set[Decimal], *instants: int) -> bool:
         """Whether the recorded touch stood at all these prices within what latency and conflation leave open."""
         return prices <= self._recorded(min(instants), max(instants), 1 if side == Side.BUY.name else 2)
@@ -407,16 +425,16 @@ class Judge:
         )
 
 
-def _differs(one: Child | None, other: Child | None) -> str:
+def _differs(one: Child | None, other: Child | None, of: str) -> str:
     if one is None or other is None:
-        return "only in the backtest" if one is None else "only live"
+        return "only in the backtest" if one is None else f"only {of}"
     parts = []
     if one.terms != other.terms:
-        parts.append(f"{_terms(one)} live, {_terms(other)} in the backtest")
+        parts.append(f"{_terms(one)} {of}, {_terms(other)} in the backtest")
     if one.came_to != other.came_to:
-        parts.append(f"{_fate(one)} live, {_fate(other)} in the backtest")
+        parts.append(f"{_fate(one)} {of}, {_fate(other)} in the backtest")
     elif one.refused != other.refused:
-        parts.append(f"amendments refused: {one.refused} live, {other.refused} in the backtest")
+        parts.append(f"amendments refused: {one.refused} {of}, {other.refused} in the backtest")
     return "; ".join(parts)
 
 
@@ -451,9 +469,10 @@ def compare(
         latencies = latencies.of_paper
     backtest(recording, order, live.start_ns, latencies, folder, warmup_s=warmup_s, make=make)
     replayed = read_told(folder / "backtest.db", 0)
-    judge = Judge(live, latencies, moves, trades)
+    of = "paper" if paper else "live"
+    judge = Judge(live, latencies, moves, trades, of)
     return Comparison(
-        of="paper" if paper else "live",
+        of=of,
         latencies=latencies,
         live=live.children,
         backtest=replayed.children,

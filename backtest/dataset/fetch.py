@@ -18,7 +18,7 @@ from typing import Final
 
 import aiohttp
 
-from backtest.dataset.errors import DataError
+from backtest.dataset.errors import UnreachableError
 from backtest.dataset.sources import CHUNK_BYTES
 
 TRADES_URL: Final = "https://public.bybit.com"
@@ -89,20 +89,25 @@ class Fetcher:
         Client of the HTTP library.
     sleep
         Waits between tries.
+    say
+        Told of each try that came to nothing, and when the next one is.
     """
 
     def __init__(
-        self, session: aiohttp.ClientSession, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        session: aiohttp.ClientSession,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        say: Callable[[str], None] = lambda _text: None,
     ) -> None:
-        self._session, self._sleep = session, sleep
+        self._session, self._sleep, self._say = session, sleep, say
 
     async def fetch(self, urls: list[str], folder: Path, told: Told) -> Fetched | None:
         """Bring the first of some addresses that exists; None if none does.
 
         Raises
         ------
-        DataError
-            If it cannot be brought whole after six tries.
+        UnreachableError
+            If it cannot be brought whole after six tries, or the server refuses it.
         """
         for url in urls:
             found = await self._patiently(url, folder / url.rsplit("/", 1)[-1], told)
@@ -115,16 +120,21 @@ class Fetcher:
         if here is not None:
             return here
         wait_s, reason = 1.0, ""
-        for _ in range(TRIES_MAX):
+        for number in range(1, TRIES_MAX + 1):
             try:
                 return await self._once(url, path, told)
             except (_LaterError, aiohttp.ClientError, TimeoutError) as error:
-                reason = f"{type(error).__name__} {error}".removeprefix("_LaterError ")
+                reason = str(error) or f"no answer in time ({type(error).__name__})"
                 asked = error.wait_s if isinstance(error, _LaterError) else None
-                await self._sleep(min(wait_s if asked is None else asked, WAIT_S_MAX))
+            if number < TRIES_MAX:
+                pause_s = min(wait_s if asked is None else asked, WAIT_S_MAX)
+                self._say(f"{url}: {reason}; try {number + 1} of {TRIES_MAX} in {pause_s:g} s")
+                await self._sleep(pause_s)
                 wait_s *= 2
-        raise DataError(
-            url, f"not brought after {TRIES_MAX} tries: {reason}", "try later; what is here is gone on with"
+        raise UnreachableError(
+            url,
+            f"not brought after {TRIES_MAX} tries: {reason}",
+            "look at the network and the address, or try later; what is here is gone on with",
         )
 
     async def _once(self, url: str, path: Path, told: Told) -> Fetched | None:
@@ -143,7 +153,7 @@ class Fetcher:
                 part.unlink(missing_ok=True)
                 raise _LaterError("the part that was here is longer than the file", 0.0)
             if answer.status not in {200, 206}:
-                raise DataError(url, f"HTTP {answer.status}", "look at the address")
+                raise UnreachableError(url, f"HTTP {answer.status}", "look at the address")
             etag = answer.headers.get("ETag", "")
             begin = _begin(answer.headers.get("Content-Range")) if answer.status == 206 else 0
             if begin not in {0, have}:

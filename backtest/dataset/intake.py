@@ -29,7 +29,7 @@ from backtest.dataset.merge import Piece, merged
 from backtest.dataset.rows import BOOK_KINDS, RATE_UNITS, Flag, Ints, Kind, Rows
 from backtest.dataset.sources import counting, sha256_of, size_of
 from backtest.dataset.store import DAY_NS, DayWriter, Info, Source, day_of, day_path
-from backtest.dataset.ticks import common_step, scaled, step_of, step_text
+from backtest.dataset.ticks import Deduced, common_step, scaled, step_of, step_text
 from executor.domain.instrument import Instrument
 
 MEMORY_ROWS: Final = 2_000_000
@@ -47,16 +47,29 @@ _ARRAYS: Final = (
     "ident",
 )
 _NO_STEP: Final = (Kind.MARK, Kind.FUNDING, Kind.CLEAR, Kind.HALT)
+_OFF_BOOK: Final = (*_NO_STEP, Kind.HIDDEN)
+"""Kinds that say nothing of the venue's steps: hidden orders are executed between two ticks, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """One day that was written, and what was found in it."""
+    """One day that was written, and what was found in it.
+
+    Attributes
+    ----------
+    tick, lot
+        Steps of the market; those that the rows count in stand in `info`, and may be finer.
+    steps_from
+        Where the market's steps come from: `rules` or `data`.
+    """
 
     stream: Stream
     day: date
     path: Path
     info: Info
+    tick: str
+    lot: str
+    steps_from: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +82,15 @@ class Outcome:
         Days that were written, and tables of funding rates with their numbers of rows.
     found
         Every fault, by instrument; faults of lines that belong to none stand under None.
+    doubts
+        What may be wrong with steps that nobody said.
     """
 
     stored: tuple[Stored, ...]
     funding: tuple[tuple[Path, int], ...]
     found: dict[Stream | None, Findings]
     dropped_rows: int
+    doubts: tuple[str, ...]
 
     def everything(self) -> Findings:
         """All faults together."""
@@ -99,6 +115,8 @@ class _Instrument:
     recordings: dict[str, _Recording] = field(default_factory=dict)
     tick: Fraction = Fraction(0)
     lot: Fraction = Fraction(0)
+    book_tick: Deduced = field(default_factory=Deduced)
+    book_lot: Deduced = field(default_factory=Deduced)
     rules: RuleSteps | None = None
     prices: dict[int, Ints] = field(default_factory=dict)
     recv_known: bool = True
@@ -217,6 +235,9 @@ class Intake:
         px = batch.px[stepped]
         known.tick = step_of(px, batch.px_scale, known.tick)
         known.lot = step_of(batch.qty[stepped], batch.qty_scale, known.lot)
+        on_book = ~np.isin(batch.kind, _OFF_BOOK)
+        known.book_tick.learn(batch.px[on_book], batch.px_scale)
+        known.book_lot.learn(batch.qty[on_book], batch.qty_scale)
         known.rules = batch.rules or known.rules
         known.void_ids.update(batch.void_ids)
         known.first_ns = min(known.first_ns, int(batch.recv_ns.min()))
@@ -251,11 +272,17 @@ class Intake:
             for number in sorted(known.days):
                 path = day_path(self.root, stream, day_of(number * DAY_NS))
                 if path.exists():
-                    raise DataError(path, "this day is stored already", "add --replace to write over it")
+                    raise DataError(
+                        path,
+                        "a day that is stored already",
+                        "add --replace to write over it, or name another store with --data",
+                        allowed="a day that is not stored yet",
+                    )
 
     def _write(self, instruments: dict[tuple[str, str], Instrument]) -> Outcome:
         stored: list[Stored] = []
         funding: list[tuple[Path, int]] = []
+        doubts: list[str] = []
         dropped = 0
         self._refuse_what_is_there()
         if self.root is not None:
@@ -279,18 +306,17 @@ class Intake:
             days = writing.run()
             dropped += writing.dropped_rows
             stored += days
+            doubts += writing.doubts()
             if self.root is not None:
-                tick, lot = writing.steps
-                ruled = self.rules or known.rules
-                rules = rules_of(
-                    stream,
-                    instrument,
-                    step_text(tick if ruled is None else ruled.tick),
-                    step_text(lot if ruled is None else ruled.lot),
-                    "data" if ruled is None else "rules",
-                )
-                write_rules(self.root, stream, rules)
-        return Outcome(stored=tuple(stored), funding=tuple(funding), found=self._found, dropped_rows=dropped)
+                tick, lot = map(step_text, writing.market_steps)
+                write_rules(self.root, stream, rules_of(stream, instrument, tick, lot, writing.steps_from))
+        return Outcome(
+            stored=tuple(stored),
+            funding=tuple(funding),
+            found=self._found,
+            dropped_rows=dropped,
+            doubts=tuple(doubts),
+        )
 
 
 def _with_arrays(batch: Batch, arrays: dict[str, Any]) -> Batch:
@@ -346,6 +372,31 @@ class _Writing:
     repair: bool
     dropped_rows: int = 0
     steps: tuple[Fraction, Fraction] = (Fraction(0), Fraction(0))
+
+    @property
+    def market_steps(self) -> tuple[Fraction, Fraction]:
+        """Tick and lot of the market: what its rules say, else what its book implies."""
+        if self.rules is not None:
+            return self.rules.tick, self.rules.lot
+        return self.known.book_tick.step or self.steps[0], self.known.book_lot.step or self.steps[1]
+
+    @property
+    def steps_from(self) -> str:
+        """Where these come from."""
+        return "data" if self.rules is None else "rules"
+
+    def doubts(self) -> list[str]:
+        """What may be wrong with steps that nobody said."""
+        if self.rules is not None:
+            return []
+        return [
+            f"{self.stream.symbol}: {name} {step_text(step)} is deduced and may be too coarse, as"
+            f" {' and '.join(reasons)}; --tick and --lot give the venue's own"
+            for name, step, deduced in zip(
+                ("tick", "lot"), self.market_steps, (self.known.book_tick, self.known.book_lot), strict=True
+            )
+            if (reasons := deduced.doubts())
+        ]
 
     def run(self) -> list[Stored]:
         """Write every day of the instrument."""
@@ -440,13 +491,13 @@ class _Writing:
     def _closed(self, day: "_OpenDay") -> list[Stored]:
         if day.writer is None:
             return []
-        tick, lot = self.steps
+        (tick, lot), (market_tick, market_lot) = self.steps, self.market_steps
         with day.writer as writer:
             info = writer.close(
                 tick_size=step_text(tick),
-                tick_from="data" if self.rules is None else "rules",
+                tick_from=self.steps_from if tick == market_tick else "data",
                 lot_size=step_text(lot),
-                lot_from="data" if self.rules is None else "rules",
+                lot_from=self.steps_from if lot == market_lot else "data",
                 sources=self.known.sources,
                 recv_known=self.known.recv_known,
                 trades_numbered=self.known.trades_numbered,
@@ -458,7 +509,17 @@ class _Writing:
                     str(fault): self.strays.counts[fault] for fault in Fault if self.strays.counts[fault]
                 },
             )
-        return [Stored(stream=self.stream, day=day.day, path=writer.path, info=info)]
+        return [
+            Stored(
+                stream=self.stream,
+                day=day.day,
+                path=writer.path,
+                info=info,
+                tick=step_text(market_tick),
+                lot=step_text(market_lot),
+                steps_from=self.steps_from,
+            )
+        ]
 
 
 @dataclass(slots=True, kw_only=True)

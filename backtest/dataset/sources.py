@@ -13,7 +13,7 @@ from typing import IO, Final, cast
 
 import pyarrow as pa
 
-from backtest.dataset.errors import DataError
+from backtest.dataset.errors import WHOLE_FILE, DataError
 
 CHUNK_BYTES: Final = 1 << 20
 LINE_BYTES_MAX: Final = 64 << 20
@@ -144,6 +144,7 @@ def blocks(path: Path, member: str | None = None) -> Iterator[tuple[int, list[by
                         path,
                         f"unpacks to more than {bound} bytes",
                         "do not trust it: get it from its source again",
+                        allowed=f"at most {UNPACKED_RATIO_MAX} times its size",
                     )
                 first = number == 1 and not rest
                 *lines, rest = (rest + (chunk.removeprefix(_BOM) if first else chunk)).split(b"\n")
@@ -152,6 +153,7 @@ def blocks(path: Path, member: str | None = None) -> Iterator[tuple[int, list[by
                         f"{path}:{number + len(lines)}",
                         f"a line of more than {LINE_BYTES_MAX} bytes",
                         "this is no text file of records",
+                        allowed="text, one record a line",
                     )
                 if lines:
                     yield number, [line.rstrip(b"\r") for line in lines]
@@ -170,10 +172,13 @@ def _said(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise DataError(path, "there is no such file", "look at the path") from None
+        raise DataError(
+            path, "there is no such file", "look at the path", allowed="a file that is there"
+        ) from None
     except _BROKEN as error:
         raise DataError(
             path,
             f"damaged or cut short: {error or type(error).__name__}",
             "get it again; nothing of it was stored",
+            allowed=WHOLE_FILE,
         ) from error

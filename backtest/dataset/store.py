@@ -44,7 +44,8 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     tick_size, lot_size
         Decimal text: price and quantity of one unit of `px` and `qty`.
     tick_from, lot_from
-        Where the steps come from: `rules`, or `data` when they are the greatest that all numbers are multiples of.
+        Where these units come from: `rules` if they are the steps of the rules, `data` if they are the greatest that
+        all numbers are multiples of. The steps of the market, which may be coarser, are in `instrument.json`.
     counts
         Rows by kind.
     first_recv_ns, last_recv_ns, first_exch_ns, last_exch_ns
@@ -282,7 +283,12 @@ def _info(path: Path, file: pq.ParquetFile) -> Info:
     metadata: Mapping[bytes, bytes] = file.schema_arrow.metadata or {}
     metadata = {**metadata, **(file.metadata.metadata or {})}
     if _KEY not in metadata or not file.schema_arrow.equals(_SCHEMA, check_metadata=False):
-        raise DataError(path, "no rows of this store", "write it with `executor data import`")
+        raise DataError(
+            path,
+            "no rows of this store",
+            "write it with `executor data import`",
+            allowed="a rows.parquet of the store",
+        )
     try:
         info = msgspec.json.decode(metadata[_KEY], type=Info)
     except msgspec.DecodeError as error:
@@ -304,7 +310,10 @@ class _parquet:  # noqa: N801 - a context manager reads as a verb
             self._file = pq.ParquetFile(self._path, memory_map=True)
         except FileNotFoundError:
             raise DataError(
-                self._path, "there is no such file", "`executor data info` lists what is there"
+                self._path,
+                "there is no such file",
+                "`executor data info` lists what is there",
+                allowed="a stored day",
             ) from None
         except (pa.ArrowException, OSError) as error:
             raise _damaged(self._path, error) from error
@@ -320,4 +329,9 @@ class _parquet:  # noqa: N801 - a context manager reads as a verb
 
 
 def _damaged(path: Path, error: BaseException) -> DataError:
-    return DataError(path, f"damaged: {str(error)[:200]}", "import it again from its source")
+    return DataError(
+        path,
+        f"damaged: {str(error)[:200]}",
+        "import it again from its source",
+        allowed="a whole file of the store",
+    )

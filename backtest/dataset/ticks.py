@@ -6,7 +6,7 @@ are multiples of is known only at its end; the division by it comes last and lea
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Final
@@ -105,6 +105,47 @@ def _one_by_one(texts: Sequence[str]) -> Exact:
         else:
             values[place] = whole
     return Exact(values=values, scale=scale, bad=bad if bad.any() else None)
+
+
+NUMBERS_MIN: Final = 20
+"""That many numbers share a factor by chance less than once in a million times, if they hang on nothing."""
+_USUAL: Final = (1, 2, 5)
+
+
+@dataclass(slots=True)
+class Deduced:
+    """The step that numbers imply, and how sure that is.
+
+    Attributes
+    ----------
+    step
+        The largest of which all numbers are multiples; 0 while there is none.
+    """
+
+    step: Fraction = Fraction(0)
+    _seen: set[Fraction] = field(default_factory=set)
+
+    def learn(self, values: Ints, scale: int) -> None:
+        """Take numbers into account."""
+        self.step = step_of(values, scale, self.step)
+        if len(self._seen) < NUMBERS_MIN:
+            found = np.unique(np.abs(values[values != 0])).tolist()[:NUMBERS_MIN]
+            self._seen.update(Fraction(value, 10**scale) for value in found)
+
+    def doubts(self) -> list[str]:
+        """Why it may be too coarse; nothing if there is no reason."""
+        told = []
+        if self.step and not _is_usual(self.step):
+            told.append(f"it is not {', '.join(map(str, _USUAL))} times a power of ten")
+        if len(self._seen) < NUMBERS_MIN:
+            told.append(f"it rests on {len(self._seen)} different numbers")
+        return told
+
+
+def _is_usual(step: Fraction) -> bool:
+    """Whether a step has the form in which venues choose theirs."""
+    digits = step_text(step).replace(".", "").strip("0")
+    return digits in map(str, _USUAL)
 
 
 def step_of(values: Ints, scale: int, step: Fraction) -> Fraction:

@@ -45,7 +45,7 @@ _SIMULATED: Final = (
 """Options of a comparison in simulated markets alone."""
 _RECORDED: Final = (
     "data", "symbol", "venue", "category", "start", "every", "until", "warmup", "latency_feed", "latency_order",
-    "latency_response", "queue", "over_gaps", "seed", "twin", "out",
+    "latency_response", "queue", "over_gaps", "impact", "seed", "twin", "out", "journals",
 )  # fmt: skip
 """Options of a comparison in recorded books alone."""
 _DOCTOR: Final = (
@@ -186,9 +186,11 @@ def compare(
     latency_response: cli_recorded.LatencyResponse = "10",
     queue: cli_recorded.Queue = "risk-averse",
     over_gaps: cli_recorded.OverGaps = False,
+    impact: cli_recorded.Impact = "none",
     seed: cli_recorded.Seed = 1,
     twin: cli_recorded.Twin = False,
     out: cli_recorded.Out = None,
+    journals: cli_recorded.JournalsMax = None,
     yes: Annotated[bool, typer.Option("--yes", help="With model: do not ask before money is spent.")] = False,
     profile: Profile = USUAL_PROFILE,
     config: ConfigFile = None,
@@ -215,12 +217,14 @@ def compare(
         recorded = cli_recorded.Wanted(
             data=data, symbol=symbol, venue=venue, category=category, sides=side, start=start, every=every, until=until,
             warmup=warmup, latency_feed=latency_feed, latency_order=latency_order, latency_response=latency_response,
-            queue=queue, maker_fee=fees[0], taker_fee=fees[1], over_gaps=over_gaps, seed=seed, twin=twin,
+            queue=queue, impact=impact, maker_fee=fees[0], taker_fee=fees[1], over_gaps=over_gaps, seed=seed, twin=twin,
             profile=profile, config=config,
         )  # fmt: skip
         terms_of_each = {"side": "buy", "duration": duration, "interval": interval}
         orders = [read_order({**terms_of_each, "qty": one}) for one in qty.split(",")]
-        cli_recorded.compare_policies(recorded, orders, strategies, out=out, as_json=as_json)
+        cli_recorded.compare_policies(
+            recorded, orders, strategies, out=out, journals=journals, as_json=as_json
+        )
         return
     from backtest.scenes import Setting  # noqa: PLC0415 - brings the engine with it
     from executor.interfaces.experiments import comparison_record, comparison_words, counted  # noqa: PLC0415

@@ -5,12 +5,12 @@ What needs the packages of the extra `backtest` is imported inside the commands:
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from itertools import accumulate
 from pathlib import Path
-from shutil import rmtree
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -26,12 +26,13 @@ from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profi
 from executor.interfaces.output import emit_json, progress_on_terminal, say, show
 
 if TYPE_CHECKING:
+    from backtest.journals import KeptJournals
     from backtest.recorded import Conditions, Errand, PlanError, Worked
     from backtest.recording import Recording
     from backtest.run import MakeAdviser
     from config.settings import Settings
     from executor.domain.events import ParentSubmitted
-    from executor.runtime.journal import Journal
+    from impact.displacement import ImpactModel
     from simulation.replay.spoken import ReplayVenue
     from simulation.replay.terms import Delay, ReplayTerms
 
@@ -58,7 +59,9 @@ Symbol = Annotated[
     ),
 ]
 Venue = Annotated[str | None, typer.Option("--venue", help="Its venue, where several are stored.")]
-OfCategory = Annotated[str | None, typer.Option("--category", help="linear or spot, where both are stored.")]
+OfCategory = Annotated[
+    str | None, typer.Option("--category", help="linear, inverse or spot, where several are stored.")
+]
 Start = Annotated[
     str | None,
     typer.Option("--start", help="When the first order begins, such as 2026-08-09T10:00:00Z; else at once."),
@@ -89,10 +92,23 @@ Queue = Annotated[
 OverGaps = Annotated[
     bool, typer.Option("--over-gaps", help="Work orders where something is missing in the recording.")
 ]
+Impact = Annotated[
+    str,
+    typer.Option(
+        "--impact",
+        help="What own fills would have moved the price, beside the cost: none, square-root, or square-root:FACTOR.",
+    ),
+]
 Out = Annotated[
     Path | None,
+    typer.Option("--out", help="New folder for summary, orders and trades, and a journal of each order."),
+]
+JournalsMax = Annotated[
+    int | None,
     typer.Option(
-        "--out", help="New folder for summary, orders and trades; of `run` also a journal of each order."
+        "--journals",
+        min=0,
+        help="With --out: keep the journals of so many filled orders, the cheapest and the dearest; else of all.",
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32, help="Of everything that is drawn.")]
@@ -124,6 +140,7 @@ class Wanted:
     latency_order: str
     latency_response: str
     queue: str
+    impact: str
     maker_fee: Decimal
     taker_fee: Decimal
     over_gaps: bool
@@ -184,7 +201,7 @@ class Plan:
 
 def run(
     symbol: Annotated[str, typer.Option("--symbol", help="Recorded instrument, or VENUE/CATEGORY/SYMBOL.")],
-    qty: Annotated[str, typer.Option("--qty", help="Size of each order, base units.")],
+    qty: Annotated[str, typer.Option("--qty", help="Size of each order, base units (inverse: contracts).")],
     data: Data = None,
     venue: Venue = None,
     category: OfCategory = None,
@@ -223,9 +240,11 @@ def run(
     maker_fee: Annotated[str, typer.Option("--maker-fee", help="Basis points.")] = "2",
     taker_fee: Annotated[str, typer.Option("--taker-fee", help="Basis points.")] = "5.5",
     over_gaps: OverGaps = False,
+    impact: Impact = "none",
     seed: Seed = 1,
     twin: Twin = False,
     out: Out = None,
+    journals: JournalsMax = None,
     profile: Profile = USUAL_PROFILE,
     config: ConfigFile = None,
     as_json: AsJson = False,
@@ -257,11 +276,12 @@ def run(
     wanted = Wanted(
         data=data, symbol=symbol, venue=venue, category=category, sides=side, start=start, every=every, until=until,
         warmup=warmup, latency_feed=latency_feed, latency_order=latency_order, latency_response=latency_response,
-        queue=queue, maker_fee=read_bps("--maker-fee", maker_fee), taker_fee=read_bps("--taker-fee", taker_fee),
-        over_gaps=over_gaps, seed=seed, twin=twin, profile=profile, config=config,
+        queue=queue, impact=impact, maker_fee=read_bps("--maker-fee", maker_fee),
+        taker_fee=read_bps("--taker-fee", taker_fee), over_gaps=over_gaps, seed=seed, twin=twin, profile=profile,
+        config=config,
     )  # fmt: skip
     with data_errors():
-        from backtest.results import JOURNALS, journal_opener, run_record, write_results  # noqa: PLC0415
+        from backtest.results import run_record, write_results  # noqa: PLC0415
         from executor.interfaces.recorded_words import run_words  # noqa: PLC0415
 
         (one, *more) = _each_recording(wanted, [order])
@@ -272,13 +292,8 @@ def run(
             plan, settings, adviser, strategy, record_calls, yes=yes, overwrite=overwrite
         ) as make_adviser:
             errands = plan.errands((), make_adviser, own=strategy)
-            opener = None if out is None else journal_opener(_fresh(out))
-            try:
-                all_worked = worked_all(plan, errands, opener)
-            except CommandFailed:
-                if out is not None:
-                    rmtree(out / JOURNALS, ignore_errors=True)  # what was begun is of no use, and in the way
-                raise
+            with _journals(out, journals) as kept:
+                all_worked = worked_all(plan, errands, kept)
         record = run_record(plan.recording, plan.conditions, all_worked, plan.every_s)
         if out is not None:
             write_results(out, record, all_worked)
@@ -295,7 +310,13 @@ def run(
 
 
 def compare_policies(
-    wanted: Wanted, orders: "Sequence[ParentSubmitted]", names: str, *, out: Path | None, as_json: bool
+    wanted: Wanted,
+    orders: "Sequence[ParentSubmitted]",
+    names: str,
+    *,
+    out: Path | None,
+    journals: int | None,
+    as_json: bool,
 ) -> None:
     """Hold several policies against each other on the same orders, in one recording or in several.
 
@@ -315,24 +336,28 @@ def compare_policies(
         plans = [make_plan(one, order) for one, order in _each_recording(wanted, orders)]
         every_s = plans[0].every_s
         assert every_s is not None, "it was given"
-        if out is not None:
-            _fresh(out)
-        runs, before = [], 0
-        for plan in plans:
-            runs.append(
-                (plan.recording, plan.conditions, worked_all(plan, plan.errands(policies, before=before)))
-            )
-            before += len(plan.starts)
-        all_worked = [one for _, _, worked in runs for one in worked]
-        try:
-            found = contest(all_worked, every_s=every_s, seed=wanted.seed)
-        except ContestError as error:
-            reasons = sorted({one.failure for one in all_worked if one.failure})
-            raise failed(
-                ExitCode.REFUSED, "TOO_FEW", "the comparison", str(error),
-                "orders enough to tell chance from difference",
-                f"a longer recording, a shorter --duration or --every{': ' if reasons else ''}{'; '.join(reasons[:3])}",
-            ) from error  # fmt: skip
+        befores = [0, *accumulate(len(plan.starts) for plan in plans)][:-1]
+        with _journals(out, journals) as kept:
+            runs = [
+                (
+                    plan.recording,
+                    plan.conditions,
+                    worked_all(plan, plan.errands(policies, before=before), kept),
+                )
+                for plan, before in zip(plans, befores, strict=True)
+            ]
+            all_worked = [one for _, _, worked in runs for one in worked]
+            try:
+                firsts = [before + 1 for before in befores]
+                found = contest(all_worked, every_s=every_s, firsts=firsts, seed=wanted.seed)
+            except ContestError as error:
+                reasons = sorted({one.failure for one in all_worked if one.failure})
+                more = f"{': ' if reasons else ''}{'; '.join(reasons[:3])}"
+                raise failed(
+                    ExitCode.REFUSED, "TOO_FEW", "the comparison", str(error),
+                    "orders enough to tell chance from difference",
+                    f"a longer recording, a shorter --duration or --every{more}",
+                ) from error  # fmt: skip
         record = contest_record(found, runs)
         if out is not None:
             write_results(out, record, all_worked)
@@ -373,6 +398,7 @@ def check_wanted(wanted: Wanted) -> None:
         raise _wrong("--side", wanted.sides, ", ".join(_SIDES))
     if wanted.queue not in _QUEUES:
         raise _wrong("--queue", wanted.queue, ", ".join(_QUEUES))
+    _read_impact(wanted.impact)
     _read_instants(wanted)
     ways = {"feed": wanted.latency_feed, "order": wanted.latency_order, "response": wanted.latency_response}
     for name, text in ways.items():
@@ -420,6 +446,7 @@ def make_plan(wanted: Wanted, order: "ParentSubmitted") -> Plan:
         warmup_s=instants["warmup"] or 0,
         over_gaps=wanted.over_gaps,
         seed=wanted.seed,
+        impact=_read_impact(wanted.impact),
     )
     ours = replace(order, symbol=recording.rules.symbol, category=recording.rules.category)
     try:
@@ -449,19 +476,21 @@ def make_plan(wanted: Wanted, order: "ParentSubmitted") -> Plan:
 def worked_all(
     plan: Plan,
     errands: "Sequence[Errand]",
-    open_journal: "Callable[[Errand], AbstractContextManager[Journal | None]] | None" = None,
+    journals: "KeptJournals | None" = None,
 ) -> "list[Worked]":
     """Work all orders, with a bar on a terminal."""
     from backtest.live_model import CapReached  # noqa: PLC0415
     from backtest.recorded import PlanError, work  # noqa: PLC0415
 
     done: list[Worked] = []
-    opener = open_journal or (lambda _errand: nullcontext())
+    opener = journals.opened if journals is not None else (lambda _errand: nullcontext())
     try:
         with progress_on_terminal("working orders") as progress:
             progress(0, len(errands))
             for one in work(plan.recording, plan.conditions, errands, make_venue(plan.twin), opener):
                 done.append(one)
+                if journals is not None:
+                    journals.ended(one)
                 progress(len(done), len(errands))
     except PlanError as error:
         raise _of_plan(error) from error
@@ -477,6 +506,35 @@ def worked_all(
             ) from error
         say(f"CAP at [adviser]: {error}; the {len(done)} orders until then are told")
     return done
+
+
+@contextmanager
+def _journals(out: Path | None, most: int | None) -> "Iterator[KeptJournals | None]":
+    """Make the folder of the results and keep journals in it; if it comes to nothing, none stays."""
+    from backtest.journals import KeptJournals  # noqa: PLC0415
+
+    if out is None:
+        if most is not None:
+            raise _wrong(
+                "--journals", "given", "nothing without --out", "name a folder with --out, or leave it out"
+            )
+        yield None
+        return
+    kept = KeptJournals(_fresh(out), most)
+    try:
+        yield kept
+    except CommandFailed:
+        kept.discard()
+        raise
+
+
+def _read_impact(text: str) -> "ImpactModel | None":
+    from impact.models import FORM, read_model  # noqa: PLC0415
+
+    try:
+        return read_model(text)
+    except ValueError:
+        raise _wrong("--impact", text, FORM) from None
 
 
 def make_venue(twin: bool) -> "Callable[[ReplayTerms], ReplayVenue]":

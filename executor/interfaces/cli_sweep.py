@@ -153,7 +153,7 @@ def read_cell(cell: "Cell") -> "tuple[Wanted, ParentSubmitted]":
         data=cell.root, symbol=symbol, venue=venue, category=category, day=cell.day, sides=terms["side"],
         start=terms.get("start"), every=terms.get("every"), until=terms.get("until"), warmup=terms["warmup"],
         latency_feed=terms.get("latency_feed"), latency_order=terms["latency_order"],
-        latency_response=terms["latency_response"], queue=terms["queue"],
+        latency_response=terms["latency_response"], queue=terms["queue"], impact=terms["impact"],
         maker_fee=read_bps("--maker-fee", terms["maker_fee"]), taker_fee=read_bps("--taker-fee", terms["taker_fee"]),
         over_gaps=_flag("over_gaps", terms["over_gaps"]), seed=_seed(terms["seed"]), twin=_flag("twin", terms["twin"]),
         profile=USUAL_PROFILE, config=None,
@@ -225,10 +225,13 @@ def _tell(found: "Sequence[Swept]", target: Path) -> None:
     from rich.table import Table  # noqa: PLC0415 - slow to import, and only needed for tables
 
     from backtest.sweep import varying  # noqa: PLC0415
+    from impact.models import NO_MODEL  # noqa: PLC0415
 
     names = varying([one.cell for one in found])
     table = Table(box=None, pad_edge=False)
-    for name in ("cell", *names, "orders", "ended", "mean cost bps", "by queue model"):
+    charged = any(one.cell.terms["impact"] != NO_MODEL for one in found)
+    beside = ("impact model bps",) if charged else ()
+    for name in ("cell", *names, "orders", "ended", "mean cost bps", *beside, "by queue model"):
         table.add_column(name.replace("_", " "))
     for one in found:
         terms = [one.cell.terms.get(name, "-") for name in names]
@@ -237,7 +240,8 @@ def _tell(found: "Sequence[Swept]", target: Path) -> None:
         if said is not None:
             mean = "-" if said.mean_bps is None else f"{said.mean_bps:+.3f}"
             share = f"{said.queue_model_fills} of {said.fills} fills"
-            figures = [str(said.orders), str(said.ended), mean, share]
+            impact = "-" if said.impact_bps is None else f"{said.impact_bps:+.3f}"
+            figures = [str(said.orders), str(said.ended), mean, *([impact] if charged else []), share]
         table.add_row(str(one.cell.number), *terms, *figures)
     show_rich(table)
     reused = sum(one.reused for one in found)

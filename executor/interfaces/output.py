@@ -94,7 +94,7 @@ def progress_on_terminal(what: str, *, in_bytes: bool = False) -> Iterator[Calla
 
 @contextmanager
 def line_on_terminal() -> Iterator[Callable[[str], None]]:
-    """Show one line on standard error that is written over while long work goes on; nothing where that is no terminal."""
+    """Show a line on standard error that is written over as work goes on; nothing where that is no terminal."""
     if not sys.stderr.isatty():
         yield lambda _text: None
         return

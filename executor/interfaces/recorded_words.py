@@ -20,6 +20,10 @@ def run_words(record: Mapping[str, object], all_worked: Sequence[Worked]) -> str
     else:
         lines.append(f"{len(all_worked)} orders; --out keeps every one of them")
     lines += ["", f"cost           {_cost_words(record['arrival_shortfall_bps'])}"]
+    if record["impact_model_bps"] is not None:
+        lines.append(f"impact model   {_impact_words(record['impact_model_bps'])}")
+    if _fields(record["funding"])["orders_charged"]:
+        lines.append(f"funding        {_funding_words(record['funding'])}")
     lines.append(f"fills          {_grounds_words(record['fills_by_ground'])}")
     return "\n".join([*lines, *_closing(record)])
 
@@ -31,6 +35,11 @@ def contest_words(record: Mapping[str, object], found: Contest) -> str:
     lines = [line for one in recordings for line in _heading(one)]
     lines.append("")
     lines += [f"{name:<14} {found.mean_bps(name):+.3f} bps mean cost" for name in found.costs]
+    of_contest = _fields(record["contest"])
+    for key, words in (("impact_model_bps", _impact_words), ("funding", _funding_words)):
+        for name, one in _fields(of_contest[key]).items():
+            if one is not None and _fields(one).get("orders_charged", 1):
+                lines.append(f"{name:<14} {words(one)}")
     lines.append("")
     for duel in found.duels:
         lines += [_duel_line(duel), f"{'':<14} {_meaning(duel)}"]
@@ -99,8 +108,18 @@ def _order_line(worked: Worked) -> str:
     return (
         f"{name} {facts.cum_qty:f} of {facts.order_qty:f} in {len(worked.fills)} fills{maker};"
         f" cost {worked.drive.cost_bps:+.3f} bps, average {_px(report.avg_px)}"
-        f" against {_px(facts.arrival_px)} at arrival"
+        f" against {_px(facts.arrival_px)} at arrival{_beside(worked)}"
     )
+
+
+def _beside(worked: Worked) -> str:
+    """What one order has beside its cost."""
+    told = ""
+    if worked.impact is not None and worked.impact.estimate is not None:
+        told += f"; impact model {worked.impact.estimate.estimate_bps:+.3f} bps"
+    if worked.funding:
+        told += f"; funding {_px(worked.funding)} quote units"
+    return told
 
 
 def _px(px: Decimal | None) -> str:
@@ -117,6 +136,27 @@ def _cost_words(cost: object) -> str:
     if "low" not in found:
         return text
     return f"{text}; {found['confidence']:.0%} interval {found['low']:+.3f} to {found['high']:+.3f}"
+
+
+def _impact_words(found: object) -> str:
+    told = _fields(found)
+    if told["mean"] is None:
+        return "the impact model can say nothing; the warnings say why"
+    unknown = f"; {told['unknown']} orders without it" if told["unknown"] else ""
+    return (
+        f"{told['mean']:+.3f} bps beside the cost by the impact model, plausible {told['low']:+.3f} to"
+        f" {told['high']:+.3f}{unknown}"
+    )
+
+
+def _funding_words(found: object) -> str:
+    told = _fields(found)
+    mean = (
+        "of no order with a value at arrival" if told["mean_bps"] is None else f"{told['mean_bps']:+.4f} bps"
+    )
+    return (
+        f"{mean} beside the cost for holding (below zero: received); {told['orders_charged']} orders charged"
+    )
 
 
 def _grounds_words(grounds: object) -> str:

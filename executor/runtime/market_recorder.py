@@ -66,6 +66,8 @@ class MarketRecorder:
         Told of every failure to write, at most once a minute.
     waiting_bytes_max
         How much may wait to be written.
+    close_s_max
+        How long the end waits for what is still to be written, seconds; None waits for all of it.
     """
 
     def __init__(
@@ -75,11 +77,13 @@ class MarketRecorder:
         log: Log,
         *,
         waiting_bytes_max: int = WAITING_BYTES_MAX,
+        close_s_max: float | None = _CLOSE_S_MAX,
     ) -> None:
         self._folder = folder
         self._now_ns = now_ns
         self._log = log
         self._waiting_bytes_max = waiting_bytes_max
+        self._close_s_max = close_s_max
         self._waiting: deque[Heard] = deque()
         self._waiting_bytes = 0
         self._more = Condition()
@@ -116,7 +120,7 @@ class MarketRecorder:
         with self._more:
             self._ends = True
             self._more.notify()
-        self._thread.join(_CLOSE_S_MAX)
+        self._thread.join(self._close_s_max)
         if self._thread.is_alive():
             self._log("recording incomplete", level="warning", error="the disk does not answer")
         elif dropped := self.counts.dropped:
@@ -239,7 +243,7 @@ class MarketRecorder:
         for path in sorted(self._folder.glob("*.jsonl")):
             if path == current:
                 continue
-            partial = path.with_suffix(".partial")
+            partial = path.with_name(f".{path.stem}.partial")  # hidden from whoever imports the folder
             with path.open("rb") as source, gzip.open(partial, "wb", compresslevel=6) as target:
                 shutil.copyfileobj(source, target, 1 << 20)
             partial.replace(_free(path.with_suffix(".jsonl.gz")))

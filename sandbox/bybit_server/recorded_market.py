@@ -23,7 +23,8 @@ from sandbox.bybit_server.instruments import TRADING
 from sandbox.bybit_server.market import Market
 from sandbox.bybit_server.market_source import CROWD_PREFIX, FlowVenue, SourceFactory
 from sandbox.bybit_server.queue_places import Queues
-from sandbox.bybit_server.recording import LAST, Kind, Recording, RecordingError, Row
+from sandbox.bybit_server.recorded_rows import LAST, Kind, Row
+from sandbox.bybit_server.recording import Recording, RecordingError
 from sandbox.bybit_server.refusal import parameter_error
 
 PRINT: Final = f"{CROWD_PREFIX}print"

@@ -10,11 +10,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from sandbox.bybit_server.instruments import INVERSE, LINEAR, SPOT, Instrument
+from sandbox.bybit_server.recorded_rows import Kind, Row, by_level
 from sandbox.bybit_server.recorded_rules import RulesError, instrument_of
 
 if TYPE_CHECKING:
@@ -24,42 +24,10 @@ BATCH_ROWS: Final = 20_000
 PRICE_LOOK_ROWS: Final = 200_000
 METADATA: Final = b"executor.rows"
 COLUMNS: Final = ("exch_ns", "kind", "side", "px", "qty", "flags")
-LAST: Final = 1
 
 
 class RecordingError(Exception):
     """A recording cannot be played; the text says why and what to do."""
-
-
-class Kind(IntEnum):
-    """What a row says; the numbers are those of the store."""
-
-    LEVEL = 1
-    TRADE = 2
-    CLEAR = 3
-    TOUCH = 4
-    ADD = 5
-    REDUCE = 6
-    DELETE = 7
-    EXECUTE = 8
-    HIDDEN = 9
-    HALT = 10
-    FUNDING = 11
-    MARK = 12
-
-
-BY_ORDER: Final = (Kind.ADD, Kind.REDUCE, Kind.DELETE, Kind.EXECUTE)
-
-
-class Row(NamedTuple):
-    """One row: nanoseconds of the exchange's clock, book ticks, lots."""
-
-    at_ns: int
-    kind: int
-    side: int
-    px: int
-    qty: int
-    flags: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +70,9 @@ class Recording:
         Raises
         ------
         RecordingError
-            If a file turns out to be damaged, or records orders where levels are needed.
+            If a file turns out to be damaged.
         """
-        yield from _rows(self.days, self.tick, self.lot)
+        yield from by_level(_rows(self.days, self.tick, self.lot))
 
 
 def find_recording(root: Path, symbol: str, *, category: str = "", venue: str = "") -> Recording:
@@ -129,7 +97,7 @@ def find_recording(root: Path, symbol: str, *, category: str = "", venue: str = 
             raise RecordingError(f"{day.path}: its steps do not fit the other days; play them one by one")
     names = [part.partition("=")[2] for part in folder.parts[-3:]]
     name = "/".join(names)
-    rows = itertools.islice(_rows(days, tick, lot), PRICE_LOOK_ROWS)
+    rows = by_level(itertools.islice(_rows(days, tick, lot), PRICE_LOOK_ROWS))
     try:
         px = _first_px(rows) * tick
         instrument, assumed = instrument_of(names[1], symbol, _rules(folder), tick=tick, lot=lot, px=px)
@@ -142,8 +110,6 @@ def _rows(days: Iterable[Day], tick: Decimal, lot: Decimal) -> Iterator[Row]:
     for day in days:
         ticks, lots = int(day.tick / tick), int(day.lot / lot)
         for at_ns, kind, side, px, qty, flags in _read(day.path):
-            if kind in BY_ORDER:
-                raise RecordingError(f"{day.path} records order by order; only levels can be played")
             counts_prices = kind != Kind.FUNDING
             counts_lots = kind not in {Kind.HALT, Kind.FUNDING}
             yield Row(

@@ -58,6 +58,26 @@ def wander(seconds, seed=1, *, start_ns=T0, lag_ns=3_000_000, trades=True):
     return rows
 
 
+def still(seconds, *between, bid, ask, lots):
+    """Rows of a market that stands still: a level a side, a trade every half second, and what is said.
+
+    Parameters
+    ----------
+    between
+        Seconds after the start, and a kind, side, ticks and lots.
+    """
+    rows = [
+        (T0, T0, Kind.CLEAR, 0, 0, 0, 0, 0, Flag.SNAPSHOT),
+        (T0, T0, Kind.LEVEL, 1, bid, lots, 0, 0, Flag.SNAPSHOT),
+        (T0, T0, Kind.LEVEL, -1, ask, lots, 0, 0, Flag.SNAPSHOT | Flag.LAST),
+    ]
+    trades = [(half / 2, Kind.TRADE, 1, ask, lots) for half in range(1, 2 * seconds)]
+    for at_s, *said in sorted([*trades, *between], key=lambda one: one[0]):
+        at_ns = T0 + int(at_s * NS_PER_S)
+        rows.append((at_ns, at_ns, *said, 0, 0, Flag.LAST))
+    return rows
+
+
 def store(
     root: Path,
     rows,
@@ -67,8 +87,9 @@ def store(
     recv_known=True,
     rules=True,
     day: date | None = None,
+    **over,
 ):
-    """Write rows as a day of the store, with the rules of the instrument beside it."""
+    """Write rows as a day of the store, and beside it the instrument's rules: the usual ones but for what is named."""
     path = day_path(root, stream, day or day_of(rows[0][1]))
     path.parent.mkdir(parents=True, exist_ok=True)
     with DayWriter(path) as writer:
@@ -78,6 +99,6 @@ def store(
             sources=[Source(name="made", sha256="00", importer="test")],
         )  # fmt: skip
     if rules:
-        known = instrument(tick_size=D("0.1"), qty_step=D("0.001"))
-        write_rules(root, stream, rules_of(stream, known, "0.1", "0.001", "rules"))
+        known = instrument(tick_size=D(steps[0]), qty_step=D(steps[1]), category=stream.category, **over)
+        write_rules(root, stream, rules_of(stream, known, *steps, "rules"))
     return root

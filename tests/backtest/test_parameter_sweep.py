@@ -34,6 +34,7 @@ duration = "20s"
 warmup = "15s"
 every = "60s"
 [venue]
+impact = "square-root:1.2"
 twin = true
 """
 
@@ -121,6 +122,7 @@ def test_a_cell_keeps_its_name_when_others_are_added_and_loses_it_with_its_recor
         ("twin = true", "twin = 1", "twin (cell 1)", "true or false"),
         ("twin = true", 'latency_feed = "fast"', "latency_feed (cell 1)", "milliseconds such as 10"),
         ("twin = true", 'queue = "short"', "queue (cell 1)", "risk-averse"),
+        ("square-root:1.2", "linear", "impact (cell 1)", "square-root:FACTOR"),
         ("[venue]", "seed = -1\n[venue]", "seed (cell 1)", "a whole number from 0"),
     ],
 )
@@ -180,7 +182,22 @@ def test_a_cell_is_what_backtest_run_does(reference, root, tmp_path, capsys):
     ]
     out = tmp_path / "run"
     assert (
-        main(["backtest", "run", "--data", str(root), *words, "--every", "60s", "--twin", "--out", str(out)])
+        main(
+            [
+                "backtest",
+                "run",
+                "--data",
+                str(root),
+                *words,
+                "--every",
+                "60s",
+                "--twin",
+                "--out",
+                str(out),
+                "--impact",
+                "square-root:1.2",
+            ]
+        )
         == 0
     )
     told = json.loads((out / "summary.json").read_text())
@@ -189,6 +206,8 @@ def test_a_cell_is_what_backtest_run_does(reference, root, tmp_path, capsys):
     rows = pq.read_table(kept.cells / f"{found[1].cell.name}.parquet").to_pylist()
     assert len(rows) == len(lines) == told["orders"] > 0
     assert found[1].summary.mean_bps == pytest.approx(told["arrival_shortfall_bps"]["mean"], abs=1e-4)
+    assert found[1].summary.impact_bps == pytest.approx(told["impact_model_bps"]["mean"], abs=1e-4)
+    assert found[1].summary.impact_unknown == 0
     for row, line, parent in zip(rows, lines, told["parents"], strict=True):
         assert row["cell"] == found[1].cell.name
         assert row["asked_interval"] == "15s"
@@ -204,6 +223,10 @@ def test_a_cell_is_what_backtest_run_does(reference, root, tmp_path, capsys):
             "fees_bps",
             "fills",
             "maker_share",
+            "funding_quote",
+            "impact_model_bps",
+            "impact_model_low_bps",
+            "impact_model_high_bps",
         ):
             assert type(row[name])(line[name]) == row[name], name
 
@@ -230,6 +253,8 @@ def test_other_processes_write_the_same_bytes_and_the_end_is_told(reference, tmp
     assert "4 cells: 2 worked, 0 there before, 2 faulty" in told.out
     assert "2 cells were tried: the best of them is best partly by chance" in told.out
     assert "FAULTY         cell 3" in told.err
+    assert "impact model bps" in told.out
+    assert "WARNING        what the impact model says is beside the cost and not in it" in told.out
 
 
 def test_a_sweep_that_was_killed_goes_on_with_what_is_missing(reference, tmp_path):

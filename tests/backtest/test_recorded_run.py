@@ -13,10 +13,11 @@ from backtest.dataset.importers.protocol import Options
 from backtest.dataset.intake import Intake
 from backtest.dataset.rows import Flag, Kind
 from backtest.grounds import Ground, ground_of, warning
+from backtest.journals import KeptJournals
 from backtest.policies import POLICIES
 from backtest.recorded import Conditions, Errand, PlanError, plan_starts, work
 from backtest.recording import Reel, find_recording
-from backtest.results import journal_opener, run_record, write_results
+from backtest.results import run_record, write_results
 from backtest.run import DriveError
 from backtest.scenes import USUAL_TERMS
 from executor.advice.prompt import Template
@@ -108,7 +109,7 @@ def test_two_runs_write_the_same_bytes_and_every_journal_stands_its_audit(record
     for folder in folders:
         folder.mkdir()
         chosen = errands(recording, every_s=60, sides=(Side.BUY,))
-        ended = list(work(recording, CONDITIONS, chosen, ReplayTwin, journal_opener(folder)))
+        ended = list(work(recording, CONDITIONS, chosen, ReplayTwin, KeptJournals(folder).opened))
         write_results(folder, run_record(recording, CONDITIONS, ended, 60), ended)
     files = [sorted(path.relative_to(folder) for path in folder.rglob("*.*")) for folder in folders]
     assert files[0] == files[1]
@@ -281,9 +282,10 @@ def test_what_is_not_stored_or_not_clear_is_said(tmp_path, recording):
     found = find_recording(tmp_path, "BTCUSDT", venue="binance")
     assert set(found.assumed) >= {"min_order_qty", "max_order_qty", "min_notional"}
     assert recording.assumed == ()
-    store(tmp_path, wander(5), stream=Stream("bybit", "inverse", "BTCUSD"), rules=False)
-    with pytest.raises(DataError, match="BTCUSD is inverse"):
-        find_recording(tmp_path, "BTCUSD")
+    store(tmp_path, wander(5), stream=Stream("nasdaq", "stock", "GOOG"), rules=False)
+    with pytest.raises(DataError, match="GOOG is stock") as refused:
+        find_recording(tmp_path, "GOOG")
+    assert refused.value.next_step.endswith("linear, inverse, spot markets")
 
 
 @pytest.mark.parametrize("start_ns", [T0, T0 + SECONDS * NS_PER_S, T0 - NS_PER_DAY])
@@ -419,7 +421,7 @@ def test_a_genuine_recording_through_the_whole_engine_by_both_venues(tmp_path, f
     journals, told = [], []
     for name, make in (("twin", ReplayTwin), ("compiled", ReplayMachine)):
         (tmp_path / name).mkdir()
-        ended = list(work(real, conditions, chosen, make, journal_opener(tmp_path / name)))
+        ended = list(work(real, conditions, chosen, make, KeptJournals(tmp_path / name).opened))
         told.append([(one.fills, one.account, one.state_hash, one.events) for one in ended])
         paths = sorted((tmp_path / name).rglob("*.db"))
         journals.append([dump(path) for path in paths])

@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 from backtest.contest import contest
 from backtest.dataset.errors import DataError
+from backtest.journals import KeptJournals
 from backtest.policies import POLICIES
 from backtest.recorded import Conditions, Errand, plan_starts, work
 from backtest.recording import find_recording
-from backtest.results import contest_record, journal_opener, run_record, write_results
+from backtest.results import contest_record, run_record, write_results
 from backtest.sheet_data import Results
 from backtest.sheet_figures import one_order
 from backtest.sheet_trace import Touch, read_trace, thinned
@@ -24,6 +25,7 @@ from backtest.tear_sheet import chosen_parents, tear_sheet
 from executor.domain.orders import Side, TwapParams
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.interfaces.cli import app
+from impact.square_root import SquareRoot
 from simulation.frictions import Charges
 from simulation.replay.terms import Delay, ReplayTerms
 from simulation.replay.twin import ReplayTwin
@@ -38,6 +40,7 @@ CONDITIONS = Conditions(
     charges=Charges(),
     warmup_s=15,
 )  # fmt: skip
+CHARGED = replace(CONDITIONS, impact=SquareRoot())
 ORDER = submitted(order_qty=D("0.06"), duration_s=20, params=TwapParams(interval_s=10))
 HOSTILE = '</script><img src=x onerror=alert(1)><a href="http://evil.example">'
 
@@ -62,7 +65,7 @@ def errands(recording, policies):
 def ran(recording, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ran")
     chosen = errands(recording, ("TWAP",))[:2]
-    ended = list(work(recording, CONDITIONS, chosen, ReplayTwin, journal_opener(folder)))
+    ended = list(work(recording, CONDITIONS, chosen, ReplayTwin, KeptJournals(folder).opened))
     write_results(folder, run_record(recording, CONDITIONS, ended, 20), ended)
     return folder
 
@@ -70,9 +73,13 @@ def ran(recording, tmp_path_factory):
 @pytest.fixture(scope="module")
 def compared(recording, tmp_path_factory):
     folder = tmp_path_factory.mktemp("compared")
-    ended = list(work(recording, CONDITIONS, errands(recording, ("TWAP", "CROSS")), ReplayTwin))
+    kept = KeptJournals(folder, 3)
+    ended = []
+    for one in work(recording, CHARGED, errands(recording, ("TWAP", "CROSS")), ReplayTwin, kept.opened):
+        ended.append(one)
+        kept.ended(one)
     found = contest(ended, every_s=20)
-    write_results(folder, contest_record(found, [(recording, CONDITIONS, ended)]), ended)
+    write_results(folder, contest_record(found, [(recording, CHARGED, ended)]), ended)
     return folder
 
 
@@ -136,7 +143,33 @@ def test_a_comparison_shows_its_pairs_with_their_intervals(compared):
     drawn = figures(page)["sheet"]
     assert drawn["differences"]["data"][0]["y"] == [each["TWAP"] - each["CROSS"] for each in found["each"]]
     assert drawn["duels"]["data"][0]["error_x"]["array"] == [pair["high"] - pair["mean"]]
-    assert "Without a journal" in page
+    assert "Where no journal was kept" in page
+
+
+def test_of_a_comparison_the_cheapest_and_the_dearest_keep_their_journals_and_are_drawn(compared):
+    results = Results(compared)
+    by_cost = sorted(results.summary.parents, key=lambda one: (one.report.arrival_shortfall_bps, one.name))
+    assert len(by_cost) > 6
+    wanted = {one.name for one in (by_cost[0], *by_cost[-2:])}
+    assert set(results.journals) == wanted
+    page = own(tear_sheet(compared, drawn_max=3).text)
+    assert wanted == set(re.findall("<option>([^<]+)", page))
+    for figure in figures(page)["orders"]:
+        assert {"mid", "schedule", "participation"} <= {one["name"] for one in figure["data"]}
+    assert "Where no journal was kept" not in page
+
+
+def test_what_a_model_charges_stands_beside_the_cost(ran, compared):
+    lines, summary = cells(own(tear_sheet(compared).text)), summary_of(compared)
+    for policy, found in summary["contest"]["impact_model_bps"].items():
+        (row,) = [line for line in lines if line[0] == policy]
+        assert row[-1] == f"{found['mean']:+.4f} ({found['low']:+.4f} to {found['high']:+.4f})"
+        assert found["unknown"] == 0 < found["low"] < found["mean"] < found["high"]
+    for parent in summary["parents"]:
+        (row,) = [line for line in lines if line[0] == parent["name"]]
+        assert row[-4:-1] == [parent["impact_model_bps"], parent["funding_quote"], parent["funding_bps"]]
+    assert ["impact model", "square-root:0.9"] in lines
+    assert "impact model, bps" not in own(tear_sheet(ran).text)
 
 
 def test_an_order_is_drawn_as_its_journal_and_its_fills_tell(ran):

@@ -50,7 +50,29 @@ def test_one_order_is_told_with_its_cost_and_what_its_fills_rest_on(run):
     )
     assert "0001-buy-twap          0.060 of 0.06 in " in out
     assert "the recorded market does not react" in out
+    assert "impact" not in out
     assert not err
+
+
+def test_what_an_order_would_have_moved_the_price_is_told_beside_its_cost(run):
+    code, out, _ = run("run", *SHORT, "--impact", "square-root:1.2")
+    assert code == ExitCode.OK
+    (line,) = [line for line in out.splitlines() if line.startswith("0001-buy-twap")]
+    (told,) = [line for line in out.splitlines() if line.startswith("impact model ")]
+    mean = line.rpartition("; impact model ")[2].removesuffix(" bps")
+    assert told.startswith(f"impact model   {mean} bps beside the cost by the impact model, plausible +")
+    assert "WARNING        the impact model square-root:1.2 is beside the cost and not in it" in out
+
+
+def test_a_comparison_that_comes_to_nothing_leaves_no_journal(run, tmp_path):
+    words = ["--strategies", "TWAP,CROSS", "--every", "100s", "--out", str(tmp_path / "o")]
+    code, _, err = run("compare", *SHORT, *words)
+    assert code == ExitCode.REFUSED
+    assert "four are needed at least" in err
+    assert not list((tmp_path / "o").iterdir())
+    code, _, err = run("run", *SHORT, "--journals", "2")
+    assert code == ExitCode.USAGE
+    assert "nothing without --out" in err
 
 
 def test_fills_that_a_model_made_are_warned_of(run):
@@ -100,19 +122,27 @@ def test_orders_of_a_day_are_kept_with_trades_and_journals_and_again_the_same(ru
 
 def test_policies_are_compared_in_pairs_with_what_could_have_been_seen(run, tmp_path):
     words = ["compare", "--strategies", "twap,CROSS,RANDOM", *SHORT, "--every", "25s", "--side", "both"]
-    code, out, _ = run(*words)
+    code, out, _ = run(*words, "--out", str(tmp_path / "o"), "--journals", "4", "--impact", "square-root")
     assert code == ExitCode.OK
     for told in ("TWAP - CROSS", "TWAP - RANDOM", "CROSS - RANDOM", "standard error", "Holm's", "WARNING"):
         assert told in out
     assert out.count("would be shown with a probability of 80%") == 3
-    code, out, _ = run(*words, "--json", "--out", str(tmp_path / "o"))
-    record = json.loads(out)
+    assert out.count("bps beside the cost by the impact model, plausible +") == 3
+    record = json.loads((tmp_path / "o" / "summary.json").read_text())
     assert [pair["second"] for pair in record["contest"]["pairs"]] == ["CROSS", "RANDOM", "RANDOM"]
     assert all(pair["low"] <= pair["mean"] <= pair["high"] for pair in record["contest"]["pairs"])
     costs = record["contest"]["mean_cost_bps"]
     assert costs["CROSS"] > costs["TWAP"], "who crosses pays spread and the taker's fee"
-    kept = json.loads((tmp_path / "o" / "summary.json").read_text())
-    assert len(kept["parents"]) == 6 * len(record["contest"]["each"])
+    assert len(record["parents"]) == 6 * len(record["contest"]["each"])
+    charged = record["contest"]["impact_model_bps"]
+    assert charged["TWAP"]["mean"] == pytest.approx(charged["CROSS"]["mean"]), "whatever the pieces"
+    by_cost = sorted(
+        lines(tmp_path / "o" / "parents.csv"),
+        key=lambda one: (float(one["arrival_shortfall_bps"]), one["name"]),
+    )
+    journals = {path.name for path in (tmp_path / "o" / "journals").iterdir()}
+    assert journals == {f"{by_cost[at]['name']}.db" for at in (0, 1, -1, -2)}
+    assert all(audit(tmp_path / "o" / "journals" / name).identical for name in journals)
 
 
 def test_several_recordings_are_compared_as_one(capsys, tmp_path):
@@ -158,6 +188,7 @@ def test_a_tape_that_holds_nothing_is_said(run, tmp_path):
         (["--symbol", "BTCUSDT,ETHUSDT"], "USAGE at --symbol", "one instrument"),
         (["--symbol", "binance/linear/BTCUSDT"], "DATA", "nothing is stored of binance/linear/BTCUSDT"),
         (["--side", "up"], "USAGE at --side", "buy, sell, both"),
+        (["--impact", "linear"], "USAGE at --impact", "square-root:FACTOR with a factor above 0"),
         (["--queue", "fifo"], "USAGE at --queue", "risk-averse, proportional"),
         (["--latency-order", "fast"], "USAGE at --latency-order", "milliseconds such as 10"),
         (["--latency-order", "99999"], "USAGE at --latency-order", "at most 60000 ms"),

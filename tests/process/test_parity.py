@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from benchmarks.parity import Cause, Child, Judge, Latencies, Told, compare, make_order, report
-from executor.domain.orders import Category, Side
+from executor.domain.orders import Category, Side, TimeInForce
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.runtime.audit import audit
 from executor.venues.paper.account import Executed
@@ -39,7 +39,7 @@ def test_a_played_recording_and_its_backtest_give_the_same_children(tmp_path):
 def test_paper_on_a_played_recording_and_its_backtest_give_the_same_children(tmp_path):
     data = store(tmp_path / "store", wander(30, seed=3))
     order = make_order(Category.LINEAR, "BTCUSDT", Side.SELL, D("0.3"), duration_s=4, interval_s=1)
-    done = compare(data, order, tmp_path, warmup_s=1, paper=True)
+    done = compare(data, order, tmp_path, warmup_s=3, paper=True)
     told, found = report(done), Counter(one.cause for one in done.differences)
     assert found[Cause.UNEXPLAINED] == 0, told
     # Nobody sees an order that exists on paper only.
@@ -49,6 +49,10 @@ def test_paper_on_a_played_recording_and_its_backtest_give_the_same_children(tmp
     for children in (done.live, done.backtest):
         assert sum(child.filled_qty for child in children) == D("0.3"), told
         assert {child.side for child in children} == {"SELL"}
+        for child in children:
+            if child.time_in_force == TimeInForce.POST_ONLY and not child.amends:
+                assert child.value == child.filled_qty * child.px, "what waits is filled at its price"
+    assert len(done.differences) < len(done.live), told
     first, other = done.live[0], done.backtest[0]
     assert (first.qty, first.time_in_force) == (other.qty, other.time_in_force)
     # What the account's file holds is what the journal was told.
@@ -97,6 +101,18 @@ def test_another_price_comes_from_a_touch_that_moved_in_between():
     assert causes([child(px="99.9")], [child()], moves=moves) == {1: Cause.TOUCH_MOVED}
     long_ago = [(0.0, "100.0", "100.1"), (0.1, "99.9", "100.1")]
     assert causes([child(px="99.9")], [child()], moves=long_ago) == {1: Cause.UNEXPLAINED}
+
+
+def test_another_limit_of_a_taker_comes_from_the_touch_that_it_takes_from():
+    moves = [(0.0, "100.0", "100.1"), (0.95, "99.8", "100.1")]
+    one, other = child(px="99.7", side="SELL"), child(px="99.9", side="SELL")
+    one.time_in_force = other.time_in_force = "IOC"
+    assert causes([one], [other], moves=moves) == {1: Cause.TOUCH_MOVED}
+    assert causes([other], [one], moves=moves) == {1: Cause.TOUCH_MOVED}
+    one.px = D("99.4")
+    assert causes([one], [other], moves=moves) == {1: Cause.UNEXPLAINED}
+    one.px, one.side, other.side = D("99.7"), "BUY", "BUY"
+    assert causes([one], [other], moves=moves) == {1: Cause.UNEXPLAINED}
 
 
 def test_another_price_comes_from_an_order_of_ours_that_is_seen():

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from random import Random
 from types import SimpleNamespace
 
 import pybit.unified_trading as pybit_client
@@ -377,6 +378,58 @@ def test_days_with_other_steps_are_brought_to_the_finer_one(tmp_path):
     assert (rows[0].px, rows[-1].px, recording.instrument.tick) == (2000, 2001, Decimal("0.1"))
 
 
+def test_a_recording_order_by_order_is_played_as_its_levels(play):
+    """Orders come, shrink, go and are hit; a client waits behind what was there and is filled by what is hit."""
+    there = play(
+        row(20, Kind.ADD, 1, 1000, 5),
+        row(30, Kind.ADD, 1, 1001, 8),
+        row(2_000, Kind.REDUCE, 1, 1001, 3),
+        row(2_010, Kind.ADD, 1, 1001, 4),
+        row(3_000, Kind.EXECUTE, 1, 1001, 5),
+        row(3_010, Kind.EXECUTE, 1, 1001, 2),
+        row(4_000, Kind.DELETE, -1, 1002, 40),
+        row(5_000, Kind.HIDDEN, 1, 1001, 9),
+    )
+    there.pass_ms(100)
+    assert there.levels(1) == [(1001, 8), (1000, 55), (999, 70)]
+    order = there.send("Buy", 1001, 3)
+    there.pass_ms(2_000)
+    assert there.levels(1)[0] == (1001, 9)
+    there.pass_ms(1_000)
+    assert there.fills(order) == [(1001, 2, True)], "five were ahead, of the seven that were hit two are ours"
+    there.pass_ms(1_000)
+    assert there.levels(-1) == [(1003, 60)]
+    there.pass_ms(1_000)
+    assert sum(lots for px, lots, _ in there.tape() if px == 1001) == 16, "those of hidden orders included"
+    assert {sign for _, _, sign in there.tape()} == {-1}
+
+
+def test_levels_out_of_orders_are_the_sums_of_what_rests(tmp_path):
+    chance, rows, resting = Random(3), [*BOOK], {}
+    for number in range(1, 400):
+        side = chance.choice((1, -1))
+        px = 1001 - side * chance.randint(1, 4)
+        if resting and chance.random() < 0.5:
+            name = chance.choice(sorted(resting))
+            side, px, left = resting.pop(name)
+            kind = chance.choice((Kind.REDUCE, Kind.DELETE, Kind.EXECUTE))
+            qty = left if kind is Kind.DELETE else chance.randint(1, left)
+            if left > qty:
+                resting[name] = (side, px, left - qty)
+        else:
+            name, kind, qty = number, Kind.ADD, chance.randint(1, 30)
+            resting[name] = (side, px, qty)
+        rows.append((*row(number, kind, side, px, qty)[:6], name, *row(number, kind, side, px, qty)[7:]))
+    played = {}
+    for each in find_recording(store(tmp_path, rows), "ABCUSDT").rows():
+        if each.kind == Kind.LEVEL:
+            played[each.side, each.px] = each.qty
+    expected = {(1, 1000): 50, (1, 999): 70, (-1, 1002): 40, (-1, 1003): 60}
+    for side, px, left in resting.values():
+        expected[side, px] = expected.get((side, px), 0) + left
+    assert {key: lots for key, lots in played.items() if lots} == expected
+
+
 def test_what_cannot_be_played_is_refused_in_words(tmp_path):
     def refusal(root, **chosen):
         with pytest.raises(RecordingError) as caught:
@@ -388,11 +441,10 @@ def test_what_cannot_be_played_is_refused_in_words(tmp_path):
     store(tmp_path, BOOK, stream=replace(STREAM, venue="binance"))
     assert "binance/linear/ABCUSDT, bybit/linear/ABCUSDT; name --venue" in refusal(tmp_path)
     assert find_recording(tmp_path, "ABCUSDT", venue="bybit").name == "bybit/linear/ABCUSDT"
-    by_order = store(tmp_path / "orders", [*BOOK, row(1, Kind.ADD, 1, 1000, 5)])
-    assert "order by order" in refusal(by_order)
+    damaged = store(tmp_path / "damaged", BOOK)
     assert "no multiples" in refusal(store(tmp_path / "off", BOOK, rules={**RULES, "tick_size": "0.25"}))
-    (next(by_order.rglob("rows.parquet"))).write_bytes(b"PAR1")
-    assert "cannot be read" in refusal(by_order)
+    (next(damaged.rglob("rows.parquet"))).write_bytes(b"PAR1")
+    assert "cannot be read" in refusal(damaged)
 
 
 def test_options_of_a_recorded_market(tmp_path, capsys):

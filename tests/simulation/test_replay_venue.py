@@ -51,7 +51,9 @@ def rows_of(table):
 class Stage:
     """A recording that is let go on, and what was heard of it."""
 
-    def __init__(self, *later, rules=None, charges=None, steps=("0.1", "0.001"), conflate_ms=100, book=(), **terms):
+    def __init__(
+        self, *later, rules=None, charges=None, steps=("0.1", "0.001"), conflate_ms=100, book=(), **terms
+    ):
         usual = dict(
             feed=Delay(constant_ns=5 * MS), entry=Delay(constant_ns=10 * MS), answer=Delay(constant_ns=20 * MS),
             prices_only=True, conflate_ns=conflate_ms * MS,
@@ -148,10 +150,10 @@ def test_a_book_that_loses_a_side_is_lost_once_and_found_again():
 
 
 def test_a_message_that_only_empties_the_book_is_a_lost_book_until_there_are_levels_again():
-    again = [(700, codes.LEVEL, 1, 499_990, 1_000), (710, codes.LEVEL, -1, 499_995, 1_000)]
+    again = [(700, codes.LEVEL, 1, 499_990, 1_000), (900, codes.LEVEL, -1, 499_995, 1_000)]
     stage = Stage((300, codes.CLEAR, 0, 0, 0), (400, codes.TRADE, 1, 500_001, 5), *again)
     told = stage.until(1_500, books=True)
-    assert kinds(told) == [(5, BookUpdated), (305, BookLost), (715, BookUpdated)]
+    assert kinds(told) == [(5, BookUpdated), (305, BookLost), (905, BookUpdated)]
     assert (told[-1][1].market.best_bid, told[-1][1].market.best_ask) == (D("49999.0"), D("49999.5"))
 
 
@@ -350,17 +352,17 @@ def test_steps_that_do_not_divide_are_refused():
     ("later", "terms", "fee"),
     [
         (((100, codes.TRADE, -1, 499_990, 10),), {}, "-0.000001"),
-        ((), dict(px="50001.0", ioc=True), "0.0000049999000019999600007999840003199936"),
+        ((), dict(px="62500.0", ioc=True), "0.000004"),
     ],
 )
 def test_the_fee_of_a_contract_that_pays_in_coin_is_coin(later, terms, fee):
-    """500 USD at 50000.0 are 0.01 BTC: a rebate of 1 bp is 0.000001 BTC; 500 at 50001.0 are 500/50001 BTC, 5 bp of it."""
+    """500 USD are 0.01 BTC at 50000.0, a rebate of 1 bp 0.000001 BTC; at 62500.0 0.008, 5 bp of it 0.000004."""
     install_decimal_context()
     rules = instrument(
         category=Category.INVERSE, symbol="BTCUSD", quote_coin="USD", qty_step=D(1), min_order_qty=D(1),
         max_order_qty=D(1_000_000), min_notional=D(0),
     )  # fmt: skip
-    book = [(0, codes.LEVEL, 1, 500_000, 2_000), (0, codes.LEVEL, -1, 500_010, 2_000)]
+    book = [(0, codes.LEVEL, 1, 500_000, 2_000), (0, codes.LEVEL, -1, 625_000, 2_000)]
     stage = Stage(*later, rules=rules, steps=("0.1", "1"), book=book)
     stage.place(**{"qty": "500", "category": Category.INVERSE, "symbol": "BTCUSD", **terms})
     (fill,) = [one.fill for _, one in stage.until(200) if isinstance(one, OrderFilled)]

@@ -1,5 +1,7 @@
 """The simulated account: its money adds up, it refuses what it cannot pay, and its file gives it back."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from executor.domain.errors import InvariantViolation, JournalError
 from executor.domain.events import CoinBalance, OrderFilled, OrderUpdated, VenueStatus
 from executor.domain.orders import Category, Side
 from executor.domain.units import ZERO
-from executor.venues.paper.account import Account, Amended, Ended, Executed, Holding, Placed
+from executor.venues.paper.account import Account, Amended, Ended, Executed, Funded, Holding, Placed
 from executor.venues.paper.account_file import AccountFile
 from tests.builders import D, fill, instrument, new_order
 
@@ -165,3 +167,67 @@ def test_any_other_damage_stops_the_start(tmp_path):
     path.write_bytes(b'{"type":"Placed"}\n')
     with AccountFile(path) as file, pytest.raises(JournalError, match="line 1"):
         list(file.read())
+
+
+def funded(at_ms, paid="1.5", **over):
+    return Funded(
+        category=Category.LINEAR, symbol="BTCUSDT", settled_ms=at_ms,
+        **{**dict(rate=D("0.0001"), mark_px=D("150"), qty=D("100"), paid=D(paid)), **over},
+    )  # fmt: skip
+
+
+def test_a_funding_is_paid_once_and_read_back(tmp_path):
+    records = [placed(qty=D(1)), executed(last_qty=D("0.4")), funded(5_000), funded(9_000, "-0.25")]
+    with AccountFile(tmp_path / "paper.jsonl") as file:
+        list(file.read())
+        file.write(records)
+    book = account()
+    with AccountFile(tmp_path / "paper.jsonl") as file:
+        for record in file.read():
+            book.apply(record)
+    assert wallet(book)["USDT"] == (D("998.75"), ZERO)
+    assert book.funded_ms(KEY) == 9_000
+    for again in (5_000, 9_000):
+        with pytest.raises(InvariantViolation, match="settled twice"):
+            book.apply(funded(again))
+    with pytest.raises(InvariantViolation, match="never traded"):
+        account().apply(funded(5_000))
+
+
+def test_the_position_of_an_instant_is_that_of_its_executions():
+    book = account()
+    for number, (side, at_ns) in enumerate([(Side.BUY, 10), (Side.SELL, 20), (Side.BUY, 30)]):
+        name = f"x-1-{number}"
+        book.apply(placed(name, side=side, qty=D(1)))
+        book.apply(executed(name, exec_id=name, side=side, last_qty=D(1), ts_exchange_ns=at_ns))
+    assert [book.position_qty_at(KEY, at_ns) for at_ns in (9, 10, 19, 20, 30)] == [0, 1, 1, 0, 1]
+    assert (book.first_execution_ns(KEY), book.contracts) == (10, [KEY])
+
+
+def test_an_order_under_way_has_its_funds_already():
+    book, rules = account("1000", "1"), instrument()
+    book.learn(rules)
+    one, other = (
+        new_order(client_order_id=f"x-1-{number}", qty=D("0.006"), px=D(100_000)) for number in range(2)
+    )
+    assert book.why_not(one, rules) == book.why_not(other, rules) == ""
+    assert "needed" in book.why_not(other, rules, {"x-1-0": one})
+    spot = instrument(category=Category.SPOT)
+    book.learn(spot)
+    bought = new_order(category=Category.SPOT, client_order_id="x-1-2", qty=D("0.006"), px=D(100_000))
+    assert book.why_not(bought, spot) == ""
+    assert "USDT needed, 400" in book.why_not(bought, spot, {"x-1-0": bought_as("x-1-0", bought)})
+    # An amendment under way counts on the dearer of its terms, whether that is the old one or the new one.
+    book.apply(placed("x-1-0", qty=D("0.006"), px=D(100_000)))
+    for qty in ("0.001", "0.006"):
+        assert "needed" in book.why_not(
+            other, rules, {"x-1-0": new_order(client_order_id="x-1-0", qty=D(qty), px=D(100_000))}
+        )
+    dear = new_order(client_order_id="x-1-0", qty=D("0.01"), px=D(100_000))
+    small = new_order(client_order_id="x-1-1", qty=D("0.003"), px=D(100_000))
+    assert book.why_not(small, rules) == ""
+    assert "needed" in book.why_not(small, rules, {"x-1-0": dear})
+
+
+def bought_as(name, order):
+    return replace(order, client_order_id=name)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from backtest.dataset.errors import DataError
+from backtest.dataset.errors import WHOLE_FILE, DataError
 from backtest.dataset.importers.binance_capture import BinanceCapture
 from backtest.dataset.importers.binance_csv import BinanceCsv
 from backtest.dataset.importers.bybit_archive import BybitArchive
@@ -39,12 +39,17 @@ def importer_of(path: Path, importers: list[Importer], named: str | None = None)
         If there is no such file, none knows its layout, or the named one does not exist.
     """
     if not path.exists():
-        raise DataError(path, "there is no such file", "look at the path")
+        raise DataError(path, "there is no such file", "look at the path", allowed="a file that is there")
     if named is not None:
         for importer in importers:
             if importer.name == named:
                 return importer
-        raise DataError(path, f"no importer is called {named}", ", ".join(each.name for each in importers))
+        raise DataError(
+            path,
+            f"no importer is called {named}",
+            "name one of them",
+            allowed=", ".join(each.name for each in importers),
+        )
     for importer in importers:
         if importer.sniff(path):
             return importer
@@ -52,4 +57,5 @@ def importer_of(path: Path, importers: list[Importer], named: str | None = None)
         path,
         "no importer knows its layout (it may be empty, cut short or damaged)",
         "docs/data.md lists what can be read; --importer names one",
+        allowed=WHOLE_FILE,
     )

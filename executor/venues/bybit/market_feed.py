@@ -48,6 +48,7 @@ from executor.venues.bybit.reference_feed import ReferenceFeed
 from executor.venues.bybit.scenery import Scenery
 from executor.venues.bybit.server_time import ServerTime
 from executor.venues.bybit.stream import PING_EVERY_S, SILENCE_S_MAX, RequestRefused, Stream, Unacknowledged
+from executor.venues.bybit.ticker_sync import TickerSync
 
 BOOK_DEPTHS = frozenset({1, 50, 200, 1000})
 _QUIET_NS = NS_PER_S
@@ -91,6 +92,9 @@ class MarketWatcher(Protocol):
 
     def trades(self, category: Category, trades: PublicTrades) -> None:
         """Take public trades."""
+
+    def ticker(self, category: Category, symbol: str, ticker: TickerSync) -> None:
+        """Take a ticker that has taken a message."""
 
     def lost(self, category: Category, symbol: str) -> None:
         """Learn that a book is void until its next snapshot."""
@@ -309,6 +313,8 @@ class MarketFeed:
                     self._on_bad(error)
                 else:
                     entry.scenery.heard_ticker(self._clock.now_ns())
+                    if self._watcher is not None:
+                        self._watcher.ticker(self._category, entry.name, entry.reference.ticker)
             case PriceLimitFrame():
                 entry.band, entry.band_ns = frame, self._clock.now_ns()
             case LiquidationsFrame():

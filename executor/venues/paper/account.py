@@ -4,9 +4,10 @@ It is a fold of records. A record is written down before anybody hears of what i
 back has everything that was ever told.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TypeAlias
 
 import msgspec
@@ -20,6 +21,8 @@ from executor.domain.units import ZERO, Money, Price, Quantity
 from simulation.venue_order import VenueOrder
 
 Key: TypeAlias = tuple[Category, str]
+Promised: TypeAlias = tuple[NewOrder, Decimal]
+"""An order, and what of it can still trade."""
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -52,7 +55,22 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     detail: str
 
 
-Record: TypeAlias = Placed | Amended | Executed | Ended
+class Funded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A funding of a contract was settled: a signed position paid at the rate of its value at the mark price.
+
+    `settled_ms` is the venue's time; `paid` is in the quote coin, and below zero where the account received it.
+    """
+
+    category: Category
+    symbol: str
+    settled_ms: int
+    rate: Decimal
+    mark_px: Price
+    qty: Decimal
+    paid: Money
+
+
+Record: TypeAlias = Placed | Amended | Executed | Ended | Funded
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +112,13 @@ class Account:
         self._coins_of: dict[Key, tuple[str, str]] = {}
         self._coins: dict[str, Decimal] = {}
         self._holdings: dict[Key, Holding] = {}
+        self._first_ns: dict[Key, int] = {}
+        self._funded_ms: dict[Key, int] = {}
         self.executions = 0
+
+    def learn(self, rules: Instrument) -> None:
+        """Learn which coins a symbol is traded in; no order of it may be under way before."""
+        self._coins_of[rules.category, rules.symbol] = (rules.base_coin, rules.quote_coin)
 
     def apply(self, record: Record) -> list[Event]:
         """Take in what happened; gives what is to be told of it.
@@ -102,7 +126,8 @@ class Account:
         Raises
         ------
         InvariantViolation
-            If it cannot have happened: an order that is not there, or more executed than it has left.
+            If it cannot have happened: an order that is not there, more executed than it has left, or a funding that
+            was settled before.
         """
         match record:
             case Placed():
@@ -141,6 +166,15 @@ class Account:
                 entry = self._still_open(record.client_order_id)
                 del self._open[record.client_order_id]
                 return [entry.end(record.detail)]
+            case Funded():
+                key = (record.category, record.symbol)
+                if key not in self._holdings:
+                    raise InvariantViolation(f"funding of {record.symbol}, which was never traded")
+                if record.settled_ms <= self.funded_ms(key):
+                    raise InvariantViolation(f"funding of {record.symbol} was settled twice")
+                self._funded_ms[key] = record.settled_ms
+                self._pay(self._coins_of[key][1], -record.paid)
+                return []
 
     def open_orders(self, key: Key | None = None) -> list[VenueOrder]:
         """Orders that can still trade, the oldest first; of one symbol, or all."""
@@ -154,15 +188,41 @@ class Account:
         """Signed base units of a contract."""
         return self._holdings.get(key, Holding()).qty
 
-    def coins(self, without: str = "") -> tuple[CoinBalance, ...]:
-        """Every coin the account has to do with, as if one of its orders were not there."""
+    @property
+    def contracts(self) -> list[Key]:
+        """Contracts that were ever traded."""
+        return list(self._holdings)
+
+    def position_qty_at(self, key: Key, at_ns: int) -> Decimal:
+        """Signed base units of a contract at an instant of the past, the executions of that instant included."""
+        later = (
+            fill.side.sign * fill.last_qty
+            for entry in self.orders.values()
+            if (entry.order.category, entry.order.symbol) == key
+            for fill in entry.executions
+            if fill.ts_exchange_ns > at_ns
+        )
+        return self.position_qty(key) - sum(later, ZERO)
+
+    def first_execution_ns(self, key: Key) -> int | None:
+        """When a contract was first traded; None if it never was."""
+        return self._first_ns.get(key)
+
+    def funded_ms(self, key: Key) -> int:
+        """Which settlement of a contract was the last, by the venue's clock; 0 before the first."""
+        return self._funded_ms.get(key, 0)
+
+    def coins(self) -> tuple[CoinBalance, ...]:
+        """Every coin the account has to do with, and what open orders hold back of it."""
+        return self._balances(self._promised("", {}))
+
+    def _balances(self, promised: Iterable[Promised]) -> tuple[CoinBalance, ...]:
         held: dict[str, Decimal] = {}
-        for entry in self.open_orders():
-            order = entry.order
-            if order.category is Category.SPOT and order.client_order_id != without:
+        for order, leaves_qty in promised:
+            if order.category is Category.SPOT:
                 base, quote = self._coins_of[order.category, order.symbol]
                 is_buy = order.side.sign > 0
-                coin, qty = (quote, entry.leaves_qty * order.px) if is_buy else (base, entry.leaves_qty)
+                coin, qty = (quote, leaves_qty * order.px) if is_buy else (base, leaves_qty)
                 held[coin] = held.get(coin, ZERO) + qty
         quotes = {quote for _, quote in self._coins_of.values()}
         return tuple(
@@ -170,20 +230,25 @@ class Account:
             for coin in sorted({*quotes, *self._coins})
         )
 
-    def why_not(self, order: NewOrder, rules: Instrument) -> str:
+    def why_not(
+        self, order: NewOrder, rules: Instrument, under_way: Mapping[str, NewOrder] = MappingProxyType({})
+    ) -> str:
         """Why the account cannot pay for an order, new or on new terms; empty if it can.
 
         A contract needs margin for the position that all open orders of its direction would make together; what
         another direction would close is not counted against it.
+
+        Parameters
+        ----------
+        under_way
+            Orders, new or on new terms, that were sent off and of which nothing was heard yet, by name: they have their
+            funds already.
         """
+        others = self._promised(order.client_order_id, under_way)
         quotes = {rules.quote_coin, *(quote for _, quote in self._coins_of.values())}
-        wallet = {coin.coin: coin.wallet_qty - coin.locked_qty for coin in self.coins(order.client_order_id)}
+        wallet = {coin.coin: coin.wallet_qty - coin.locked_qty for coin in self._balances(others)}
         quote_qty = wallet.get(rules.quote_coin, self._coin(rules.quote_coin, quotes))
-        done = self.orders.get(order.client_order_id)
-        leaves_qty = order.qty - (ZERO if done is None else done.cum_qty)
-        others = [
-            entry for entry in self.open_orders() if entry.order.client_order_id != order.client_order_id
-        ]
+        leaves_qty = self._leaves(order)
         if order.category is Category.SPOT:
             is_buy = order.side.sign > 0
             has = quote_qty if is_buy else wallet.get(rules.base_coin, ZERO)
@@ -193,17 +258,35 @@ class Account:
         if order.reduce_only:
             key = (order.category, order.symbol)
             promised = (
-                entry.leaves_qty
-                for entry in others
-                if entry.order.reduce_only and (entry.order.category, entry.order.symbol) == key
+                qty for other, qty in others if other.reduce_only and (other.category, other.symbol) == key
             )
             room = -order.side.sign * self.position_qty(key) - sum(promised, ZERO)
             return "" if leaves_qty <= room else f"reduce-only: no more than {max(room, ZERO)} can be reduced"
-        wanted = [(order, leaves_qty), *((entry.order, entry.leaves_qty) for entry in others)]
-        needs = self._margin(wanted, rules.quote_coin)
+        needs = self._margin([(order, leaves_qty), *others], rules.quote_coin)
         return "" if needs <= quote_qty else f"margin of {needs} {rules.quote_coin} needed, {quote_qty} there"
 
-    def _margin(self, orders: Iterable[tuple[NewOrder, Decimal]], quote_coin: str) -> Decimal:
+    def _promised(self, without: str, under_way: Mapping[str, NewOrder]) -> list[Promised]:
+        """All orders but one that may still trade, each on the dearer of the terms that it may have."""
+        promised: list[Promised] = [
+            (entry.order, entry.leaves_qty) for name, entry in self._open.items() if name not in under_way
+        ]
+        for name, new in under_way.items():
+            entry = self._open.get(name)
+            terms = [(new, self._leaves(new))]
+            if entry is not None:
+                terms.append((entry.order, entry.leaves_qty))
+            elif name in self.orders:
+                continue
+            is_spot_sale = new.category is Category.SPOT and new.side.sign < 0
+            promised.append(max(terms, key=lambda one: one[1] * (1 if is_spot_sale else one[0].px)))
+        return [(order, qty) for order, qty in promised if order.client_order_id != without]
+
+    def _leaves(self, order: NewOrder) -> Decimal:
+        """What can still trade of an order on new terms."""
+        done = self.orders.get(order.client_order_id)
+        return order.qty - (ZERO if done is None else done.cum_qty)
+
+    def _margin(self, orders: Iterable[Promised], quote_coin: str) -> Decimal:
         values: dict[Key, list[Decimal]] = {}
         for key, holding in self._holdings.items():
             if self._coins_of[key][1] == quote_coin:
@@ -220,6 +303,7 @@ class Account:
 
     def _book(self, fill: Fill) -> None:
         key = (fill.category, fill.symbol)
+        self._first_ns.setdefault(key, fill.ts_exchange_ns)
         base, quote = self._coins_of[key]
         signed_qty = fill.side.sign * fill.last_qty
         paid = Decimal(fill.fee)

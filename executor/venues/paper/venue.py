@@ -48,15 +48,18 @@ from executor.domain.units import Money
 from executor.runtime.clock import Clock
 from executor.venues.bybit.access import Access
 from executor.venues.bybit.codec_public import BookFrame, PublicTrades
+from executor.venues.bybit.funding_queries import FundingQueries
 from executor.venues.bybit.market_feed import MarketKeeper
 from executor.venues.bybit.public_side import PublicSide
 from executor.venues.bybit.queries import Queries
 from executor.venues.bybit.server_time import ServerTime
 from executor.venues.bybit.signer import Signer
+from executor.venues.bybit.ticker_sync import TickerSync
 from executor.venues.bybit.transport import new_session
 from executor.venues.paper.account import Account, Amended, Ended, Executed, Key, Placed, Record
 from executor.venues.paper.account_file import AccountFile
 from executor.venues.paper.desk import Desk, Heard, Level
+from executor.venues.paper.settling import Settling
 from risk.turnstile import Turnstile
 from simulation.frictions import Charges
 from simulation.replay import codes
@@ -152,7 +155,19 @@ class PaperVenue:
         self._untold: deque[Event] = deque()
         self._post: Post | None = None
         self._time = ServerTime(clock)
-        self._queries = Queries(access, Signer("", "", _RECV_WINDOW_MS), clock, self._time, self._prefix)
+        nobody = Signer("", "", _RECV_WINDOW_MS)
+        self._queries = Queries(access, nobody, clock, self._time, self._prefix)
+        self._fundings = FundingQueries(access, nobody, self._time)
+        self._settling = Settling(
+            account=self.account,
+            queries=self._fundings,
+            clock=clock,
+            time=self._time,
+            keep=lambda record: self._keep([record]),
+            hear=self._look,
+            log=log,
+        )
+        self._amending: dict[str, NewOrder] = {}
 
     async def __aenter__(self) -> Self:
         """Open the HTTP clients; nothing is connected yet."""
@@ -176,6 +191,7 @@ class PaperVenue:
         await self._http.close()
         await self._sockets.close()
         self._queries.close()
+        self._fundings.close()
 
     async def clock_error_ms(self) -> int | None:
         """The venue's clock minus ours, milliseconds; None if the venue did not answer."""
@@ -208,6 +224,7 @@ class PaperVenue:
             group.create_task(self._keep_time())
             group.create_task(self._look_when_due())
             group.create_task(self._tell_the_rest())
+            group.create_task(self._settling.run())
 
     # ------------------------------------------------------------------ requests
 
@@ -226,7 +243,7 @@ class PaperVenue:
         ):
             return _rejected(name, _OFF_STEP, "not a quantity, price or position of this symbol")
         self._look(key)
-        poor = self.account.why_not(order, rules)
+        poor = self.account.why_not(order, rules, self._under_way())
         if poor:
             return _rejected(name, _UNFUNDED, poor, unfunded=True)
         answer: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
@@ -249,14 +266,19 @@ class PaperVenue:
         self._look(key)
         entry = self.account.orders.get(new.client_order_id)
         if entry is not None and entry.is_open:
-            poor = self.account.why_not(replace(entry.order, qty=new.qty, px=new.px), self._rules[key])
+            changed = replace(entry.order, qty=new.qty, px=new.px)
+            poor = self.account.why_not(changed, self._rules[key], self._under_way())
             if poor:
                 return ReplaceRejected(
                     at_ns=0, client_order_id=new.client_order_id, code=_UNFUNDED, text=poor, gone=False
                 )
+            self._amending[new.client_order_id] = changed
         answer = self._expect(new.client_order_id)
         desk.amend(new.client_order_id, new.px, new.qty, self._clock.now_ns())
-        return await self._await((new.category, new.symbol), answer)
+        try:
+            return await self._await(key, answer)
+        finally:
+            self._amending.pop(new.client_order_id, None)
 
     async def cancel(self, command: CancelOrder) -> Event:
         """Send a cancel to the order's desk; without a market it ends at once."""
@@ -345,6 +367,10 @@ class PaperVenue:
 
         self._watch((category, trades.symbol), see)
 
+    def ticker(self, category: Category, symbol: str, ticker: TickerSync) -> None:
+        """Hear of fundings."""
+        self._settling.ticker((category, symbol), ticker)
+
     def lost(self, category: Category, symbol: str) -> None:
         """Tell the desk of a symbol that its book is void."""
         self._watch((category, symbol), lambda desk, now_ns: desk.lose(now_ns))
@@ -365,6 +391,7 @@ class PaperVenue:
             detail = "contracts that pay in coin are not simulated"
             return InstrumentMissing(at_ns=0, category=rules.category, symbol=rules.symbol, detail=detail)
         self._rules[key] = rules
+        self.account.learn(rules)
         if key not in self._desks:
             resting = [(entry.order, entry.cum_qty) for entry in self.account.open_orders(key)]
             self._desks[key] = Desk(self._terms.replay, rules.tick_size, resting, at_ns=self._clock.now_ns())
@@ -491,6 +518,10 @@ class PaperVenue:
         while True:
             await asyncio.sleep(_AGAIN_S)
             self._tell_waiting()
+
+    def _under_way(self) -> dict[str, NewOrder]:
+        """Orders, new or on new terms, of which nothing was heard yet."""
+        return {name: order for name, (order, _) in self._sent.items()} | self._amending
 
     def _expect(self, name: str) -> asyncio.Future[Event]:
         answer: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
