@@ -9,7 +9,7 @@
     const style = getComputedStyle(document.documentElement);
     const line = style.getPropertyValue("--line");
     const themed = Object.assign(
-      { margin: { t: 16, r: 16, b: 48, l: 64 }, legend: { orientation: "h", y: 1.12 }, hovermode: "closest" },
+      { margin: { t: 8, r: 16, b: 48, l: 64 }, legend: { orientation: "h", yanchor: "bottom", y: 1.01 }, hovermode: "closest" },
       structuredClone(layout),
       { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: style.getPropertyValue("--ink") } },
     );
@@ -24,7 +24,7 @@
   function draw(place, figure) {
     drawn.set(place, figure);
     const data = structuredClone(figure.data);
-    Plotly.react(place, data, coloured(figure.layout), { responsive: true, displaylogo: false });
+    Plotly.react(place, data, coloured(figure.layout), { responsive: true, displayModeBar: false });
   }
 
   for (const place of document.querySelectorAll("[data-figure]")) {

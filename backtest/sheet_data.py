@@ -30,6 +30,8 @@ class Parts(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """The figures of a cost report that are drawn; basis points unless the name says otherwise."""
 
+    category: str = ""
+    symbol: str = ""
     side: Literal["BUY", "SELL", ""] = ""
     status: str = ""
     reason: str = ""

@@ -1,10 +1,11 @@
 """The pictures of a tear sheet, as plotly understands them: plain values, and text with nothing in it to be obeyed."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from html import escape
 from itertools import accumulate
-from math import fsum
+from math import ceil, floor, fsum, log10
 from typing import Final
 
 from backtest.grounds import Ground
@@ -12,6 +13,7 @@ from backtest.sheet_data import Contest, Parent, Summary, Trade
 from backtest.sheet_trace import Trace
 
 Figure = dict[str, object]
+Axes = dict[str, dict[str, object]]
 PARTS: Final = ("delay", "spread", "drift", "opportunity", "fees")
 _COLOURS: Final = ("#3b82f6", "#f59e0b", "#10b981", "#ec4899", "#8b5cf6", "#14b8a6", "#ef4444", "#84cc16")
 _PART_COLOURS: Final = dict(zip(PARTS, ("#8b5cf6", "#f59e0b", "#3b82f6", "#ec4899", "#94a3b8"), strict=True))
@@ -24,6 +26,9 @@ _GROUND_MARKS: Final = {
 }
 _NS_PER_S: Final = 1e9
 _BINS: Final = 40
+_TICKS: Final = 6
+_MARGIN: Final = 0.08
+_NO_SPAN: Final = 1e-4
 
 
 def label(text: object) -> str:
@@ -49,9 +54,10 @@ def histogram(summary: Summary) -> Figure:
         )  # fmt: skip
         if values:
             shapes.append(_upright(fsum(values) / len(values), colour))
-    return _figure(
-        data, {"barmode": "overlay", "shapes": shapes, **_axes("cost, bps of the value at arrival", "orders")}
-    )
+    axes = _axes("cost, bps of the value at arrival", "orders")
+    fullest = max((max(_counts(values, low, size)) for values in costs.values() if values), default=1)
+    axes["yaxis"]["dtick"] = max(1, ceil(fullest / _TICKS))  # orders are whole
+    return _figure(data, {"barmode": "overlay", "shapes": shapes, **axes})
 
 
 def share_below(summary: Summary) -> Figure:
@@ -60,12 +66,15 @@ def share_below(summary: Summary) -> Figure:
     for number, (policy, values) in enumerate(_costs(summary).items()):
         data.append(
             {
-                "type": "scatter", "mode": "lines", "name": label(policy), "x": sorted(values),
-                "y": [(n + 1) / len(values) for n in range(len(values))],
+                "type": "scatter", "mode": "lines", "name": label(policy),
+                "x": [*sorted(values)[:1], *sorted(values)],
+                "y": [n / len(values) for n in range(len(values) + 1)],
                 "line": {"shape": "hv", "color": _COLOURS[number % len(_COLOURS)]},
             }
         )  # fmt: skip
-    return _figure(data, _axes("cost, bps of the value at arrival", "share of orders that cost no more"))
+    axes = _axes("cost, bps of the value at arrival", "share of orders that cost no more")
+    axes["yaxis"]["range"] = [0.0, 1.05]
+    return _figure(data, axes)
 
 
 def parts(summary: Summary) -> Figure:
@@ -99,7 +108,7 @@ def participation(summary: Summary) -> Figure:
             one
             for one in summary.parents
             if one.policy == policy
-            and one.report.participation_pct is not None
+            and one.report.participation_pct
             and one.report.arrival_shortfall_bps is not None
         ]
         data.append(
@@ -111,7 +120,13 @@ def participation(summary: Summary) -> Figure:
                 "marker": {"color": _COLOURS[number % len(_COLOURS)]},
             }
         )  # fmt: skip
-    return _figure(data, _axes("participation, % of the public volume meanwhile", "cost, bps"))
+    axes = _axes("participation, % of the public volume meanwhile", "cost, bps")
+    ticks = _decades([float(one.report.participation_pct or 0) for one in summary.parents])
+    axes["xaxis"] |= {
+        "type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks],
+        "range": [log10(ticks[0]) - _MARGIN, log10(ticks[-1]) + _MARGIN],
+    }  # fmt: skip
+    return _figure(data, axes)
 
 
 def duels(contest: Contest) -> Figure:
@@ -123,7 +138,7 @@ def duels(contest: Contest) -> Figure:
             "y": [label(f"{one.first} - {one.second}") for one in pairs],
             "error_x": {
                 "type": "data", "symmetric": False, "array": [one.high - one.mean for one in pairs],
-                "arrayminus": [one.mean - one.low for one in pairs],
+                "arrayminus": [one.mean - one.low for one in pairs], "color": "#94a3b8",
             },
             "marker": {"size": 9, "color": [_COLOURS[2] if one.cheaper else _COLOURS[0] for one in pairs]},
         }
@@ -152,9 +167,8 @@ def one_order(parent: Parent, trades: Sequence[Trade], trace: Trace | None) -> F
     start_ns = first_ns if trace is None else trace.start_ns
     data = [] if trace is None else [_mid(trace), _orders(trace)]
     data += _fills(trades, start_ns)
-    shapes = []
     if parent.report.arrival_px is not None:
-        shapes.append(_level(parent.report.arrival_px))
+        data.append(_arrival(data, parent.report.arrival_px))
     data += _progress(trades, trace, start_ns)
     if trace is not None:
         data.append(_share(trades, trace))
@@ -164,12 +178,30 @@ def one_order(parent: Parent, trades: Sequence[Trade], trace: Trace | None) -> F
         panels = _panels(
             "the order", {"price": (0.5, 1.0), "quantity": (0.22, 0.44), "participation, %": (0.0, 0.16)}
         )
-    return _figure(data, {"shapes": shapes, "height": 720, **panels})
+    panels["yaxis"] |= _prices(parent, trades, trace)
+    return _figure(data, {"height": 720, **panels})
 
 
-def _panels(since: str, domains: dict[str, tuple[float, float]]) -> dict[str, object]:
+def _prices(parent: Parent, trades: Sequence[Trade], trace: Trace | None) -> dict[str, object]:
+    """The axis of prices: what traded and where the book was. A limit far away, of an order that takes, is cut off."""
+    arrival = [] if parent.report.arrival_px is None else [parent.report.arrival_px]
+    shown = [
+        *arrival,
+        *(one.px for one in trades),
+        *(() if trace is None else (one.mid_px for one in trace.touches)),
+    ]
+    places = max((-int(one.px.as_tuple().exponent) for one in trades), default=0)
+    found: dict[str, object] = {"tickformat": f",.{max(places, 0)}f"}
+    if shown:
+        low, high = float(min(shown)), float(max(shown))
+        margin = _MARGIN * (high - low) or abs(high) * _NO_SPAN
+        found["range"] = [low - margin, high + margin]
+    return found
+
+
+def _panels(since: str, domains: dict[str, tuple[float, float]]) -> Axes:
     """Axes of pictures above each other with one axis of time below the last."""
-    axes: dict[str, object] = {
+    axes: Axes = {
         f"yaxis{number if number > 1 else ''}": {"title": {"text": title}, "domain": list(domain)}
         for number, (title, domain) in enumerate(domains.items(), start=1)
     }
@@ -280,16 +312,38 @@ def _upright(at: float, colour: str) -> Figure:
     }  # fmt: skip
 
 
-def _level(px: Decimal) -> Figure:
+def _arrival(drawn: Sequence[Figure], px: Decimal) -> Figure:
+    """The arrival price over all the time that is drawn."""
+    times = [at for one in drawn for at in _listed(one["x"]) if isinstance(at, float)]
     return {
-        "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": float(px), "y1": float(px),
-        "line": {"color": "#ef4444", "dash": "dash", "width": 1},
+        "type": "scatter", "mode": "lines", "name": "arrival", "x": [0.0, max(times, default=1.0)],
+        "y": [float(px), float(px)], "line": {"color": "#ef4444", "dash": "dash", "width": 1},
     }  # fmt: skip
 
 
-def _axes(x: str, y: str) -> dict[str, object]:
+def _listed(values: object) -> list[object]:
+    return values if isinstance(values, list) else []
+
+
+def _decades(values: Sequence[float]) -> list[float]:
+    """1, 2 and 5 of each power of ten, from below the least value to above the greatest; zeros do not count."""
+    above = [value for value in values if value > 0.0] or [1.0]
+    powers = range(floor(log10(min(above))), floor(log10(max(above))) + 1)
+    ticks = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
+    ticks.append(10.0**powers.stop)
+    first = max(number for number, tick in enumerate(ticks) if tick <= min(above))
+    last = min(number for number, tick in enumerate(ticks) if tick >= max(above))
+    return ticks[first : last + 1]
+
+
+def _counts(values: Sequence[float], low: float, size: float) -> Sequence[int]:
+    """How many values each bar of a histogram has."""
+    return list(Counter(int((value - low) / size) for value in values).values())
+
+
+def _axes(x: str, y: str) -> Axes:
     return {"xaxis": {"title": {"text": x}}, "yaxis": {"title": {"text": y}}}
 
 
-def _figure(data: list[Figure], layout: dict[str, object]) -> Figure:
+def _figure(data: list[Figure], layout: Mapping[str, object]) -> Figure:
     return {"data": data, "layout": layout}

@@ -13,11 +13,15 @@ from backtest.sheet_data import Market, Parent
 from backtest.sheet_figures import PARTS, Figure
 
 _POLICY: Final = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:;"
+    " form-action 'none'; base-uri 'none'"
 )
-"""The browser itself refuses every address, whatever the library would ask for."""
+"""The browser itself refuses every address, whatever the library would ask for.
+
+A window that opens is beyond its reach: so sheet.js shows none of the library's buttons, one of which opens a service.
+"""
 _COLUMNS: Final = (
-    "order", "start", "side", "policy", "status", "ordered", "filled", "arrival", "average", "cost bps",
+    "order", "symbol", "start", "side", "policy", "status", "ordered", "filled", "arrival", "average", "cost bps",
     *PARTS, "against VWAP bps", "participation %", "waited", "fills", "of the queue model", "impact model bps",
     "funding", "funding bps", "failure",
 )  # fmt: skip
@@ -72,7 +76,7 @@ def page(sheet: Sheet, library: str) -> str:
         "<h2>Every order</h2>",
         table(_COLUMNS, map(_order_cells, sheet.parents)),
         "<h2>Settings</h2>",
-        *(table(("setting", "value"), _settings(market)) for market in sheet.markets),
+        *(table(("setting", "value"), _settings(market), "wide settings") for market in sheet.markets),
     ]
     values = {"sheet": dict(sheet.figures), "orders": list(sheet.orders.values())}
     return (
@@ -86,12 +90,12 @@ def page(sheet: Sheet, library: str) -> str:
     )
 
 
-def table(columns: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
+def table(columns: Iterable[str], lines: Iterable[Iterable[str]], look: str = "wide") -> str:
     """Write a table; cells are plain text."""
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     rows = ("".join(f"<td>{escape(cell)}</td>" for cell in line) for line in lines)
     body = "\n".join(f"<tr>{row}</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
+    return f'<div class="{look}"><table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
 
 
 def _inert(values: object) -> str:
@@ -128,6 +132,7 @@ def _order_cells(parent: Parent) -> Iterable[str]:
     modelled = parent.fills_by_ground.get("queue-model")
     return (
         parent.name,
+        report.symbol,
         parent.start,
         report.side,
         parent.policy,

@@ -63,7 +63,7 @@ def tear_sheet(folder: Path, drawn_max: int = DRAWN_MAX) -> Written:
     results = Results(folder)
     summary = results.summary
     chosen = chosen_parents(summary.parents, drawn_max)
-    orders = {one.name: _picture(results, one) for one in chosen}
+    orders = {f"{one.name} ({one.report.symbol})": _picture(results, one) for one in chosen}
     sheet = Sheet(
         heading=_heading(summary),
         note=summary.note,
@@ -115,14 +115,15 @@ def _heading(summary: Summary) -> str:
         " ".join(str(market.recording.get(part, "")) for part in ("venue", "category", "symbol"))
         for market in summary.markets()
     ]
-    what = "Orders" if summary.contest is None else f"{' against '.join(summary.policies())}:"
+    what = "Orders" if summary.contest is None else ' against '.join(summary.policies())
     return f"{what} in recorded books, {', '.join(names)}"
 
 
 def _lines(summary: Summary) -> list[str]:
     lines = [
-        f"{market.recording.get('symbol', '')}: recorded {market.recording.get('from', '')} to"
-        f" {market.recording.get('to', '')}"
+        "{category} {symbol}: recorded {from} to {to}".format_map(
+            {part: market.recording.get(part, "") for part in ("category", "symbol", "from", "to")}
+        )
         for market in summary.markets()
     ]
     grounds = ", ".join(f"{name} {one.fills}" for name, one in summary.fills_by_ground.items()) or "none"

@@ -153,7 +153,7 @@ def test_of_a_comparison_the_cheapest_and_the_dearest_keep_their_journals_and_ar
     wanted = {one.name for one in (by_cost[0], *by_cost[-2:])}
     assert set(results.journals) == wanted
     page = own(tear_sheet(compared, drawn_max=3).text)
-    assert wanted == set(re.findall("<option>([^<]+)", page))
+    assert {f"{name} (BTCUSDT)" for name in wanted} == set(re.findall("<option>([^<]+)", page))
     for figure in figures(page)["orders"]:
         assert {"mid", "schedule", "participation"} <= {one["name"] for one in figure["data"]}
     assert "Where no journal was kept" not in page
@@ -207,6 +207,20 @@ def test_the_same_results_give_the_same_bytes_and_no_address(ran):
     assert not re.search(r"https?:|//\w+\.|src=|href=|@import|url\(", page)
     assert "default-src 'none'" in page
     assert str(ran) not in page
+
+
+def test_no_button_of_the_library_is_shown_since_one_of_them_opens_a_service(ran):
+    assert "displayModeBar: false" in own(tear_sheet(ran).text)
+
+
+def test_a_limit_far_from_the_market_does_not_flatten_the_picture_of_prices(ran):
+    results = Results(ran)
+    parent = results.summary.parents[0]
+    trades, trace = results.trades[parent.name], read_trace(results.journals[parent.name])
+    far = replace(trace, children=(replace(trace.children[0], prices=((trace.start_ns, D(10**9)),)),))
+    low, high = one_order(parent, trades, far)["layout"]["yaxis"]["range"]
+    mids = [float(one.mid_px) for one in trace.touches]
+    assert low < min(mids) <= max(mids) < high < 2 * max(mids)
 
 
 def test_text_from_outside_is_shown_and_not_obeyed(ran, tmp_path):
