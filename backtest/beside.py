@@ -14,6 +14,11 @@ def printed_bps(value: Decimal | float) -> str:
     return f"{round(float(value), 4) + 0.0:.4f}"  # adding zero turns -0 into 0
 
 
+def many(count: int, noun: str) -> str:
+    """Count things: 1 order, 2 orders."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def impact_record(worked: Worked) -> dict[str, str | None]:
     """What a model of impact charges an order, basis points of the value at arrival; nothing where none was asked."""
     found = worked.impact
@@ -65,5 +70,7 @@ def impact_warnings(all_worked: Sequence[Worked], model: ImpactModel | None) -> 
     reasons = Counter(
         one.impact.unknown for one in all_worked if one.impact is not None and one.impact.unknown
     )
-    told += [f"the impact model can say nothing of {count} orders: {why}" for why, count in reasons.items()]
+    told += [
+        f"the impact model can say nothing of {many(count, 'order')}: {why}" for why, count in reasons.items()
+    ]
     return told

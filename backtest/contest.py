@@ -5,10 +5,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import ceil, fsum
+from math import fsum
+from typing import Final
 
 from backtest.blocks import Blocked, blocked, holm, usual_block
 from backtest.recorded import Worked
+from executor.domain.timeline import NS_PER_S
+
+MOMENTS_MIN: Final = 4
+"""With fewer moments there is no interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +35,9 @@ class Duel:
 
     @property
     def winner(self) -> str | None:
-        """Who was cheaper; None where the interval holds zero, or the tests together do not exclude chance."""
+        """Who was cheaper; None where chance is not excluded by all tests together, or there are too few blocks."""
         found = self.found
-        if self.p_holm >= 1 - found.confidence or found.low <= 0 <= found.high:
+        if not found.can_show or self.p_holm >= 1 - found.confidence or found.low <= 0 <= found.high:
             return None
         return self.first if found.mean < 0 else self.second
 
@@ -49,6 +54,8 @@ class Contest:
         How many did not.
     lengths
         How many of the moments each recording has, in order.
+    overlap
+        How many neighbouring moments live at the same time.
     costs
         Of each policy, in order of time: mean cost of the sides of a moment, basis points.
     """
@@ -56,6 +63,7 @@ class Contest:
     moments: tuple[int, ...]
     left_out: int
     lengths: tuple[int, ...]
+    overlap: int
     costs: dict[str, tuple[float, ...]]
     duels: tuple[Duel, ...]
 
@@ -68,6 +76,16 @@ class ContestError(ValueError):
     """There is too little to hold against each other."""
 
 
+def overlap_of(worked: Sequence[Worked], every_s: int) -> int:
+    """How many neighbouring moments live at the same time, by the order that lived longest.
+
+    What an order has in common with the next one for less than a tenth of the step (its last answers) is not counted.
+    """
+    step_ns = every_s * NS_PER_S
+    longest_ns = max((one.lived_ns for one in worked), default=0)
+    return max(-(-(longest_ns - step_ns // 10) // step_ns), 1)
+
+
 def contest(
     worked: Sequence[Worked],
     *,
@@ -76,12 +94,11 @@ def contest(
     confidence: float = 0.95,
     power: float = 0.8,
     block: int | None = None,
-    seed: int = 0,
 ) -> Contest:
     """Hold all policies of a run against each other.
 
-    Both sides of a moment count as one observation, since they met the same market. Moments that overlap in time are
-    kept together in one block, and no block goes on from the end of one recording in the next.
+    Both sides of a moment count as one observation, since they met the same market. A block is three times as long as
+    moments overlap in time, and nothing goes on from the end of one recording in the next.
 
     Parameters
     ----------
@@ -95,7 +112,7 @@ def contest(
     Raises
     ------
     ContestError
-        If fewer than four moments can be compared, they do not make two blocks, or a recording has only one of them.
+        If fewer than four moments can be compared, or a recording has only one of them.
     """
     policies = list(dict.fromkeys(one.errand.policy for one in worked))
     by_moment: dict[int, dict[str, list[float | None]]] = {}
@@ -107,14 +124,14 @@ def contest(
         means = {name: _mean(costs.get(name, [None])) for name in policies}
         if None not in means.values():
             whole[number] = {name: mean for name, mean in means.items() if mean is not None}
-    if len(whole) < 4:
+    if len(whole) < MOMENTS_MIN:
         raise ContestError(
             f"{len(whole)} of {len(by_moment)} moments can be compared, four are needed at least"
         )
-    overlap = max((ceil(one.errand.order.duration_s / every_s) for one in worked), default=1)
-    length = usual_block(len(whole), overlap) if block is None else block
+    overlap = overlap_of(worked, every_s)
     series = {name: tuple(costs[name] for costs in whole.values()) for name in policies}
     lengths = tuple(Counter(bisect_right(firsts, number) for number in whole).values())
+    length = usual_block(min(lengths), overlap) if block is None else block
     pairs = list(combinations(policies, 2))
     try:
         found = [
@@ -124,7 +141,7 @@ def contest(
                 lengths=lengths,
                 confidence=confidence,
                 power=power,
-                seed=seed,
+                tests=len(pairs),
             )
             for first, second in pairs
         ]
@@ -135,6 +152,7 @@ def contest(
         moments=tuple(whole),
         left_out=len(by_moment) - len(whole),
         lengths=lengths,
+        overlap=overlap,
         costs=series,
         duels=tuple(
             Duel(first=first, second=second, found=one, p_holm=p)

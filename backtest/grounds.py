@@ -31,7 +31,7 @@ class Ground(StrEnum):
     TAKEN = "taken"
     """It took lots that the recorded book shows (R17)."""
     PRINT_THROUGH = "print-through"
-    """Somebody is recorded to have traded beyond its price (R12)."""
+    """Somebody is recorded to have traded beyond its price, at least as much as it was filled (R12)."""
     BOOK_REACHED = "book-reached"
     """The recorded book has come to its price from the other side (R13)."""
     ORDER_LEVEL = "order-level"

@@ -25,12 +25,17 @@ from executor.domain.errors import ExecutorError, InvariantViolation
 from executor.domain.events import ParentSubmitted
 from executor.domain.fills import Fill
 from executor.domain.limits import Limits, Timings
+from executor.domain.orders import ResidualRule
+from executor.domain.parent_state import Reason
 from executor.domain.timeline import NS_PER_S, iso_utc
 from executor.domain.units import BPS_PER_UNIT, ZERO, Price, install_decimal_context
 from executor.engine.engine import Engine
+from executor.engine.report import parent_facts
+from executor.engine.state import ParentState
 from executor.runtime.journal import Journal
 from executor.runtime.virtual import VirtualRuntime
 from impact.displacement import ImpactModel
+from impact.shortfall import CostReport, make_report
 from simulation.frictions import Charges
 from simulation.replay import codes
 from simulation.replay.spoken import Account, ReplayVenue
@@ -43,6 +48,8 @@ _COIN_NOISE: Final = Decimal("1e-18")
 """Quotients are rounded, and their sums hang on the order of adding."""
 TAIL_S: Final = 10
 """Time after an order's last possible trade in which everything must have been heard, seconds."""
+CLOSING_S: Final = 2
+"""What the recording must hold after an order's time, seconds: what is left is crossed then, and answers come."""
 
 
 class PlanError(ExecutorError):
@@ -71,8 +78,8 @@ class Conditions:
         They may ask for no second opinion about the price: a recording of one venue has none.
     warmup_s
         Time in which the engine watches the market before anything is ordered, seconds.
-    adviser, template
-        Terms and wording of the questions, where an order is advised.
+    adviser, template, adviser_name
+        Terms and wording of the questions, where an order is advised, and who answers.
     over_gaps
         Whether orders are worked where something is missing; the engine sees a lost book there, as it would live.
     impact
@@ -86,6 +93,7 @@ class Conditions:
     warmup_s: int = 60
     adviser: AdviserTerms | None = None
     template: Template | None = None
+    adviser_name: str = ""
     over_gaps: bool = False
     seed: int = 1
     impact: ImpactModel | None = None
@@ -102,8 +110,18 @@ class Conditions:
         return errand.start_ns - self.warmup_s * NS_PER_S, end_ns
 
     def tail_ns(self, order: ParentSubmitted) -> int:
-        """How long after its duration an order may still be at work."""
-        return (order.extend_s + self.timings.residual_window_s + TAIL_S) * NS_PER_S
+        """How long after its duration an order may still be at work: where something keeps it from being filled."""
+        residual_s = self.timings.residual_window_s if order.residual is ResidualRule.CROSS else 0
+        return (order.extend_s + residual_s + TAIL_S) * NS_PER_S + self._wires_ns
+
+    def closing_ns(self, order: ParentSubmitted) -> int:
+        """How much of the recording there must be after an order's duration."""
+        return (order.extend_s + CLOSING_S) * NS_PER_S + self._wires_ns
+
+    @property
+    def _wires_ns(self) -> int:
+        ways = (self.terms.feed, self.terms.entry, self.terms.answer)
+        return sum(max((way.constant_ns, *way.samples_ns)) for way in ways)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +172,10 @@ class Worked:
         Paid for holding what was filled while the order was at work, quote units; in no cost.
     impact
         What a model of impact charges it, in no cost; None where none was asked for.
+    ended_ns
+        When it ended, our clock; 0 if it did not.
+    unmeasured
+        Facts of an order whose cost cannot be told.
     """
 
     errand: Errand
@@ -166,6 +188,19 @@ class Worked:
     problem: PlanError | None = None
     funding: Decimal = ZERO
     impact: OwnImpact | None = None
+    ended_ns: int = 0
+    unmeasured: CostReport | None = None
+
+    @property
+    def report(self) -> CostReport | None:
+        """What is known of the order; None if it was not even taken."""
+        return self.unmeasured if self.drive is None else self.drive.reports[0]
+
+    @property
+    def lived_ns(self) -> int:
+        """How long it was at work, and at least for as long as it was meant to be."""
+        meant_ns = self.errand.order.duration_s * NS_PER_S
+        return max(self.ended_ns - self.errand.start_ns, meant_ns) if self.ended_ns else meant_ns
 
     @property
     def funding_bps(self) -> Decimal | None:
@@ -191,7 +226,7 @@ def plan_starts(
     Parameters
     ----------
     start_ns
-        Of the first; None takes the first whole second that leaves room for the warm-up.
+        Of the first; None takes the first whole second at which the book has been whole for the warm-up.
     every_s
         Time from one to the next; None is a single order.
     until_ns
@@ -202,26 +237,62 @@ def plan_starts(
     PlanError
         If the first does not fit into the recording.
     """
-    first_ns = recording.first_ns + conditions.warmup_s * NS_PER_S
-    last_ns = recording.last_ns - order.duration_s * NS_PER_S - conditions.tail_ns(order)
-    at_ns = -(-first_ns // NS_PER_S) * NS_PER_S if start_ns is None else start_ns
+    before_ns = conditions.warmup_s * NS_PER_S
+    after_ns = order.duration_s * NS_PER_S + conditions.closing_ns(order)
+    first_ns, last_ns = recording.first_ns + before_ns, recording.last_ns - after_ns
+    if start_ns is None:
+        whole_ns = recording.whole_ns()
+        if whole_ns is None:
+            raise PlanError(
+                "--symbol",
+                f"{recording.stream.symbol}, whose book never has two sides in what is stored",
+                "a recording with a snapshot of the book",
+                "`executor data info` says what is stored",
+            )
+        feed = conditions.terms.feed
+        seen_ns = max(whole_ns + max((feed.constant_ns, *feed.samples_ns)) + before_ns, first_ns)
+        at_ns = -(-seen_ns // NS_PER_S) * NS_PER_S
+        if at_ns > last_ns:
+            raise _too_long(recording, conditions, order, last_ns + order.duration_s * NS_PER_S - at_ns)
+    else:
+        at_ns = start_ns
+        if first_ns > last_ns:
+            raise _too_long(recording, conditions, order, last_ns + order.duration_s * NS_PER_S - first_ns)
     if not first_ns <= at_ns <= last_ns:
-        room = (
-            f"{iso_utc(first_ns)} to {iso_utc(last_ns)}"
-            if first_ns <= last_ns
-            else f"nothing: {iso_utc(recording.first_ns)} to {iso_utc(recording.last_ns)} is too short"
-        )
         raise PlanError(
             "--start",
             iso_utc(at_ns),
-            f"{room}, which leaves {conditions.warmup_s} s before and"
-            f" {conditions.tail_ns(order) // NS_PER_S} s after an order of {order.duration_s} s",
+            f"{iso_utc(first_ns)} to {iso_utc(last_ns)}, which leaves {conditions.warmup_s} s for the warm-up before,"
+            f" and {conditions.closing_ns(order) / NS_PER_S:g} s after, an order of {order.duration_s} s",
             "choose another instant, a shorter --duration or --warmup; `executor data info` says what is stored",
         )
     if every_s is None:
         return [at_ns]
+    if until_ns is not None and until_ns < at_ns:
+        raise PlanError(
+            "--until",
+            iso_utc(until_ns),
+            f"an instant after the first order, {iso_utc(at_ns)}",
+            "choose a later --until, or an earlier --start",
+        )
     end_ns = last_ns if until_ns is None else min(until_ns, last_ns)
-    return list(range(at_ns, max(end_ns, at_ns) + 1, every_s * NS_PER_S))
+    return list(range(at_ns, end_ns + 1, every_s * NS_PER_S))
+
+
+def _too_long(
+    recording: Recording, conditions: Conditions, order: ParentSubmitted, room_ns: int
+) -> PlanError:
+    """An order for which there is no room, with how long one might be."""
+    longest_s = room_ns // NS_PER_S
+    extension = f", {order.extend_s} s of extension" if order.extend_s else ""
+    allowed = f"at most {longest_s}s" if longest_s >= 1 else "none: there is no room for any order"
+    return PlanError(
+        "--duration",
+        f"{order.duration_s}s",
+        f"{allowed}: stored is {iso_utc(recording.first_ns)} to {iso_utc(recording.last_ns)}, of which"
+        f" {conditions.warmup_s} s are warm-up{extension} and {CLOSING_S} s for what is left at the end",
+        "a shorter --duration or --warmup, or a longer recording; `executor data info` says what is stored",
+    )
 
 
 def work(
@@ -323,11 +394,13 @@ def _work_one(
         runtime.run(end_ns, lambda state: bool(state.parents) and not state.open_parents)
     runtime.finish()
     fills = [fill for one in world.orders for fill in one.executions]
+    parent = next(iter(runtime.engine.state.parents.values()), None)
     drive, failure = None, "" if problem is None else str(problem)
     try:
         drive = None if problem is not None else measured(runtime, seed, 1)
     except DriveError as error:
         failure = str(error)
+        failure += _way_out(conditions, parent)
     _check_conservation(recording, venue.account(), fills, runtime)
     _note_grounds(grounds, world, recording, reel)
     fills.sort(key=lambda fill: (fill.ts_exchange_ns, int(fill.exec_id[1:])))
@@ -347,7 +420,25 @@ def _work_one(
         problem=problem,
         funding=funding_paid(recording.rules, recording.steps, venue.account(), fills, settlements),
         impact=impact,
+        ended_ns=0 if parent is None else parent.finished_ns,
+        unmeasured=(
+            make_report(parent_facts(runtime.engine.state, parent))
+            if parent is not None and drive is None
+            else None
+        ),
     )
+
+
+def _way_out(conditions: Conditions, parent: ParentState | None) -> str:
+    """Say what lets an order come to an end that came to none, where that is known."""
+    if parent is None:
+        return ""
+    if parent.reason is Reason.BEYOND_LIMITS:
+        return "; a settings file with other limits (--config) opens it"
+    needed_s = conditions.timings.volatility_warmup_s
+    if not parent.started_ns and conditions.warmup_s < needed_s:
+        return f": it never began; an order waits until the market was watched for {needed_s} s (--warmup)"
+    return ""
 
 
 def _note_grounds(grounds: dict[str, Ground], world: RecordedWorld, recording: Recording, reel: Reel) -> None:

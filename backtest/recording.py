@@ -22,10 +22,13 @@ from backtest.dataset.playing import pieces_of
 from backtest.dataset.rows import BOOK_KINDS, Bytes, Flag, Ints, Kind, Signs
 from backtest.dataset.store import Day, Info, catalogue, read_info
 from backtest.holding import Settlement
+from backtest.receiver_clock import ReceiverClock, receiver_clock
+from backtest.row_times import STALL_NS_MAX, RowTimes
 from executor.domain.instrument import Instrument
 from executor.domain.orders import Category
 from executor.domain.timeline import NS_PER_DAY, NS_PER_S, iso_utc
 from executor.domain.units import ZERO, Money, Price, Quantity
+from simulation.replay import codes
 from simulation.replay.layout import Rows
 from simulation.replay.spoken import Columns
 from simulation.replay_venue import Chunk, Steps
@@ -39,6 +42,7 @@ _NO_PRICE: Final = (Kind.FUNDING, Kind.HALT, Kind.CLEAR)
 """Kinds whose numbers are no prices and quantities."""
 _OF_BOOK: Final = tuple(kind for kind in BOOK_KINDS if kind is not Kind.CLEAR)
 _NEVER: Final = -(1 << 62)
+_LOOK_ROWS: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,8 @@ class Recording:
         What one tick and one lot of the rows mean, once they are read through `Reel`.
     rules
         Under which it is traded; what the source did not say is named in `assumed`.
+    clocks
+        The receiver's clock on each day, where delays are measured with it.
     """
 
     stream: Stream
@@ -72,6 +78,7 @@ class Recording:
     steps: Steps
     rules: Instrument
     assumed: tuple[str, ...]
+    clocks: tuple[ReceiverClock, ...] = ()
 
     @property
     def recv_known(self) -> bool:
@@ -98,7 +105,49 @@ class Recording:
         kept = next(
             (i for i, info in enumerate(self.infos) if info.last_exch_ns >= at_ns), len(self.infos) - 1
         )
-        return replace(self, days=self.days[kept:], infos=self.infos[kept:])
+        return replace(
+            self,
+            days=self.days[kept:],
+            infos=self.infos[kept:],
+            clocks=self.clocks[kept:] if self.clocks else (),
+        )
+
+    @property
+    def faults(self) -> dict[str, dict[str, int]]:
+        """What the check of each day has found, by day and name."""
+        return {
+            day.day.isoformat(): dict(sorted(info.faults.items()))
+            for day, info in zip(self.days, self.infos, strict=True)
+            if info.faults
+        }
+
+    def with_clock(self, quickest_ns: int | None) -> "Recording":
+        """Judge the receiver's clock of each day, and move it where it was behind (see `receiver_clock`)."""
+        return replace(
+            self, clocks=tuple(receiver_clock(pieces_of(day.path), quickest_ns) for day in self.days)
+        )
+
+    def whole_ns(self) -> int | None:
+        """Receiver's time of the first message after which the book has both sides; None if there is none."""
+        sides: set[int] = set()
+        for rows, _ in Reel(self).chunks(0):
+            for begin in range(0, len(rows.kind), _LOOK_ROWS):
+                part = slice(begin, begin + _LOOK_ROWS)
+                columns = (
+                    rows.kind[part],
+                    rows.side[part],
+                    rows.qty[part],
+                    rows.flags[part],
+                    rows.recv_ns[part],
+                )
+                for kind, side, qty, flags, recv_ns in zip(*columns, strict=True):
+                    if kind == Kind.CLEAR:
+                        sides -= {side} if side else {1, -1}
+                    elif kind in {Kind.LEVEL, Kind.ADD} and qty:
+                        sides.add(side)
+                    if flags & Flag.LAST and len(sides) == 2:
+                        return int(recv_ns)
+        return None
 
 
 def find_recording(
@@ -220,9 +269,10 @@ class Reel:
         self._count = 0
         self._last_ns = _NEVER
         self._whole = False
-        self._void = self._empty = False
+        self._void = False
         self._missing: list[Gap] = []
         self._settlements: list[Settlement] = []
+        self._times = RowTimes()
         self._source = self._read()
         self._ahead = next(self._source, None)
 
@@ -279,7 +329,8 @@ class Reel:
 
     def _read(self) -> Iterator[Rows]:
         steps, before = self._recording.steps, None
-        for day, info in zip(self._recording.days, self._recording.infos, strict=True):
+        clocks = self._recording.clocks or (None,) * len(self._recording.days)
+        for day, info, clock in zip(self._recording.days, self._recording.infos, clocks, strict=True):
             if before is not None and day.day != before + timedelta(days=1):
                 until_ns = info.first_exch_ns
                 self._missing.append(
@@ -292,8 +343,12 @@ class Reel:
             before = day.day
             ticks = int(Decimal(info.tick_size) / steps.tick_size)
             lots = int(Decimal(info.lot_size) / steps.lot_size)
-            for rows in pieces_of(day.path):
-                yield _in_common_steps(self._without_market(self._without_remains(rows)), ticks, lots)
+            for piece in pieces_of(day.path):
+                rows = self._times.mended(piece)
+                if clock is not None and clock.moved_ns:
+                    rows = rows._replace(recv_ns=rows.recv_ns + clock.moved_ns)
+                _refuse_too_large(rows, ticks, lots, day.path)
+                yield _in_common_steps(self._without_remains(rows), ticks, lots)
 
     def _without_remains(self, rows: Rows) -> Rows:
         """Take out what is told of a book after a gap, until the next snapshot: changes of nobody knows what."""
@@ -307,28 +362,6 @@ class Reel:
         # They become rows that change nothing, so that messages keep their ends.
         return rows._replace(
             kind=np.where(void & np.isin(rows.kind, _OF_BOOK), np.uint8(Kind.TOUCH), rows.kind)
-        )
-
-    def _without_market(self, rows: Rows) -> Rows:
-        """Empty a book that is empty once more after each whole message, so that nobody can trade in it.
-
-        To the venue there is a market again after a whole message (R7), and a message that says no more than that the
-        book is void is a whole one. Seen is it all the same: what follows belongs to the next message.
-        """
-        wipes = (rows.kind == Kind.CLEAR) & (rows.side == 0)
-        if not len(rows.kind) or not (self._empty or wipes.any()):
-            return rows
-        turns = np.flatnonzero(wipes | (np.isin(rows.kind, (Kind.LEVEL, Kind.ADD)) & (rows.qty > 0)))
-        states = np.append(self._empty, wipes[turns])
-        empty = states[np.searchsorted(turns, np.arange(len(rows.kind)), side="right")]
-        self._empty = bool(empty[-1])
-        ends = np.flatnonzero(empty & ((rows.flags & Flag.LAST) != 0))
-        if not len(ends):
-            return rows
-        again = {"exch_ns": rows.exch_ns[ends], "recv_ns": rows.recv_ns[ends], "kind": np.uint8(Kind.CLEAR)}
-        columns = rows._asdict().items()
-        return Rows(
-            **{name: np.insert(column, ends + 1, again.get(name, 0)) for name, column in columns}  # type: ignore[arg-type]
         )
 
     def _note_gaps(self, rows: Rows) -> Ints:
@@ -348,8 +381,21 @@ class Reel:
         for at in np.flatnonzero(flagged | (gone > SILENCE_NS_MAX)).tolist():
             why = "messages are missing" if flagged[at] else f"no row for {gone[at] / NS_PER_S:.0f} s"
             self._missing.append(Gap(from_ns=int(times[at] - gone[at]), to_ns=int(times[at]) + 1, why=why))
+        self._note_stalls(rows.exch_ns, times)
         self._last_ns = int(times[-1])
         return times
+
+    def _note_stalls(self, told_ns: Ints, times: Ints) -> None:
+        """Find rows that come after one from their future: when they happened is not known."""
+        stalled = times - told_ns > STALL_NS_MAX
+        if not stalled.any():
+            return
+        edges = np.flatnonzero(np.diff(stalled.astype(np.int8), prepend=0, append=0)).tolist()
+        for begin, end in zip(edges[::2], edges[1::2], strict=True):
+            ahead_ns = int((times - told_ns)[begin:end].max())
+            why = f"a time that is {ahead_ns / NS_PER_S:.0f} s ahead of {end - begin} rows after it"
+            from_ns, to_ns = int(told_ns[begin:end].min()), int(times[end - 1]) + 1
+            self._missing.append(Gap(from_ns=from_ns, to_ns=to_ns, why=why))
 
     def _note_settlements(self, rows: Rows, times: Ints) -> None:
         for at in np.flatnonzero(rows.kind == Kind.FUNDING).tolist():
@@ -372,6 +418,19 @@ class ReelReader:
             raise StopIteration
         self.number += 1
         return chunk
+
+
+def _refuse_too_large(rows: Rows, ticks: int, lots: int, path: Path) -> None:
+    """Refuse numbers with which nothing can be reckoned in 64 bits; so large none is that was recorded."""
+    if not len(rows.kind):
+        return
+    px = max(int(rows.px.max()), -int(rows.px.min())) * ticks
+    if max(px, int(rows.qty.max()) * lots) >= 1 << codes.NUMBER_BITS or int(rows.qty.min()) < 0:
+        raise DataError(
+            path,
+            f"a price or quantity of 2 ** {codes.NUMBER_BITS} steps or more, or a quantity below zero",
+            "import it again with --repair; where days count in different steps, take them one by one",
+        )
 
 
 def _in_common_steps(rows: Rows, ticks: int, lots: int) -> Rows:

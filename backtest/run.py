@@ -143,7 +143,10 @@ def drive(
         lambda state: len(state.parents) == wanted and not state.open_parents,
     )
     runtime.finish()
-    return measured(runtime, seed, wanted)
+    try:
+        return measured(runtime, seed, wanted)
+    except DriveError as error:
+        raise DriveError(f"seed {seed}: {error}") from error
 
 
 def prepare(
@@ -229,15 +232,16 @@ def measured(runtime: VirtualRuntime, seed: int, wanted: int) -> Drive:
     """
     state: EngineState = runtime.engine.state
     if len(state.parents) != wanted:
-        raise DriveError(f"seed {seed}: refused: {'; '.join(reply.text for reply in runtime.replies)}")
+        raise DriveError(f"refused: {'; '.join(reply.text for reply in runtime.replies)}")
     if state.latched:
-        raise DriveError(f"seed {seed}: halted: {state.latch_reason}")
+        raise DriveError(f"halted: {state.latch_reason}")
     reports = []
     cost, paper = ZERO, ZERO
     for parent in state.parents.values():
         report = make_report(parent_facts(state, parent))
         if not parent.is_final or report.arrival_shortfall_bps is None or parent.arrival_px is None:
-            raise DriveError(f"seed {seed}: {parent.order.parent_id} is {parent.status} and has no cost")
+            why = ": ".join(text for text in (str(parent.reason), parent.detail) if text)
+            raise DriveError(f"{parent.status} without a cost that can be told, {why}")
         value = notional(parent.order.category, parent.order.order_qty, parent.arrival_px)
         cost += report.arrival_shortfall_bps * value / BPS_PER_UNIT
         paper += value

@@ -141,7 +141,7 @@ class Pair(msgspec.Struct, frozen=True):
     standard_error: float
     p: float
     p_holm: float
-    smallest_shown: float
+    smallest_shown: float | None
     power: float
     blocks: int
     block: int
@@ -166,7 +166,7 @@ class Contest(msgspec.Struct, frozen=True):
         return (
             bool(self.pairs)
             and all(named | {"number", "recording"} <= each.keys() for each in self.each)
-            and all(1 <= pair.block <= len(self.each) // 2 for pair in self.pairs)
+            and all(pair.block >= 1 for pair in self.pairs)
             and min(self.lengths(), default=0) > 1
         )
 

@@ -160,10 +160,20 @@ def _plain(value: Decimal | None) -> str:
 
 
 def _settings(market: Market) -> Iterable[tuple[str, str]]:
-    for name, value in (*market.recording.items(), *market.conditions.items()):
-        if isinstance(value, list):
-            yield name.replace("_", " "), ", ".join(map(str, value)) or "none"
-        elif isinstance(value, bool):
-            yield name.replace("_", " "), "yes" if value else "no"
-        else:
-            yield name.replace("_", " "), str(value)
+    yield from _settings_of({**market.recording, **market.conditions})
+
+
+def _settings_of(values: Mapping[str, object], before: str = "") -> Iterable[tuple[str, str]]:
+    for key, value in values.items():
+        name = before + key.replace("_", " ")
+        match value:
+            case dict():
+                yield from _settings_of(value, f"{name} ")
+            case list():
+                yield name, ", ".join(map(str, value)) or "none"
+            case bool():
+                yield name, "yes" if value else "no"
+            case None:
+                yield name, "none"
+            case _:
+                yield name, str(value)

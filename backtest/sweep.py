@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from backtest.beside import many
 from backtest.dataset.errors import DataError
 from backtest.dataset.instruments import rules_path
 from backtest.dataset.store import Day, catalogue, read_info
@@ -133,6 +134,8 @@ def _cell_record(one: Swept) -> dict[str, object]:
         "orders": one.summary.orders,
         "ended": one.summary.ended,
         "arrival_shortfall_bps": one.summary.mean_bps,
+        "unfilled": one.summary.unfilled,
+        "partly_filled": one.summary.partly_filled,
         "fills": one.summary.fills,
         "queue_model_fills": one.summary.queue_model_fills,
         "impact_model_bps": one.summary.impact_bps,
@@ -149,12 +152,18 @@ def warnings(found: Sequence[Swept]) -> list[str]:
         told.append(f"{modelled} of {fills} fills come from a queue model, not from prints alone")
     short = sum(one.orders - one.ended for one in sums)
     if short:
-        told.append(f"{short} orders came to no end that can be measured; they are in no mean")
+        told.append(f"{many(short, 'order')} came to no end that can be measured; they are in no mean")
+    unfilled, partly = sum(one.unfilled for one in sums), sum(one.partly_filled for one in sums)
+    if unfilled or partly:
+        told.append(
+            f"{many(unfilled, 'order')} without any fill and {partly} filled in part: in the means, what was not filled"
+            " counts at the mid at the order's end, without spread and fee"
+        )
     if any(one.impact_bps is not None or one.impact_unknown for one in sums):
         told.append("what the impact model says is beside the cost and not in it")
     unknown = sum(one.impact_unknown for one in sums)
     if unknown:
-        told.append(f"the impact model can say nothing of {unknown} orders; their rows say why")
+        told.append(f"the impact model can say nothing of {many(unknown, 'order')}; their rows say why")
     if len(sums) > 1:
         told.append(
             f"{len(sums)} cells were tried: the best of them is best partly by chance; hold it against a baseline with"

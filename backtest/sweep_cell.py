@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-FORM: Final = 2
+FORM: Final = 3
 """Of the results; another one makes other names, so that old results are never taken for new ones."""
 _NAME_CHARS: Final = 16
 RETRIES: Final = 2

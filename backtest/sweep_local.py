@@ -7,7 +7,8 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context, parent_process, resource_tracker
 from multiprocessing.connection import wait as wait_for
 
 from backtest.sweep_cell import RETRIES, Cell, Outcome, Work, broken, lost
@@ -51,15 +52,16 @@ class LocalProcesses:
         # Fresh processes: a fork would take along whatever this one has open.
         pool = ProcessPoolExecutor(min(at_once, len(queue)), get_context("spawn"), _prepare)
         under_way: dict[Future[Outcome], Cell] = {}
+        others, is_whole = set(active_children()), False
         try:
             while (queue or under_way) and not lost_ones:
                 try:
-                    while queue and len(under_way) < at_once:
-                        under_way[pool.submit(work, queue[0])] = queue[0]
-                        queue.popleft()
+                    with _deaf_to_interrupts():  # submitting is what starts workers
+                        while queue and len(under_way) < at_once:
+                            under_way[pool.submit(work, queue[0])] = queue[0]
+                            queue.popleft()
                 except BrokenProcessPool:
-                    lost_ones += under_way.values()
-                    return
+                    break
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                     cell = under_way.pop(future)
                     error = future.exception()
@@ -68,13 +70,31 @@ class LocalProcesses:
                     else:
                         yield cell, future.result() if error is None else broken(error)
             lost_ones += under_way.values()
+            is_whole = True
         finally:
+            if not is_whole:  # Ctrl-C, or nobody wants the rest: no worker finishes its cell first
+                for worker in set(active_children()) - others:
+                    worker.terminate()
             pool.shutdown(wait=not lost_ones, cancel_futures=True)
 
 
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let processes that are started meanwhile never hear Ctrl-C, from their first line on.
+
+    It reaches every process of a terminal at once; a worker that is still importing would print where it stood. Who
+    starts it hears Ctrl-C afterwards, and ends it.
+    """
+    resource_tracker.ensure_running()  # whose own start would end the deafness
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _prepare() -> None:
-    """Let a worker end with the sweep: silently at Ctrl-C, and also where the sweep itself is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Let a worker end with the sweep, also where the sweep itself is killed."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

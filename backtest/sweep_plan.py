@@ -29,13 +29,15 @@ _ORDERS_USUAL: Final = {
 }  # fmt: skip
 _VENUE_USUAL: Final = {
     "queue": "risk-averse", "latency_order": "10", "latency_response": "10", "maker_fee": "2", "taker_fee": "5.5",
-    "impact": "none", "twin": "false",
+    "requests_per_s": "10", "impact": "none", "twin": "false",
 }  # fmt: skip
+_VENUE_MORE: Final = ("latency_feed", "price_band_bps")
+"""What hangs on the recording where it is not given."""
 _ALLOWED: Final = {
     "market": (*_MARKET_USUAL, "days", *_WINDOW),
     "strategy": (*_STRATEGY_USUAL, *_STRATEGY_MORE),
     "orders": tuple(_ORDERS_USUAL),
-    "venue": (*_VENUE_USUAL, "latency_feed"),
+    "venue": (*_VENUE_USUAL, *_VENUE_MORE),
 }
 _TOP: Final = ("data", *_ALLOWED)
 _MANY: Final = ("market", "strategy")
@@ -46,7 +48,7 @@ STRATEGY_KEYS: Final = tuple(
     "strategy" if name == "name" else name for name in (*_STRATEGY_USUAL, *_STRATEGY_MORE)
 )
 KEYS: Final = (
-    "symbol", "day", *_WINDOW, "qty", *STRATEGY_KEYS, *_ORDERS_USUAL, *_VENUE_USUAL, "latency_feed",
+    "symbol", "day", *_WINDOW, "qty", *STRATEGY_KEYS, *_ORDERS_USUAL, *_VENUE_USUAL, *_VENUE_MORE,
 )  # fmt: skip
 """Everything that a cell can say, in the order of the columns."""
 

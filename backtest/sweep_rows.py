@@ -27,7 +27,7 @@ _TERM: Final = "asked_"
 """Before the names of what was asked for, so that a quantity asked for and that of an order stay apart."""
 _OF_REPORT: Final = {
     "status": pa.string(), "reason": pa.string(), "strategy": pa.string(), "order_qty": _EXACT, "cum_qty": _EXACT,
-    "arrival_px": _EXACT, "avg_px": _EXACT, "arrival_shortfall_bps": pa.float64(),
+    "leaves_is_dust": pa.bool_(), "arrival_px": _EXACT, "avg_px": _EXACT, "arrival_shortfall_bps": pa.float64(),
     "vwap_slippage_bps": pa.float64(), "twap_slippage_bps": pa.float64(), "spread_captured_bps": pa.float64(),
     "fees_bps": pa.float64(), "maker_share": pa.float64(), "participation_pct": pa.float64(),
     "orders_sent": pa.int64(),
@@ -76,7 +76,7 @@ def _row(worked: Worked) -> Row:
 
 
 def _typed(value: object, kind: pa.DataType) -> object:
-    if value is None or kind == pa.string():
+    if value is None or kind in {pa.string(), pa.bool_()}:
         return value
     if kind == _EXACT:
         return Decimal(str(value))
@@ -93,6 +93,8 @@ class Summary:
         Orders that came to an end that can be measured; the mean is theirs.
     mean_bps
         Cost against the price at arrival, fees included, basis points.
+    unfilled, partly_filled
+        Of those that ended: without any fill, and filled in part.
     impact_bps
         Mean of what a model of impact charges beside that; None where there is none, or it knows nothing.
     impact_unknown
@@ -102,6 +104,8 @@ class Summary:
     orders: int
     ended: int
     mean_bps: float | None
+    unfilled: int
+    partly_filled: int
     fills: int
     queue_model_fills: int
     impact_bps: float | None
@@ -156,7 +160,7 @@ class Folder:
         path = self._rows(cell)
         names = [
             "arrival_shortfall_bps", "fills", "queue_model_fills", "failure", "impact_model_bps",
-            "impact_model_unknown",
+            "impact_model_unknown", "cum_qty", "order_qty", "leaves_is_dust",
         ]  # fmt: skip
         try:
             found = pq.read_table(path, columns=names).to_pydict()
@@ -168,10 +172,19 @@ class Folder:
             [one for one in found[name] if one is not None]
             for name in ("arrival_shortfall_bps", "impact_model_bps")
         )
+        filled = [
+            (cum_qty, cum_qty >= order_qty or is_dust)
+            for failure, cum_qty, order_qty, is_dust in zip(
+                found["failure"], found["cum_qty"], found["order_qty"], found["leaves_is_dust"], strict=True
+            )
+            if not failure
+        ]
         return Summary(
             orders=len(found["failure"]),
             ended=sum(not failure for failure in found["failure"]),
             mean_bps=fsum(costs) / len(costs) if costs else None,
+            unfilled=sum(not cum_qty for cum_qty, _ in filled),
+            partly_filled=sum(bool(cum_qty) and not is_whole for cum_qty, is_whole in filled),
             fills=sum(found["fills"]),
             queue_model_fills=sum(found["queue_model_fills"]),
             impact_bps=fsum(charged) / len(charged) if charged else None,

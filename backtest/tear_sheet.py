@@ -115,7 +115,7 @@ def _heading(summary: Summary) -> str:
         " ".join(str(market.recording.get(part, "")) for part in ("venue", "category", "symbol"))
         for market in summary.markets()
     ]
-    what = "Orders" if summary.contest is None else ' against '.join(summary.policies())
+    what = "Orders" if summary.contest is None else " against ".join(summary.policies())
     return f"{what} in recorded books, {', '.join(names)}"
 
 
@@ -193,7 +193,8 @@ def _contest_table(contest: Contest) -> str:
         (
             f"{one.first} - {one.second}", f"{one.mean:+.4f}", f"{one.low:+.4f} to {one.high:+.4f}",
             f"{one.standard_error:.4f}", f"{one.p_holm:.4f}", f"{one.p:.4f}",
-            one.cheaper or "no difference can be shown", f"{one.smallest_shown:.4f}",
+            one.cheaper or "no difference can be shown",
+            "" if one.smallest_shown is None else f"{one.smallest_shown:.4f}",
         )
         for one in contest.pairs
     ]  # fmt: skip

@@ -106,7 +106,7 @@ def main() -> None:
     options = parser.parse_args()
     entry, answer = (Delay(constant_ns=ns) for ns in options.orders_ns)
     feed = Delay(measured=True) if options.feed_ns is None else Delay(constant_ns=options.feed_ns)
-    terms = ReplayTerms(feed=feed, entry=entry, answer=answer, keeps_taken=False)
+    terms = ReplayTerms(feed=feed, entry=entry, answer=answer, keeps_taken=False, print_lag_ns=0)
     info = read_info(options.file)
     behind_ns = options.receiver_behind_ns
     held = (

@@ -143,7 +143,7 @@ def missing_credentials(mode: Mode, other_keys: Iterable[str] = ()) -> Problem:
     """
     if mode not in ENV_NAMES:
         return _problem(
-            "SECRET_MISSING",
+            "NO_ACCOUNT",
             "executor.mode",
             f"{mode}, which has no account at any venue and no orders there",
             "a mode with an account",

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from sandbox.bybit_server import Credentials, FlowSettings, SandboxOptions, run
 from sandbox.bybit_server.recorded_market import PlaySettings
-from sandbox.bybit_server.recording import RecordingError, find_recording
+from sandbox.bybit_server.recording import RecordingError, find_recording, held_in
 from sandbox.bybit_server.signature import public_key
 
 PORT_MAX: Final = 65_535
+STORE_ENV: Final = "EXECUTOR_MARKET_DATA"
+USUAL_STORE: Final = "var/market"
+INSTANT_FORM: Final = "a time with its zone is written 2026-08-09T12:00:00Z"
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DESCRIPTION: Final = """\
 A local exchange that speaks Bybit's v5 protocol: REST, the public, private and
 trade WebSockets, a matching engine, and a crowd that trades. Clients written
@@ -38,10 +43,18 @@ stall and books break: see docs/sandbox.md.
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; --help has the rest."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with 2."""
+        self.exit(2, f"sandbox: {message}; `{self.prog} --help` lists the options\n")
+
+
 def parse(arguments: list[str] | None = None) -> tuple[SandboxOptions, Path | None]:
     """Return the options on the command line and the path of the ready file, if any."""
     default_key = Credentials()
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="executor sandbox",
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -84,12 +97,20 @@ def parse(arguments: list[str] | None = None) -> tuple[SandboxOptions, Path | No
         default="crowd",
         help="who makes the market (default crowd)",
     )
-    recorded.add_argument("--data", type=Path, metavar="ROOT", help="store of `executor data import`")
-    recorded.add_argument("--symbol", help="which symbol is played")
+    recorded.add_argument(
+        "--data",
+        type=Path,
+        metavar="ROOT",
+        help=f"store of `executor data import` (default {STORE_ENV}, or else {USUAL_STORE})",
+    )
+    recorded.add_argument("--symbol", help="which symbol is played; also as VENUE/CATEGORY/SYMBOL")
     recorded.add_argument("--venue", default="", help="of which venue, where the store has several")
     recorded.add_argument("--category", default="", help="of which category, where the store has several")
     recorded.add_argument(
-        "--start", type=_instant_ns, default=0, metavar="TIME", help="UTC, such as 2026-08-09T12:00:00"
+        "--start",
+        type=_instant_ns,
+        metavar="TIME",
+        help="where in the recording it begins, such as 2026-08-09T12:00:00Z (default its first whole book)",
     )
     recorded.add_argument(
         "--speed", type=_speed, default=Fraction(1), help="how many times as fast as it was (default 1)"
@@ -121,23 +142,38 @@ def _play(chosen: argparse.Namespace, parser: argparse.ArgumentParser) -> PlaySe
         if chosen.data or chosen.symbol:
             parser.error("--data and --symbol belong to --market recorded")
         return None
-    if not (chosen.data and chosen.symbol):
-        parser.error("--market recorded needs --data and --symbol")
+    root = chosen.data or Path(os.environ.get(STORE_ENV) or USUAL_STORE)
+    if not chosen.symbol:
+        parser.error(f"--market recorded needs --symbol; {root} holds {held_in(root)}")
+    *where, symbol = chosen.symbol.split("/")
+    if len(where) not in {0, 2} or not symbol:
+        parser.error(f"--symbol is SYMBOL or VENUE/CATEGORY/SYMBOL, not {chosen.symbol!r}")
+    venue, category = where or (chosen.venue, chosen.category)
     try:
-        recording = find_recording(chosen.data, chosen.symbol, category=chosen.category, venue=chosen.venue)
+        recording = find_recording(root, symbol, category=category, venue=venue)
     except RecordingError as error:
         parser.error(str(error))
-    return PlaySettings(recording=recording, start_ns=chosen.start, speed=chosen.speed, loop=chosen.loop)
+    first_ns, last_ns = recording.days[0].first_ns, recording.days[-1].last_ns
+    if chosen.start is not None and not first_ns <= chosen.start <= last_ns:
+        parser.error(
+            f"--start: {recording.name} is recorded from {_instant(first_ns)} to {_instant(last_ns)},"
+            f" not at {_instant(chosen.start)}"
+        )
+    return PlaySettings(recording=recording, start_ns=chosen.start or 0, speed=chosen.speed, loop=chosen.loop)
 
 
 def _instant_ns(text: str) -> int:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"a time is written 2026-08-09T12:00:00, not {text!r}") from None
+        raise argparse.ArgumentTypeError(f"{INSTANT_FORM}, not {text!r}") from None
     if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+        raise argparse.ArgumentTypeError(f"{INSTANT_FORM}; {text!r} says no zone")
+    return (at - EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def _instant(at_ns: int) -> str:
+    return (EPOCH + timedelta(microseconds=at_ns // 1000)).isoformat().replace("+00:00", "Z")
 
 
 def _speed(text: str) -> Fraction:

@@ -1,6 +1,7 @@
 """Stored days in the forms of others: plain CSV with exact decimals, and the arrays that hftbacktest reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,17 @@ _SELL: Final = 1 << 28
 _DEPTH, _TRADE, _CLEAR, _SNAPSHOT = 1, 2, 3, 4
 
 
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """Give another name to write under; the file takes its own when all of it is written, else nothing stays."""
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        yield partial
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def to_csv(source: Path, target: Path, told: Told = lambda _done, _total: None) -> int:
     """Write a day as text; prices and quantities are exact. Gives the number of rows.
 
@@ -46,7 +58,7 @@ def to_csv(source: Path, target: Path, told: Told = lambda _done, _total: None) 
     rate = Decimal(1) / RATE_UNITS
     names = {int(kind): kind.name for kind in Kind}
     count = 0
-    with target.open("w", encoding="ascii", newline="") as file:
+    with _whole(target) as partial, partial.open("w", encoding="ascii", newline="") as file:
         file.write(CSV_HEADER)
         for rows in stream_rows(source):
             columns = (getattr(rows, name).tolist() for name in DTYPES)
@@ -82,7 +94,8 @@ def to_hftbacktest(source: Path, target: Path) -> tuple[int, int]:
     # The other side's numbers are floats; ours end here.
     events["px"] = rows.px * float(Decimal(info.tick_size))
     events["qty"] = rows.qty * float(Decimal(info.lot_size))
-    np.savez_compressed(target, data=_both_orders(events))
+    with _whole(target) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, data=_both_orders(events))
     return len(events), moved_ns
 
 

@@ -13,6 +13,9 @@ from backtest.dataset.rows import DTYPES, Bytes, Flag, Ints, Kind, Mask, Signs
 from backtest.dataset.ticks import Exact, exact
 
 BATCH_ROWS: Final = 200_000
+TIME_NS_MAX: Final = (1 << 62) - 2
+"""In the year 2116; a replay knows no later instant."""
+_ID_MAX: Final = (1 << 63) - 1
 _NAME: Final = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,39}\Z", re.ASCII)
 
 
@@ -135,11 +138,30 @@ class Gatherer:
         flags: int = 0,
         ident: int = 0,
     ) -> None:
-        """Take rows that share everything but price and quantity."""
-        if px:
+        """Take rows that share everything but price and quantity; whose times or ids cannot be kept are told."""
+        if px and self.can_keep(exch_ns=exch_ns, recv_ns=recv_ns, line=line, seq=seq, ident=ident):
             self._px += px
             self._qty += qty
             self._runs.append((len(px), exch_ns, recv_ns, kind, side, seq, flags, line, ident, self._message))
+
+    def can_keep(self, *, exch_ns: int, recv_ns: int, line: int, seq: int = 0, ident: int = 0) -> bool:
+        """Whether the times and ids of a message fit into their columns; if not, it is told.
+
+        Who follows a book asks before a message changes anything, so that one left out is missed by the next.
+        """
+        if self.is_time(exch_ns) and self.is_time(recv_ns) and abs(seq) <= _ID_MAX and abs(ident) <= _ID_MAX:
+            return True
+        told = " ".join(
+            f"{name} {value if abs(value) <= 10 * _ID_MAX else 'of too many digits'}"
+            for name, value in (("time", exch_ns), ("received", recv_ns), ("id", seq), ("trade", ident))
+        )
+        self.found.add(Fault.BAD_NUMBER, self.source, line, told)
+        return False
+
+    @staticmethod
+    def is_time(at_ns: int) -> bool:
+        """Whether an instant is one that can be kept."""
+        return 0 <= at_ns <= TIME_NS_MAX
 
     def clear(self, *, exch_ns: int, recv_ns: int, line: int, seq: int = 0, flags: int = 0) -> None:
         """Take the beginning of a snapshot, or the end of what is known."""

@@ -65,6 +65,20 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
+def refuse_what_is_no_file(path: Path) -> None:
+    """Refuse a pipe, a device or a socket: to read one may last for ever.
+
+    Raises
+    ------
+    DataError
+        If it is one.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise DataError(
+            path, "is no regular file", "name a file, or a folder of files", allowed="a regular file"
+        )
+
+
 def sha256_of(path: Path) -> str:
     """Fingerprint of a file."""
     with path.open("rb") as file:
@@ -84,10 +98,13 @@ def members(path: Path) -> list[str]:
 
 
 def head_of(path: Path, size: int = 4096) -> bytes:
-    """Give the first bytes of what a file unpacks to (of an archive, its first file); empty if it cannot be read."""
+    """Give the first bytes of what a file unpacks to (of an archive, its first file), after a byte order mark.
+
+    Empty if it cannot be read.
+    """
     try:
         with opened(path) as file:
-            return file.read(size)
+            return file.read(size + len(_BOM)).removeprefix(_BOM)[:size]
     except DataError:
         return b""
 
@@ -101,6 +118,7 @@ def opened(path: Path, member: str | None = None) -> Iterator[IO[bytes]]:
     DataError
         If it cannot be opened.
     """
+    refuse_what_is_no_file(path)
     told = _read_told.get()
     with _said(path), path.open("rb") if told is None else _Counted(path, told) as raw:
         magic = raw.read(4)

@@ -138,7 +138,7 @@ class Deduced:
         if self.step and not _is_usual(self.step):
             told.append(f"it is not {', '.join(map(str, _USUAL))} times a power of ten")
         if len(self._seen) < NUMBERS_MIN:
-            told.append(f"it rests on {len(self._seen)} different numbers")
+            told.append(f"it rests on few different numbers ({len(self._seen)})")
         return told
 
 

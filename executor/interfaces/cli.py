@@ -55,6 +55,25 @@ _MEANING: Final[dict[type[ExecutorError], tuple[str, str, str]]] = {
 }
 """For each error that can end a command: its code, what would have been right, and the next step."""
 
+_GROUPS: Final = ("backtest", "config", "data")
+_AGAIN: Final = "run it again"
+_AFTER_INTERRUPT: Final[dict[str, str]] = {
+    "audit": f"{_AGAIN}: it changes nothing",
+    "backtest": f"{_AGAIN}; --out, where it was given, wants a new or empty folder",
+    "backtest report": _AGAIN,
+    "backtest session": f"{_AGAIN}: it changes nothing",
+    "backtest sweep": f"{_AGAIN}: what is finished is kept",
+    "config": _AGAIN,
+    "data": f"{_AGAIN}: it changes nothing",
+    "data convert": f"{_AGAIN}: nothing was written",
+    "data fetch": f"{_AGAIN}: what is here is gone on with",
+    "data import": f"`executor data info` lists what was stored; {_AGAIN}",
+    "data record": "`executor data import` reads the capture that was named at the start",
+    "demo": _AGAIN,
+    "doctor": f"{_AGAIN}: it changes nothing",
+}
+"""What to do after Ctrl-C, by command or group; the others speak with a daemon, which goes on."""
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -129,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TyperException as error:
         return _usage(error, as_json=as_json)
     except typer.Abort:
-        return _interrupted(as_json=as_json)
+        return _interrupted(words, as_json=as_json)
     except CommandFailed as error:
         tell_problems(error.problems, as_json=as_json)
         return error.exit_code
@@ -140,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tell_problems([_of_error(error)], as_json=as_json)
         return exit_code_of(error)
     if result == ExitCode.INTERRUPTED:
-        return _interrupted(as_json=as_json)
+        return _interrupted(words, as_json=as_json)
     return int(result) if isinstance(result, int) else ExitCode.OK
 
 
@@ -163,13 +182,16 @@ def _usage(error: TyperException, *, as_json: bool) -> int:
     return ExitCode.USAGE
 
 
-def _interrupted(*, as_json: bool) -> int:
+def _interrupted(words: Sequence[str], *, as_json: bool) -> int:
+    """Tell what became of a command that was interrupted: of one in a group, by the group, unless it says more."""
+    names = [word for word in words if not word.startswith("-")][:2]
+    after = _AFTER_INTERRUPT.get(" ".join(names)) or _AFTER_INTERRUPT.get(names[0] if names else "")
     problem = Problem(
         code="INTERRUPTED",
-        where="command",
+        where="executor " + " ".join(names if names and names[0] in _GROUPS else names[:1]),
         got="Ctrl-C",
-        allowed="patience",
-        next_step="`executor status` shows what was accepted",
+        allowed="a command that comes to its end",
+        next_step=after or "`executor status` shows what was accepted",
     )
     tell_problems([problem], as_json=as_json)
     return ExitCode.INTERRUPTED

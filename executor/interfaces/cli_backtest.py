@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 import typer
 
 from config.problems import ConfigProblems, quoted
+from executor.domain.units import BPS_PER_UNIT
 from executor.interfaces import cli_recorded
 from executor.interfaces.command_words import in_command_words
 from executor.interfaces.exit_codes import ExitCode
@@ -45,13 +46,14 @@ _SIMULATED: Final = (
 """Options of a comparison in simulated markets alone."""
 _RECORDED: Final = (
     "data", "symbol", "venue", "category", "start", "every", "until", "warmup", "latency_feed", "latency_order",
-    "latency_response", "queue", "over_gaps", "impact", "seed", "twin", "out", "journals",
+    "latency_response", "queue", "over_gaps", "impact", "seed", "twin", "out", "journals", "requests_per_s",
+    "price_band_bps",
 )  # fmt: skip
 """Options of a comparison in recorded books alone."""
 _DOCTOR: Final = (
     "`executor doctor`, with the same --profile and --config, asks one question and says what is wrong"
 )
-_HELP: Final = "`executor backtest {command} --help`, docs/backtest.md"
+HELP: Final = "the same command with --help, docs/backtest.md"
 USUAL_DRIFT: Final = {"foresight": 20.0}
 """Drift where none is given, basis points a minute; who knows the drift needs one."""
 
@@ -79,15 +81,16 @@ def session(
     ] = "taped",
     as_json: AsJson = False,
 ) -> None:
-    """Play a recorded session again and compare every child order, byte for byte.
+    """Play a recorded session again and compare every request about a child order, byte for byte.
 
     Market, venue and operators come from the journal; the advice comes from the tape alone, found by what was asked and
-    heard after the taped latency. The first order that differs ends it, since the recorded venue has no answer to it.
+    heard after the taped latency. A session that asked nothing needs no tape. The first order that differs ends it,
+    since the recorded venue has no answer to it.
 
     Ends with 0 if every order is the recorded one, 9 if one differs or a question is not on the tape.
     """
     from backtest.pace import read_pace  # noqa: PLC0415 - brings the engine with it
-    from backtest.session import replay_session  # noqa: PLC0415
+    from backtest.session import has_questions, replay_session  # noqa: PLC0415
     from executor.adviser.tape import FILE_NAME, TapeError, read_all  # noqa: PLC0415
     from executor.domain.units import install_decimal_context  # noqa: PLC0415
     from executor.interfaces.experiments import session_record, session_words  # noqa: PLC0415
@@ -100,12 +103,12 @@ def session(
             "--latency",
             latency,
             "taped, zero, or a factor from x0 to x1000 such as x0.5",
-            _HELP.format(command="session"),
         ) from None
     calls = tape or journal.with_name(FILE_NAME)
     try:
         with progress_on_terminal("replaying") as progress:
-            result = replay_session(journal, read_all(calls), pace, progress)
+            has_tape = tape is not None or calls.exists() or has_questions(journal)
+            result = replay_session(journal, read_all(calls) if has_tape else (), pace, progress)
     except TapeError as error:
         raise _no_tape(error) from error
     if as_json:
@@ -185,6 +188,8 @@ def compare(
     latency_order: cli_recorded.LatencyOrder = "10",
     latency_response: cli_recorded.LatencyResponse = "10",
     queue: cli_recorded.Queue = "risk-averse",
+    requests_per_s: cli_recorded.RequestsPerS = cli_recorded.REQUESTS_PER_S,
+    price_band_bps: cli_recorded.PriceBand = None,
     over_gaps: cli_recorded.OverGaps = False,
     impact: cli_recorded.Impact = "none",
     seed: cli_recorded.Seed = 1,
@@ -212,13 +217,14 @@ def compare(
     """
     fees = read_bps("--maker-fee", maker_fee), read_bps("--taker-fee", taker_fee)
     _check_mode(context, adviser, strategies)
+    cli_recorded.check_profile(context, config, asks_model=adviser == MODEL)
     if adviser is None:
         assert strategies is not None, "one of the two was given"
         recorded = cli_recorded.Wanted(
             data=data, symbol=symbol, venue=venue, category=category, sides=side, start=start, every=every, until=until,
             warmup=warmup, latency_feed=latency_feed, latency_order=latency_order, latency_response=latency_response,
             queue=queue, impact=impact, maker_fee=fees[0], taker_fee=fees[1], over_gaps=over_gaps, seed=seed, twin=twin,
-            profile=profile, config=config,
+            profile=profile, config=config, requests_per_s=requests_per_s, price_band_bps=price_band_bps,
         )  # fmt: skip
         terms_of_each = {"side": "buy", "duration": duration, "interval": interval}
         orders = [read_order({**terms_of_each, "qty": one}) for one in qty.split(",")]
@@ -533,18 +539,20 @@ def _kind(text: str) -> str:
 
 
 def read_bps(option: str, text: str) -> Decimal:
-    """Read a number of basis points."""
+    """Read a number of basis points; below zero it is a rebate."""
     from executor.domain.units import parse_plain  # noqa: PLC0415
 
+    rebate = text.startswith("-")
     try:
-        return parse_plain(text)
+        found = parse_plain(text.removeprefix("-"))
     except ValueError:
         raise _wrong(option, text, "a number such as 5.5, negative for a rebate") from None
+    if found >= BPS_PER_UNIT:
+        raise _wrong(option, text, f"less than {BPS_PER_UNIT:f}, which is all of the value")
+    return -found if rebate else found
 
 
-def _wrong(
-    where: str, got: str, allowed: str, next_step: str = _HELP.format(command="compare")
-) -> CommandFailed:
+def _wrong(where: str, got: str, allowed: str, next_step: str = HELP) -> CommandFailed:
     return failed(ExitCode.USAGE, "USAGE", where, quoted(got), allowed, next_step)
 
 

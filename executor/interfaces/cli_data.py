@@ -5,7 +5,7 @@ What needs the packages of the extra `backtest` is imported inside the commands:
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -18,18 +18,22 @@ import typer
 
 from config.problems import place, quoted
 from executor.domain.orders import Category
+from executor.domain.timeline import iso_utc
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import failed
 from executor.interfaces.kinds import SYMBOL_FORM
 from executor.interfaces.options import AsJson
-from executor.interfaces.output import cell, emit_json, progress_on_terminal, say, show, show_rich
+from executor.interfaces.output import cell, emit_json, page_width, progress_on_terminal, say, show
+from executor.runtime.clock import Clock
 
 if TYPE_CHECKING:
     from backtest.dataset.faults import Findings
-    from backtest.dataset.fetch import Fetched
     from backtest.dataset.gather import RuleSteps
     from backtest.dataset.importers.protocol import Options
+    from backtest.dataset.intake import Stored
 
+_EXTRA: Final = ("llvmlite", "numba", "numpy", "plotly", "pyarrow", "zstandard")
+"""Packages of the extra `backtest`, by the names of their modules."""
 DAYS_MAX: Final = 3_660
 _SYMBOL: Final = re.compile(r"\A[A-Z0-9][A-Z0-9-]{2,31}\Z", re.ASCII)
 
@@ -99,15 +103,23 @@ class Brought:
         What was stored, each with its path and its figures.
     dropped
         Rows that a repair left out; None where nothing was to be repaired.
+    warnings
+        What may be wrong with steps that nobody said.
     """
 
     days: list[dict[str, object]]
     dropped: int | None
     found: "Findings"
+    warnings: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """The same for machines."""
-        return {"days": self.days, "dropped_rows": self.dropped or 0, **_of_findings(self.found)}
+        return {
+            "days": self.days,
+            "dropped_rows": self.dropped or 0,
+            "warnings": list(self.warnings),
+            **_of_findings(self.found),
+        }
 
 
 def bring(
@@ -138,7 +150,9 @@ def bring(
 
         candles = [path for path in files if are_klines(path)]
         rows = _expanded([path for path in files if path not in candles])
+        _check_importer(importer)
         found = Findings(places)
+        warnings: tuple[str, ...] = ()
         done: list[dict[str, object]] = []
         for path in candles:
             target, count = import_klines(data, path, options, found)
@@ -149,30 +163,44 @@ def bring(
             with progress_on_terminal("reading", in_bytes=True) as told:
                 outcome = intake.run(rows, importer, told)
             found.merge(outcome.found.values())
-            dropped = outcome.dropped_rows
-            for day in outcome.stored:
-                info = day.info
-                done.append(
-                    {
-                        "stored": str(day.path),
-                        "rows": info.rows,
-                        "kinds": info.counts,
-                        "tick": f"{info.tick_size} ({info.tick_from})",
-                        "lot": f"{info.lot_size} ({info.lot_from})",
-                        "carried": info.carried_rows,
-                        "faults": info.faults,
-                    }
-                )
+            dropped, warnings = outcome.dropped_rows, outcome.doubts
+            done += map(_of_day, outcome.stored)
             done += [{"stored": str(path), "rows": count} for path, count in outcome.funding]
-    return Brought(days=done, dropped=dropped if repair else None, found=found)
+    return Brought(days=done, dropped=dropped if repair else None, found=found, warnings=warnings)
+
+
+def _of_day(day: "Stored") -> dict[str, object]:
+    info = day.info
+    finer = {
+        name: f"{unit} ({where})"
+        for name, unit, where, step in (
+            ("stored_tick", info.tick_size, info.tick_from, day.tick),
+            ("stored_lot", info.lot_size, info.lot_from, day.lot),
+        )
+        if unit != step
+    }
+    return {
+        "stored": str(day.path),
+        "rows": info.rows,
+        "kinds": info.counts,
+        "tick": f"{day.tick} ({day.steps_from})",
+        "lot": f"{day.lot} ({day.steps_from})",
+        **finer,
+        "carried": info.carried_rows,
+        "faults": info.faults,
+    }
 
 
 def tell_brought(brought: Brought) -> None:
     """Say what was stored, and what is wrong with it."""
     for each in brought.days:
-        say(f"stored {each['stored']}: {cell({k: v for k, v in each.items() if k != 'stored'})}")
+        show(
+            f"stored {each['stored']}: {cell({k.replace('_', ' '): v for k, v in each.items() if k != 'stored'})}"
+        )
     if brought.dropped is not None:
         show(f"{brought.dropped} rows left out by --repair")
+    for text in brought.warnings:
+        show(f"WARNING        {text}")
     _tell(brought.found)
 
 
@@ -200,6 +228,7 @@ def check(
         from backtest.dataset.stored import check_day  # noqa: PLC0415
 
         found = Findings(places)
+        _check_importer(importer)
         if files:
             candles = [path for path in files if are_klines(path)]
             for path in candles:
@@ -226,41 +255,47 @@ def check(
 
 
 @data_app.command(short_help="List what the store holds.")
-def info(data: Root = USUAL_ROOT, as_json: AsJson = False) -> None:
-    """List what the store holds."""
+def info(
+    data: Root = USUAL_ROOT,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also kinds of rows, units, importers and clocks.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List what the store holds: instruments, under each its days with the exchange's times that they span.
+
+    A day is one of the receiver's time; funding and candles lie beside the days.
+    """
     with data_errors():
         from backtest.dataset.store import catalogue, read_info  # noqa: PLC0415 - brings pyarrow
+        from backtest.dataset.tables import tables_in  # noqa: PLC0415
+        from executor.interfaces.store_words import store_words  # noqa: PLC0415
 
         days = [(day, read_info(day.path)) for day in catalogue(data)]
-    if as_json:
-        import msgspec  # noqa: PLC0415
+        tables = tables_in(data)
+        if as_json:
+            import msgspec  # noqa: PLC0415
 
-        emit_json(
-            [{"day": day.name, "path": str(day.path), **msgspec.to_builtins(known)} for day, known in days]
-        )
-        return
-    if not days:
-        raise _nothing_there(data)
-    from rich.table import Table  # noqa: PLC0415 - slow to import
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(box=None, pad_edge=False)
-    for title in ("day", "rows", "kinds", "tick", "lot", "received", "importer", "faults"):
-        table.add_column(title, overflow="fold")
-    for day, known in days:
-        importers = ", ".join(sorted({source.importer for source in known.sources}))
-        cells = (
-            day.name,
-            known.rows,
-            known.counts,
-            f"{known.tick_size} ({known.tick_from})",
-            f"{known.lot_size} ({known.lot_from})",
-            "known" if known.recv_known else "as sent",
-            importers,
-            {**known.faults, **known.left_out} or "none",
-        )
-        table.add_row(*(Text(cell(each)) for each in cells))
-    show_rich(table)
+            emit_json(
+                [
+                    {"day": day.name, "path": str(day.path), **msgspec.to_builtins(known)}
+                    for day, known in days
+                ]
+                + [
+                    {
+                        "table": f"{table.stream.venue}/{table.stream.category}/{table.stream.symbol}/{table.kind}",
+                        "path": str(table.path),
+                        "rows": table.rows,
+                        "first_ns": table.first_ns,
+                        "last_ns": table.last_ns,
+                    }
+                    for table in tables
+                ]
+            )
+            return
+        if not days and not tables:
+            raise _nothing_there(data)
+        show(store_words(data, days, tables, page_width(), verbose=verbose))
 
 
 @data_app.command(short_help="Bring days of Bybit's public archives.")
@@ -283,7 +318,7 @@ def fetch(
 ) -> None:
     """Bring days of Bybit's public archives; what was begun is gone on with, what is here is not brought again.
 
-    Ends with 1 if a day is not in the archive.
+    Ends with 1 if a day is not in the archive, 7 if an archive cannot be reached.
     """
     if not _SYMBOL.match(symbol):
         raise _usage("SYMBOL", "SYMBOL", symbol, SYMBOL_FORM)
@@ -296,6 +331,10 @@ def fetch(
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     if not 0 < len(days) <= DAYS_MAX:
         raise _usage("DAYS", "--to", str(end), f"a day from {start} on, at most {DAYS_MAX} days")
+    if last.isoformat() > iso_utc(Clock().now_ns())[: len("2026-01-01")]:
+        raise _usage(
+            "DAYS", "--from" if end is None else "--to", last.isoformat(), "a day that has begun, UTC"
+        )
     whats = ("trades", "books") if what == "both" else (what,)
     with data_errors():
         from backtest.dataset.fetch import BOOKS_URL, TRADES_URL, Archive  # noqa: PLC0415
@@ -306,11 +345,36 @@ def fetch(
             for day in days
             for each in whats
         ]
-        records = []
-        for name, got in asyncio.run(_bring(wanted)):
+        records: list[dict[str, object]] = []
+        asyncio.run(_bring(wanted, records, (lambda _text: None) if as_json else show))
+    if as_json:
+        emit_json({"files": records})
+    else:
+        show(f"{sum(each['path'] is not None for each in records)} of {len(records)} files are here")
+    raise typer.Exit(ExitCode.OK if all(each["path"] for each in records) else ExitCode.REFUSED)
+
+
+async def _bring(
+    wanted: list[tuple[str, date, Path, list[str]]],
+    records: list[dict[str, object]],
+    tell: Callable[[str], None],
+) -> None:
+    """Bring one file after the other; each is told and recorded as it is here."""
+    import aiohttp  # noqa: PLC0415 - slow to import
+
+    from backtest.dataset.fetch import Fetcher  # noqa: PLC0415
+    from executor.interfaces.version import version  # noqa: PLC0415
+
+    headers = {"User-Agent": f"bybit-executor/{version()}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        fetcher = Fetcher(session, say=say)
+        for what, day, folder, urls in wanted:
+            name = f"{what} of {day.isoformat()}"
+            with progress_on_terminal(name, in_bytes=True) as told:
+                got = await fetcher.fetch(urls, folder, told)
             if got is None:
                 records.append({"what": name, "path": None, "size": 0, "resumed_at": 0, "proof": "not there"})
-                say(f"{name}: not in the archive")
+                tell(f"{name}: not in the archive")
                 continue
             records.append(
                 {
@@ -321,31 +385,7 @@ def fetch(
                     "proof": got.proof,
                 }
             )
-            say(f"{name}: {place(got.path)}, {got.size} bytes from {got.resumed_at} on ({got.proof})")
-    if as_json:
-        emit_json({"files": records})
-    else:
-        show(f"{sum(each['path'] is not None for each in records)} of {len(records)} files are here")
-    raise typer.Exit(ExitCode.OK if all(each["path"] for each in records) else ExitCode.REFUSED)
-
-
-async def _bring(
-    wanted: list[tuple[str, date, Path, list[str]]],
-) -> "list[tuple[str, Fetched | None]]":
-    import aiohttp  # noqa: PLC0415 - slow to import
-
-    from backtest.dataset.fetch import Fetcher  # noqa: PLC0415
-    from executor.interfaces.version import version  # noqa: PLC0415
-
-    brought: list[tuple[str, Fetched | None]] = []
-    headers = {"User-Agent": f"bybit-executor/{version()}"}
-    async with aiohttp.ClientSession(headers=headers) as session:
-        fetcher = Fetcher(session)
-        for what, day, folder, urls in wanted:
-            name = f"{what} of {day.isoformat()}"
-            with progress_on_terminal(name, in_bytes=True) as told:
-                brought.append((name, await fetcher.fetch(urls, folder, told)))
-    return brought
+            tell(f"{name}: {place(got.path)}, {got.size} bytes from {got.resumed_at} on ({got.proof})")
 
 
 @data_app.command(short_help="Write a stored day as CSV or for hftbacktest.")
@@ -354,11 +394,17 @@ def convert(
     target: Annotated[
         Path, typer.Argument(metavar="TARGET", help="File to make: .csv, or .npz for hftbacktest.")
     ],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
 ) -> None:
     """Write a stored day as CSV, or as the arrays that hftbacktest reads."""
     if target.suffix not in {".csv", ".npz"}:
         raise _usage("TARGET", "TARGET", str(target), "a name that ends with .csv or .npz")
-    with data_errors():
+    if target.exists() and not overwrite:
+        raise failed(
+            ExitCode.USAGE, "TARGET", "TARGET", f"{place(target)}, which is there", "a new file",
+            "name another one, or add --overwrite",
+        )  # fmt: skip
+    with data_errors(), _writing(target):
         from backtest.dataset.convert import to_csv, to_hftbacktest  # noqa: PLC0415 - brings pyarrow
 
         if target.suffix == ".csv":
@@ -374,23 +420,38 @@ def convert(
 
 
 @contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """Say in one line why a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise failed(
+            ExitCode.REFUSED, "TARGET", place(target), error.strerror or str(error),
+            "a folder that is there, is ours and has room", "make the folder, make room, or name another file",
+        ) from error  # fmt: skip
+
+
+@contextmanager
 def data_errors() -> Iterator[None]:
     """Turn what is wrong with a file, and a package that is missing, into what an operator reads."""
     try:
-        from backtest.dataset.errors import DataError  # noqa: PLC0415
+        from backtest.dataset.errors import DataError, UnreachableError  # noqa: PLC0415
     except ImportError as error:  # pragma: no cover - the package is whole or not at all
         raise _no_packages(error) from error
     try:
         yield
     except ImportError as error:
+        if str(error.name).partition(".")[0] not in _EXTRA:
+            raise  # a module of our own: no package that is missing
         raise _no_packages(error) from error
     except DataError as error:
+        away = isinstance(error, UnreachableError)
         raise failed(
-            ExitCode.REFUSED,
-            "DATA",
+            ExitCode.UNREACHABLE if away else ExitCode.REFUSED,
+            "UNREACHABLE" if away else "DATA",
             error.where,
             error.reason,
-            "a file that can be read and trusted",
+            error.allowed,
             error.next_step,
         ) from error
 
@@ -429,6 +490,14 @@ def _options(category: str | None, symbol: str | None) -> "Options":
     with data_errors():
         from backtest.dataset.importers.protocol import Options  # noqa: PLC0415 - brings numpy
     return Options(category=category, symbol=symbol)
+
+
+def _check_importer(named: str | None) -> None:
+    from backtest.dataset.importers.registry import all_importers  # noqa: PLC0415 - brings numpy
+
+    names = [each.name for each in all_importers()]
+    if named is not None and named not in names:
+        raise _usage("IMPORTER", "--importer", named, ", ".join(names))
 
 
 def _steps(tick: str | None, lot: str | None) -> "RuleSteps | None":

@@ -16,19 +16,20 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from config.problems import quoted
-from executor.domain.orders import Side
+from executor.domain.orders import Category, Side
 from executor.domain.timeline import NS_PER_MS
 from executor.domain.units import BPS_PER_UNIT
 from executor.interfaces.cli_data import USUAL_ROOT, data_errors
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
 from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile
-from executor.interfaces.output import emit_json, progress_on_terminal, say, show
+from executor.interfaces.output import emit_json, progress_on_terminal, said_if_long, say, show
 
 if TYPE_CHECKING:
     from backtest.journals import KeptJournals
     from backtest.recorded import Conditions, Errand, PlanError, Worked
     from backtest.recording import Recording
+    from backtest.results import Run
     from backtest.run import MakeAdviser
     from config.settings import Settings
     from executor.domain.events import ParentSubmitted
@@ -43,7 +44,14 @@ _LATENCY_MS_MAX: Final = 60_000
 _USUAL_FEED_MS: Final = "5"
 _SIDES: Final = {"buy": (Side.BUY,), "sell": (Side.SELL,), "both": (Side.BUY, Side.SELL)}
 _QUEUES: Final = {"risk-averse": 0, "proportional": 1, "square": 2, "cube": 3, "log": 4}
+REQUESTS_PER_S: Final = 10
+"""What the venue lets in of a kind, for usual accounts."""
+BAND_BPS: Final = {Category.LINEAR: 100, Category.INVERSE: 100, Category.SPOT: 50}
+"""Bybit's bands for BTCUSDT: nothing that is stored says that of another instrument."""
+REQUESTS_MAX: Final = 1_000
+BAND_BPS_MAX: Final = 10_000
 _LATENCY_FORM: Final = "milliseconds such as 10, several equally likely ones such as 5,10,40, or measured"
+_FEED_FORM: Final = f"{_LATENCY_FORM}, or measured:5 (its quickest messages took 5 ms)"
 
 Data = Annotated[
     Path | None,
@@ -77,7 +85,7 @@ Warmup = Annotated[
 ]
 LatencyFeed = Annotated[
     str | None,
-    typer.Option("--latency-feed", help=f"From the book to us: {_LATENCY_FORM}; else as recorded, or 5."),
+    typer.Option("--latency-feed", help=f"From the book to us: {_FEED_FORM}; else as recorded, or 5."),
 ]
 LatencyOrder = Annotated[
     str, typer.Option("--latency-order", help="From us to the venue, as --latency-feed.")
@@ -89,6 +97,20 @@ Queue = Annotated[
     str,
     typer.Option("--queue", help=f"Who leaves the queue ahead of a resting order: {', '.join(_QUEUES)}."),
 ]
+RequestsPerS = Annotated[
+    int,
+    typer.Option(
+        "--requests-per-s", min=0, max=REQUESTS_MAX,
+        help="So many requests of a kind (create, amend, cancel) are let in a second; 0 is no limit.",
+    ),
+]  # fmt: skip
+PriceBand = Annotated[
+    int | None,
+    typer.Option(
+        "--price-band-bps", min=0, max=BAND_BPS_MAX,
+        help="Orders further beyond mark or last price are refused, basis points: 100, spot 50; 0 is no band.",
+    ),
+]  # fmt: skip
 OverGaps = Annotated[
     bool, typer.Option("--over-gaps", help="Work orders where something is missing in the recording.")
 ]
@@ -148,6 +170,8 @@ class Wanted:
     twin: bool
     profile: str
     config: Path | None
+    requests_per_s: int = REQUESTS_PER_S
+    price_band_bps: int | None = None
     day: date | None = None
 
 
@@ -162,6 +186,14 @@ class Plan:
     sides: tuple[Side, ...]
     every_s: int | None
     twin: bool
+
+    def run_of(self, all_worked: "Sequence[Worked]") -> "Run":
+        """Put what was worked beside where and how."""
+        from backtest.results import Run  # noqa: PLC0415
+
+        return Run(
+            recording=self.recording, conditions=self.conditions, worked=all_worked, every_s=self.every_s
+        )
 
     def errands(
         self,
@@ -200,6 +232,7 @@ class Plan:
 
 
 def run(
+    context: typer.Context,
     symbol: Annotated[str, typer.Option("--symbol", help="Recorded instrument, or VENUE/CATEGORY/SYMBOL.")],
     qty: Annotated[str, typer.Option("--qty", help="Size of each order, base units (inverse: contracts).")],
     data: Data = None,
@@ -211,8 +244,9 @@ def run(
     interval: Annotated[str, typer.Option("--interval", help="Length of one slice.")] = "20s",
     urgency: Annotated[str, typer.Option("--urgency", help="LOW, MEDIUM or HIGH.")] = "MEDIUM",
     residual: Annotated[
-        str, typer.Option("--residual", help="What is left at the end: cross or leave.")
+        str, typer.Option("--residual", help="What is left at the end: cross, leave or extend.")
     ] = "cross",
+    extend: Annotated[str | None, typer.Option("--extend", help="Longest extension, with extend.")] = None,
     start: Start = None,
     every: Every = None,
     until: Until = None,
@@ -239,6 +273,8 @@ def run(
     queue: Queue = "risk-averse",
     maker_fee: Annotated[str, typer.Option("--maker-fee", help="Basis points.")] = "2",
     taker_fee: Annotated[str, typer.Option("--taker-fee", help="Basis points.")] = "5.5",
+    requests_per_s: RequestsPerS = REQUESTS_PER_S,
+    price_band_bps: PriceBand = None,
     over_gaps: OverGaps = False,
     impact: Impact = "none",
     seed: Seed = 1,
@@ -260,8 +296,9 @@ def run(
 
     Ends with 1 if no order came to an end that can be measured, with 9 if a question is not on the tape that is played.
     """
-    from executor.interfaces.cli_backtest import read_bps, read_order  # noqa: PLC0415
+    from executor.interfaces.cli_backtest import MODEL, read_bps, read_order  # noqa: PLC0415
 
+    check_profile(context, config, asks_model=adviser == MODEL)
     order = read_order(
         {
             "side": "buy",
@@ -271,6 +308,7 @@ def run(
             "strategy": strategy,
             "urgency": urgency,
             "residual": residual,
+            **({} if extend is None else {"extend": extend}),
         }
     )
     wanted = Wanted(
@@ -278,7 +316,7 @@ def run(
         warmup=warmup, latency_feed=latency_feed, latency_order=latency_order, latency_response=latency_response,
         queue=queue, impact=impact, maker_fee=read_bps("--maker-fee", maker_fee),
         taker_fee=read_bps("--taker-fee", taker_fee), over_gaps=over_gaps, seed=seed, twin=twin, profile=profile,
-        config=config,
+        config=config, requests_per_s=requests_per_s, price_band_bps=price_band_bps,
     )  # fmt: skip
     with data_errors():
         from backtest.results import run_record, write_results  # noqa: PLC0415
@@ -294,7 +332,7 @@ def run(
             errands = plan.errands((), make_adviser, own=strategy)
             with _journals(out, journals) as kept:
                 all_worked = worked_all(plan, errands, kept)
-        record = run_record(plan.recording, plan.conditions, all_worked, plan.every_s)
+        record = run_record(plan.run_of(all_worked))
         if out is not None:
             write_results(out, record, all_worked)
         if as_json:
@@ -325,31 +363,27 @@ def compare_policies(
     orders
         One for each recording, or one for all.
     """
-    if wanted.every is None:
-        raise _wrong("--every", "nothing", "the time from one order to the next, such as 5m")
     with data_errors():
         from backtest.contest import ContestError, contest  # noqa: PLC0415
         from backtest.results import contest_record, write_results  # noqa: PLC0415
         from executor.interfaces.recorded_words import contest_words  # noqa: PLC0415
 
         policies = _policies(names)
+        if wanted.every is None:
+            raise _wrong("--every", "nothing", "the time from one order to the next, such as 5m")
         plans = [make_plan(one, order) for one, order in _each_recording(wanted, orders)]
         every_s = plans[0].every_s
         assert every_s is not None, "it was given"
         befores = [0, *accumulate(len(plan.starts) for plan in plans)][:-1]
         with _journals(out, journals) as kept:
             runs = [
-                (
-                    plan.recording,
-                    plan.conditions,
-                    worked_all(plan, plan.errands(policies, before=before), kept),
-                )
+                plan.run_of(worked_all(plan, plan.errands(policies, before=before), kept))
                 for plan, before in zip(plans, befores, strict=True)
             ]
-            all_worked = [one for _, _, worked in runs for one in worked]
+            all_worked = [one for run in runs for one in run.worked]
             try:
                 firsts = [before + 1 for before in befores]
-                found = contest(all_worked, every_s=every_s, firsts=firsts, seed=wanted.seed)
+                found = contest(all_worked, every_s=every_s, firsts=firsts)
             except ContestError as error:
                 reasons = sorted({one.failure for one in all_worked if one.failure})
                 more = f"{': ' if reasons else ''}{'; '.join(reasons[:3])}"
@@ -381,9 +415,42 @@ def _each_recording(
             "--qty", f"{len(orders)} sizes for {len(names)} instruments", "one for all, or one for each"
         )
     for number, name in enumerate(names):
-        *where, symbol = name.split("/")
-        venue, category = where if len(where) == 2 else (wanted.venue, wanted.category)
+        venue, category, symbol = read_instrument(name, wanted.venue, wanted.category)
         yield replace(wanted, symbol=symbol, venue=venue, category=category), orders[number % len(orders)]
+
+
+def read_instrument(
+    text: str, venue: str | None = None, category: str | None = None
+) -> tuple[str | None, str | None, str]:
+    """Read SYMBOL, whose venue and category are said elsewhere or left open, or VENUE/CATEGORY/SYMBOL.
+
+    Raises
+    ------
+    CommandFailed
+        If it is neither.
+    """
+    parts = text.split("/")
+    if len(parts) not in {1, 3} or not all(parts):
+        raise _wrong("--symbol", text, "SYMBOL, or VENUE/CATEGORY/SYMBOL")
+    return (parts[0], parts[1], parts[2]) if len(parts) == 3 else (venue, category, text)
+
+
+def check_profile(context: typer.Context, config: Path | None, *, asks_model: bool) -> None:
+    """Refuse a profile that would be without effect: the usual limits hold unless a file says others.
+
+    Raises
+    ------
+    CommandFailed
+        If one was typed, and nothing is read of it.
+    """
+    source = context.get_parameter_source("profile")
+    if source is not None and source.name == "COMMANDLINE" and config is None and not asks_model:
+        raise _wrong(
+            "--profile",
+            str(context.params.get("profile")),
+            "nothing without --config or a model that is asked: limits are the usual ones",
+            "leave it out, or give the settings that are meant with --config",
+        )
 
 
 def check_wanted(wanted: Wanted) -> None:
@@ -400,10 +467,22 @@ def check_wanted(wanted: Wanted) -> None:
         raise _wrong("--queue", wanted.queue, ", ".join(_QUEUES))
     _read_impact(wanted.impact)
     _read_instants(wanted)
-    ways = {"feed": wanted.latency_feed, "order": wanted.latency_order, "response": wanted.latency_response}
-    for name, text in ways.items():
-        if text is not None:
-            _delay(f"--latency-{name}", text)
+    if wanted.until is not None and wanted.every is None:
+        raise _wrong("--until", wanted.until, "nothing without --every: one order begins at --start")
+    if wanted.latency_feed is not None:
+        _read_feed(wanted.latency_feed)
+    for name, text in (("order", wanted.latency_order), ("response", wanted.latency_response)):
+        _delay(f"--latency-{name}", text)
+        if (
+            text == MEASURED
+            and wanted.latency_feed not in {None, MEASURED}
+            and not _is_measured(wanted.latency_feed)
+        ):
+            raise _wrong(
+                f"--latency-{name}",
+                text,
+                "milliseconds: it is the feed's delay, and --latency-feed is not measured",
+            )
 
 
 def make_plan(wanted: Wanted, order: "ParentSubmitted") -> Plan:
@@ -414,6 +493,7 @@ def make_plan(wanted: Wanted, order: "ParentSubmitted") -> Plan:
     CommandFailed
         If one of them cannot be had.
     """
+    from backtest.dataset.lookup import find_days  # noqa: PLC0415
     from backtest.recorded import Conditions, PlanError, plan_starts  # noqa: PLC0415
     from backtest.recording import find_recording  # noqa: PLC0415
     from executor.domain.limits import Limits, Timings  # noqa: PLC0415
@@ -423,13 +503,18 @@ def make_plan(wanted: Wanted, order: "ParentSubmitted") -> Plan:
     if wanted.symbol is None:
         raise _wrong("--symbol", "nothing", "the recorded instrument, such as BTCUSDT")
     instants = _read_instants(wanted)
+    root = wanted.data or USUAL_ROOT
+    find_days(root, wanted.symbol, venue=wanted.venue, category=wanted.category, day=wanted.day)
     recording = find_recording(
-        wanted.data or USUAL_ROOT,
+        root,
         wanted.symbol,
         venue=wanted.venue,
         category=wanted.category,
         day=wanted.day,
     )
+    terms = _terms(wanted, recording)
+    if terms.feed.measured:
+        recording = recording.with_clock(_read_feed(_feed_text(wanted, recording))[1])
     limits, timings = Limits(), Timings()
     if wanted.config is not None:
         from config.load import load_settings  # noqa: PLC0415
@@ -437,7 +522,7 @@ def make_plan(wanted: Wanted, order: "ParentSubmitted") -> Plan:
         settings = load_settings(wanted.profile, wanted.config, os.environ, yes_live=False)
         limits, timings = settings.limits, settings.timings
     conditions = Conditions(
-        terms=_terms(wanted, recording),
+        terms=terms,
         charges=Charges(
             maker_fee_rate=wanted.maker_fee / BPS_PER_UNIT, taker_fee_rate=wanted.taker_fee / BPS_PER_UNIT
         ),
@@ -482,6 +567,8 @@ def worked_all(
     from backtest.live_model import CapReached  # noqa: PLC0415
     from backtest.recorded import PlanError, work  # noqa: PLC0415
 
+    if not plan.twin:
+        ready_venue()
     done: list[Worked] = []
     opener = journals.opened if journals is not None else (lambda _errand: nullcontext())
     try:
@@ -537,6 +624,14 @@ def _read_impact(text: str) -> "ImpactModel | None":
         raise _wrong("--impact", text, FORM) from None
 
 
+def ready_venue() -> None:
+    """Bring the compiled venue, and say so where that takes long: it is compiled once on a machine."""
+    from simulation.replay.native import VENUE  # noqa: PLC0415
+
+    with said_if_long("compiling the replay venue, once on this machine: this takes about half a minute"):
+        VENUE.linked()
+
+
 def make_venue(twin: bool) -> "Callable[[ReplayTerms], ReplayVenue]":
     """Choose the venue: the obvious one, or the compiled one."""
     if twin:
@@ -562,24 +657,44 @@ def _terms(wanted: Wanted, recording: "Recording") -> "ReplayTerms":
     from simulation.replay.terms import ReplayTerms  # noqa: PLC0415
     from simulation.replay_venue import CONFLATE_NS  # noqa: PLC0415
 
-    feed = wanted.latency_feed or (MEASURED if recording.recv_known else _USUAL_FEED_MS)
-    texts = {"feed": feed, "order": wanted.latency_order, "response": wanted.latency_response}
+    texts = {"feed": _feed_text(wanted, recording), "order": wanted.latency_order}
+    texts["response"] = wanted.latency_response
     for name, text in texts.items():
-        if text == MEASURED and not recording.recv_known:
+        if _is_measured(text) and not recording.recv_known:
             raise _wrong(f"--latency-{name}", text, "milliseconds: this recording has no receiver's times")
-    delays = {name: _delay(f"--latency-{name}", text) for name, text in texts.items()}
+    band_bps = wanted.price_band_bps
     return ReplayTerms(
-        feed=delays["feed"],
-        entry=delays["order"],
-        answer=delays["response"],
+        feed=_read_feed(texts["feed"])[0],
+        entry=_delay("--latency-order", texts["order"]),
+        answer=_delay("--latency-response", texts["response"]),
         queue_model=_QUEUES[wanted.queue],
+        price_band_bps=BAND_BPS[recording.rules.category] if band_bps is None else band_bps,
+        requests_per_s_max=wanted.requests_per_s,
         conflate_ns=CONFLATE_NS,
         prices_only=True,
         seed=wanted.seed,
     )
 
 
-def _delay(option: str, text: str) -> "Delay":
+def _feed_text(wanted: Wanted, recording: "Recording") -> str:
+    return wanted.latency_feed or (MEASURED if recording.recv_known else _USUAL_FEED_MS)
+
+
+def _is_measured(text: str | None) -> bool:
+    return text is not None and text.partition(":")[0] == MEASURED
+
+
+def _read_feed(text: str) -> "tuple[Delay, int | None]":
+    """Read the delay of the feed, and what its quickest messages took where that is said, nanoseconds."""
+    if not _is_measured(text) or text == MEASURED:
+        return _delay("--latency-feed", text), None
+    quickest = _delay("--latency-feed", text.partition(":")[2], _FEED_FORM)
+    if quickest.samples_ns or quickest.measured:
+        raise _wrong("--latency-feed", text, _FEED_FORM)
+    return _delay("--latency-feed", MEASURED), quickest.constant_ns
+
+
+def _delay(option: str, text: str, form: str = _LATENCY_FORM) -> "Delay":
     from executor.domain.units import parse_plain  # noqa: PLC0415
     from simulation.replay.terms import Delay  # noqa: PLC0415
 
@@ -588,7 +703,7 @@ def _delay(option: str, text: str) -> "Delay":
     try:
         values_ms = [parse_plain(part.removesuffix("ms")) for part in text.split(",")]
     except ValueError:
-        raise _wrong(option, text, _LATENCY_FORM) from None
+        raise _wrong(option, text, form) from None
     if max(values_ms) > _LATENCY_MS_MAX:
         raise _wrong(option, text, f"at most {_LATENCY_MS_MAX} ms")
     values_ns = tuple(int(value * NS_PER_MS) for value in values_ms)
@@ -597,7 +712,7 @@ def _delay(option: str, text: str) -> "Delay":
 
 def _with_terms(plan: Plan, wanted: Wanted, adviser: str) -> "tuple[Plan, Settings | None]":
     """Add terms and wording of the questions to a plan, where somebody is asked."""
-    from executor.interfaces.cli_backtest import adviser_terms, optional_settings  # noqa: PLC0415
+    from executor.interfaces.cli_backtest import MODEL, TAPE, adviser_terms, optional_settings  # noqa: PLC0415
 
     if adviser == NOBODY:
         return plan, None
@@ -605,7 +720,10 @@ def _with_terms(plan: Plan, wanted: Wanted, adviser: str) -> "tuple[Plan, Settin
         raise _wrong("--adviser", adviser, "one that knows no more than the recording: nobody made its drift")
     settings = optional_settings(wanted.profile, wanted.config, adviser)
     terms, template = adviser_terms(settings, None, None)
-    return replace(plan, conditions=replace(plan.conditions, adviser=terms, template=template)), settings
+    # A tape gives what its model gave, and its results are the same to the last byte.
+    name = MODEL if adviser.startswith(TAPE) else adviser
+    conditions = replace(plan.conditions, adviser=terms, template=template, adviser_name=name)
+    return replace(plan, conditions=conditions), settings
 
 
 @contextmanager
@@ -671,6 +789,6 @@ def _of_plan(error: "PlanError") -> CommandFailed:
 
 
 def _wrong(
-    where: str, got: str, allowed: str, next_step: str = "`executor backtest run --help`, docs/backtest.md"
+    where: str, got: str, allowed: str, next_step: str = "the same command with --help, docs/backtest.md"
 ) -> CommandFailed:
     return failed(ExitCode.USAGE, "USAGE", where, quoted(got), allowed, next_step)

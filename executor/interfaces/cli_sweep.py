@@ -15,7 +15,16 @@ from config.problems import ConfigProblems, Problem, place
 from executor.domain.errors import ExecutorError
 from executor.interfaces.cli_backtest import PROCESSES_MAX, read_bps, read_order
 from executor.interfaces.cli_data import USUAL_ROOT, data_errors
-from executor.interfaces.cli_recorded import Wanted, check_wanted, make_plan, make_venue
+from executor.interfaces.cli_recorded import (
+    BAND_BPS_MAX,
+    REQUESTS_MAX,
+    Wanted,
+    check_wanted,
+    make_plan,
+    make_venue,
+    read_instrument,
+    ready_venue,
+)
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
 from executor.interfaces.options import USUAL_PROFILE, AsJson
@@ -87,6 +96,10 @@ def sweep(
         target = out or USUAL_OUT / file.stem
         try:
             folder = Folder(target)
+            if engine is Where.LOCAL and any(
+                cell.terms["twin"] == "false" and not folder.has(cell) for cell in cells
+            ):
+                ready_venue()
             with progress_on_terminal("working cells") as progress:
                 found = sweeping.sweep(cells, folder, work_cell, pool, progress)
         except OSError as error:
@@ -117,13 +130,16 @@ def work_cell(cell: "Cell") -> "Outcome":
 
     try:
         wanted, order = read_cell(cell)
-        plan = make_plan(wanted, order)
-        errands = plan.errands((cell.terms["strategy"],))
-        return Outcome(rows_of(list(work(plan.recording, plan.conditions, errands, make_venue(plan.twin)))))
+        with data_errors():
+            plan = make_plan(wanted, order)
+            errands = plan.errands((cell.terms["strategy"],))
+            return Outcome(
+                rows_of(list(work(plan.recording, plan.conditions, errands, make_venue(plan.twin))))
+            )
     except (CommandFailed, ConfigProblems) as error:
         return Outcome((), "; ".join(problem.line() for problem in error.problems))
     except ExecutorError as error:
-        return Outcome((), f"{type(error).__name__}: {error}")
+        return Outcome((), str(error))
 
 
 def read_cell(cell: "Cell") -> "tuple[Wanted, ParentSubmitted]":
@@ -146,16 +162,19 @@ def read_cell(cell: "Cell") -> "tuple[Wanted, ParentSubmitted]":
             "strategy": "twap" if terms["strategy"] in BASELINES else terms["strategy"].lower(),
         }
     )
-    venue, category, symbol = (None, None, terms["symbol"])
-    if symbol.count("/") == 2:
-        venue, category, symbol = symbol.split("/")
+    venue, category, symbol = read_instrument(terms["symbol"])
     wanted = Wanted(
         data=cell.root, symbol=symbol, venue=venue, category=category, day=cell.day, sides=terms["side"],
         start=terms.get("start"), every=terms.get("every"), until=terms.get("until"), warmup=terms["warmup"],
         latency_feed=terms.get("latency_feed"), latency_order=terms["latency_order"],
         latency_response=terms["latency_response"], queue=terms["queue"], impact=terms["impact"],
         maker_fee=read_bps("--maker-fee", terms["maker_fee"]), taker_fee=read_bps("--taker-fee", terms["taker_fee"]),
-        over_gaps=_flag("over_gaps", terms["over_gaps"]), seed=_seed(terms["seed"]), twin=_flag("twin", terms["twin"]),
+        over_gaps=_flag("over_gaps", terms["over_gaps"]), seed=_count("seed", terms["seed"], 2**32),
+        twin=_flag("twin", terms["twin"]),
+        requests_per_s=_count("requests_per_s", terms["requests_per_s"], REQUESTS_MAX),
+        price_band_bps=_count("price_band_bps", terms["price_band_bps"], BAND_BPS_MAX)
+        if "price_band_bps" in terms
+        else None,
         profile=USUAL_PROFILE, config=None,
     )  # fmt: skip
     check_wanted(wanted)
@@ -175,10 +194,10 @@ def _flag(key: str, text: str) -> bool:
     return text == "true"
 
 
-def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) > 2**32:
+def _count(key: str, text: str, most: int) -> int:
+    if not text.isdecimal() or int(text) > most:
         raise failed(
-            ExitCode.USAGE, "USAGE", "seed", text, "a whole number from 0 to 4294967296", "correct the file"
+            ExitCode.USAGE, "USAGE", key, text, f"a whole number from 0 to {most}", "correct the file"
         )
     return int(text)
 
@@ -224,6 +243,7 @@ def _tell(found: "Sequence[Swept]", target: Path) -> None:
     """Show a line for each cell, with the terms in which they differ, and why cells are faulty."""
     from rich.table import Table  # noqa: PLC0415 - slow to import, and only needed for tables
 
+    from backtest.beside import many  # noqa: PLC0415
     from backtest.sweep import varying  # noqa: PLC0415
     from impact.models import NO_MODEL  # noqa: PLC0415
 
@@ -231,26 +251,49 @@ def _tell(found: "Sequence[Swept]", target: Path) -> None:
     table = Table(box=None, pad_edge=False)
     charged = any(one.cell.terms["impact"] != NO_MODEL for one in found)
     beside = ("impact model bps",) if charged else ()
-    for name in ("cell", *names, "orders", "ended", "mean cost bps", *beside, "by queue model"):
-        table.add_column(name.replace("_", " "))
+    figures_told = ("orders", "ended", "no fill", "in part", "mean cost bps", *beside, "by queue model")
+    columns = ("cell", *names, *figures_told)
+    lines = []
     for one in found:
         terms = [one.cell.terms.get(name, "-") for name in names]
         said = one.summary
-        figures = ["faulty"]
+        figures = ["faulty", *[""] * (len(columns) - len(names) - 2)]
         if said is not None:
             mean = "-" if said.mean_bps is None else f"{said.mean_bps:+.3f}"
             share = f"{said.queue_model_fills} of {said.fills} fills"
             impact = "-" if said.impact_bps is None else f"{said.impact_bps:+.3f}"
-            figures = [str(said.orders), str(said.ended), mean, *([impact] if charged else []), share]
-        table.add_row(str(one.cell.number), *terms, *figures)
+            counts = (said.orders, said.ended, said.unfilled, said.partly_filled)
+            figures = [*map(str, counts), mean, *([impact] if charged else []), share]
+        lines.append([str(one.cell.number), *terms, *figures])
+    # What is the same in all lines is told once: a narrow page has room for what tells the cells apart.
+    same = [at for at in range(1, len(columns)) if len(lines) > 1 and len({line[at] for line in lines}) == 1]
+    for at in same:
+        if any(one.summary is not None for one in found):
+            show(f"{columns[at].replace('_', ' ')} {lines[0][at]} in every cell")
+    kept = [at for at in range(len(columns)) if at not in same]
+    for at in kept:
+        table.add_column(columns[at].replace("_", " "), overflow="fold")
+    for line in lines:
+        table.add_row(*(line[at] for at in kept))
     show_rich(table)
     reused = sum(one.reused for one in found)
     faulty = [one for one in found if one.error is not None]
     show(
-        f"\n{len(found)} cells: {len(found) - reused - len(faulty)} worked, {reused} there before,"
+        f"\n{many(len(found), 'cell')}: {len(found) - reused - len(faulty)} worked, {reused} there before,"
         f" {len(faulty)} faulty; results in {place(target / 'cells')}"
     )
-    for one in faulty[:_FAULTS_TOLD]:
-        say(f"FAULTY         cell {one.cell.number} ({one.cell.name}): {one.error}")
-    if len(faulty) > _FAULTS_TOLD:
-        say(f"FAULTY         and {len(faulty) - _FAULTS_TOLD} more; each is told in a file NAME.error.json")
+    alike: dict[str, list[str]] = {}
+    for one in faulty:
+        alike.setdefault(str(one.error), []).append(str(one.cell.number))
+    for error, numbers in list(alike.items())[:_FAULTS_TOLD]:
+        which = f"cell {numbers[0]}" if len(numbers) == 1 else f"{len(numbers)} cells ({_listed(numbers)})"
+        say(f"FAULTY         {which}: {error}")
+    if len(alike) > _FAULTS_TOLD:
+        say(
+            f"FAULTY         and {len(alike) - _FAULTS_TOLD} more reasons; each cell has a file NAME.error.json"
+        )
+
+
+def _listed(numbers: Sequence[str]) -> str:
+    more = f", … {numbers[-1]}" if len(numbers) > _FAULTS_TOLD else ""
+    return f"{', '.join(numbers[:_FAULTS_TOLD])}{more}"

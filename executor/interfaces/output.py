@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TextIO
@@ -103,6 +104,19 @@ def line_on_terminal() -> Iterator[Callable[[str], None]]:
 
     with Live(console=console_on(sys.stderr), transient=True, auto_refresh=False) as line:
         yield lambda text: line.update(Text(printable(text)), refresh=True)
+
+
+@contextmanager
+def said_if_long(text: str, after_s: float = 2.0) -> Iterator[None]:
+    """Say what is waited for on standard error, once, where it takes longer than a moment."""
+    timer = threading.Timer(after_s, say, (text,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def tell_problems(problems: Iterable[Problem], *, as_json: bool) -> None:

@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from backtest.beside import many
 from backtest.contest import Contest, Duel
 from backtest.recorded import Worked
+from backtest.results import NOBODY
 from executor.domain.units import BPS_PER_UNIT
 
 EACH_MAX: Final = 24
 """Up to so many orders are told one by one."""
+_SHORT: Final = {"unfilled": "without any fill", "partly_filled": "filled in part"}
 
 
 def run_words(record: Mapping[str, object], all_worked: Sequence[Worked]) -> str:
@@ -20,6 +23,8 @@ def run_words(record: Mapping[str, object], all_worked: Sequence[Worked]) -> str
     else:
         lines.append(f"{len(all_worked)} orders; --out keeps every one of them")
     lines += ["", f"cost           {_cost_words(record['arrival_shortfall_bps'])}"]
+    if _fields(record["advice"])["questions"]:
+        lines.append(f"advice         {_advice_words(record['advice'])}")
     if record["impact_model_bps"] is not None:
         lines.append(f"impact model   {_impact_words(record['impact_model_bps'])}")
     if _fields(record["funding"])["orders_charged"]:
@@ -34,8 +39,12 @@ def contest_words(record: Mapping[str, object], found: Contest) -> str:
     assert isinstance(recordings, list), "recordings are listed"
     lines = [line for one in recordings for line in _heading(one)]
     lines.append("")
-    lines += [f"{name:<14} {found.mean_bps(name):+.3f} bps mean cost" for name in found.costs]
     of_contest = _fields(record["contest"])
+    filled = _fields(of_contest["filled"])
+    lines += [
+        f"{name:<14} {found.mean_bps(name):+.3f} bps mean cost{_filled_words(filled[name])}"
+        for name in found.costs
+    ]
     for key, words in (("impact_model_bps", _impact_words), ("funding", _funding_words)):
         for name, one in _fields(of_contest[key]).items():
             if one is not None and _fields(one).get("orders_charged", 1):
@@ -50,13 +59,12 @@ def contest_words(record: Mapping[str, object], found: Contest) -> str:
             f"moments        {len(found.moments)} that every policy ended, {found.left_out} left out; both sides of"
             " one count once"
         ),
-        f"blocks         {one.blocks} of {one.block} moments each, drawn together, as neighbours are not independent",
+        (
+            f"blocks         worth {one.blocks} of {one.block} moments each, as neighbours are not independent"
+            f" ({found.overlap} live at the same time)"
+        ),
         f"tests          {len(found.duels)}: p is Holm's, which allows for all of them; p alone in brackets",
     ]
-    if one.has_few_blocks:
-        lines.append(
-            "FEW BLOCKS     the intervals are too narrow: with so few, only a longer recording helps"
-        )
     lines.append(f"fills          {_grounds_words(record['fills_by_ground'])}")
     return "\n".join([*lines, *_closing(record)])
 
@@ -72,6 +80,11 @@ def _duel_line(duel: Duel) -> str:
 
 def _meaning(duel: Duel) -> str:
     found, winner = duel.found, duel.winner
+    if found.smallest is None:
+        return (
+            f"with {many(found.blocks, 'block')} no difference of any size can be shown: a longer recording, or more of"
+            " them"
+        )
     power = f"a true difference of {found.smallest:.3f} bps would be shown with a probability of {found.power:.0%}"
     if winner is not None:
         return f"{winner} is cheaper here; {power}"
@@ -89,13 +102,53 @@ def _heading(record: Mapping[str, object]) -> list[str]:
         f"{float(str(terms[f'{kind}_fee_rate'])) * float(BPS_PER_UNIT):g} ({kind})"
         for kind in ("maker", "taker")
     )
-    return [
+    lines = [
         f"{data['venue']} {data['category']} {data['symbol']}, recorded {data['from']} to {data['to']}",
+        _asked_words(_fields(terms["order"])),
         (
-            f"queue {queue}; fees {fees} bps; latency: feed {terms['latency_feed']}, orders {terms['latency_order']},"
-            f" responses {terms['latency_response']}"
+            f"queue {queue}; fees {fees} bps; latency: feed {terms['latency_feed']}{_clock_words(terms)}, orders"
+            f" {terms['latency_order']}, responses {terms['latency_response']}"
+        ),
+        (
+            f"venue: {_or_none(terms['requests_per_s'], 'requests of a kind a second')}, price band"
+            f" {_or_none(terms['price_band_bps'], 'bps')}; warm-up {terms['warmup_s']} s"
         ),
     ]
+    if terms["adviser"] != NOBODY:
+        lines.append(
+            f"adviser {terms['adviser']}: model {terms['adviser_model']}, asked every {terms['adviser_interval_s']} s,"
+            f" {terms['adviser_deadline_ms']} ms for an answer"
+        )
+    return lines
+
+
+def _asked_words(order: Mapping[str, object]) -> str:
+    """What was ordered; a baseline puts in its own slices."""
+    if not order:
+        return "no orders"
+    sides, policies = order["sides"], order["policies"]
+    assert isinstance(sides, list), "sides are listed"
+    assert isinstance(policies, list), "policies are listed"
+    slices = f" in slices of {order['interval_s']} s" if "interval_s" in order else ""
+    every = "" if order["every_s"] is None else f", every {order['every_s']} s"
+    extension = f" by {order['extend_s']} s at most" if order["extend_s"] else ""
+    return (
+        f"orders: {' and '.join(sides)} {order['qty']} in {order['duration_s']} s{every}, by"
+        f" {', '.join(policies)}{slices}, urgency {order['urgency']}, residual {order['residual']}{extension}"
+    )
+
+
+def _clock_words(terms: Mapping[str, object]) -> str:
+    """How far the receiver's clock was moved, where it was."""
+    moved = _fields(terms["receiver_clock_moved_ms"])
+    if not any(moved.values()):
+        return ""
+    days = ", ".join(f"{float(str(ms)):+.1f} ms on {day}" for day, ms in moved.items())
+    return f" with the receiver's clock moved ({days})"
+
+
+def _or_none(value: object, unit: str) -> str:
+    return f"{value} {unit}" if value else "none"
 
 
 def _order_line(worked: Worked) -> str:
@@ -106,7 +159,7 @@ def _order_line(worked: Worked) -> str:
     facts = report.facts
     maker = "" if report.maker_share is None else f", {report.maker_share:.0%} of it waited"
     return (
-        f"{name} {facts.cum_qty:f} of {facts.order_qty:f} in {len(worked.fills)} fills{maker};"
+        f"{name} {facts.cum_qty:f} of {facts.order_qty:f} in {many(len(worked.fills), 'fill')}{maker};"
         f" cost {worked.drive.cost_bps:+.3f} bps, average {_px(report.avg_px)}"
         f" against {_px(facts.arrival_px)} at arrival{_beside(worked)}"
     )
@@ -131,18 +184,33 @@ def _cost_words(cost: object) -> str:
         return "not to be told: no order came to an end that can be measured"
     found = _fields(cost)
     text = (
-        f"{found['mean']:+.3f} bps of the value at arrival, mean of {found['orders']} orders, fees included"
+        f"{found['mean']:+.3f} bps of the value at arrival, mean of {_many(found['orders'], 'order')}, fees"
+        f" included{_filled_words(found)}"
     )
     if "low" not in found:
         return text
     return f"{text}; {found['confidence']:.0%} interval {found['low']:+.3f} to {found['high']:+.3f}"
 
 
+def _filled_words(found: object) -> str:
+    """How much of a mean is not of whole orders."""
+    told = _fields(found)
+    parts = [f"{told[name]} {words}" for name, words in _SHORT.items() if told[name]]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _advice_words(found: object) -> str:
+    told = _fields(found)
+    outcomes = ", ".join(f"{name} {count}" for name, count in _fields(told["outcomes"]).items())
+    questions = _many(told["questions"], "question")
+    return f"{questions}, {told['sent']} of them sent: {outcomes}; bill {Decimal(str(told['bill'])):.4f} US dollars"
+
+
 def _impact_words(found: object) -> str:
     told = _fields(found)
     if told["mean"] is None:
         return "the impact model can say nothing; the warnings say why"
-    unknown = f"; {told['unknown']} orders without it" if told["unknown"] else ""
+    unknown = f"; {_many(told['unknown'], 'order')} without it" if told["unknown"] else ""
     return (
         f"{told['mean']:+.3f} bps beside the cost by the impact model, plausible {told['low']:+.3f} to"
         f" {told['high']:+.3f}{unknown}"
@@ -154,9 +222,13 @@ def _funding_words(found: object) -> str:
     mean = (
         "of no order with a value at arrival" if told["mean_bps"] is None else f"{told['mean_bps']:+.4f} bps"
     )
-    return (
-        f"{mean} beside the cost for holding (below zero: received); {told['orders_charged']} orders charged"
-    )
+    charged = _many(told["orders_charged"], "order")
+    return f"{mean} beside the cost for holding (below zero: received); {charged} charged"
+
+
+def _many(count: object, noun: str) -> str:
+    assert isinstance(count, int), "what is counted is whole"
+    return many(count, noun)
 
 
 def _grounds_words(grounds: object) -> str:

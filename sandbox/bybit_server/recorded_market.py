@@ -4,8 +4,9 @@ The rules by which clients take part are those of docs/replay.md, kept here on t
 others at a price are what was recorded there less what clients took and the recording has not taken away since.
 A client waits behind all of them when it comes; what is cancelled among them leaves from behind the client first,
 which is the most cautious guess. Recorded trades at its price use up what is ahead and then fill it, trades beyond
-its price fill it whole, and so does a recorded level that comes to it. The client's own orders are in the book, as
-on any exchange; nobody in the recording reacts to them.
+its price fill it by their lots, and so does a recorded level that comes to it, unless trading is halted. The client's
+own orders are in the book, as on any exchange; nobody in the recording reacts to them. While the recorded book is
+void, the market is closed.
 """
 
 from __future__ import annotations
@@ -101,7 +102,9 @@ class RecordedMarket:
         self._at_ns = 0
         self._is_live = False
         self._has_mark = False
-        self._is_void = False
+        self._is_void = True
+        self._is_halted = False
+        self._owed: dict[tuple[Side, int], int] = {}
         self._looked_ns = start_ns
         self._frozen_ns = 0
         self._resume_ns: int | None = None
@@ -145,9 +148,10 @@ class RecordedMarket:
         """Set the stage: the book as it stood at the start, without the trades that led there."""
         settings = self._settings
         self._is_live, self._at_ns, self._has_mark = False, 0, False
-        self._is_void = False
+        self._is_halted = False
         for side in Side:
             self._clear(side)
+        self._owed.clear()
         self._rows = settings.recording.rows()
         book, is_whole = self._market.book, False
         for row in self._rows:
@@ -169,6 +173,8 @@ class RecordedMarket:
         for side in Side:
             for px_ticks in self._market.book.half(side).prices():
                 others = self._queues.others(side, px_ticks)
+                if not others:
+                    continue
                 left = self._trade_with_reached(side, px_ticks, others)
                 if left == others:
                     break
@@ -198,16 +204,21 @@ class RecordedMarket:
                 self._has_mark = True
                 market.follow(float(row.px), 0.0)
             case Kind.HALT:
-                status = TRADING if row.qty == GOES_ON else HALTED
-                market.instrument = replace(market.instrument, status=status)
+                goes_on = self._is_halted and row.qty == GOES_ON
+                self._is_halted = row.qty != GOES_ON
+                self._say_status()
+                if goes_on and self._is_live:
+                    self._meet()
             case Kind.FUNDING if self._is_live:
                 self._venue.crowd_fund(market, Decimal(row.px) / RATE_UNITS)
             case _:
                 pass
         if row.flags & LAST:
-            if self._is_void:
+            if self._is_void and {side for side, _ in self._recorded} == set(Side):
                 self._is_void = False
+                self._owed.clear()
                 self._settle_queues()
+            self._say_status()
             market.next_seq()
             self._follow_middle()
 
@@ -217,7 +228,21 @@ class RecordedMarket:
         if not self._has_mark and bid is not None and ask is not None:
             self._market.follow((bid + ask) / 2, 0.0)
 
+    def _say_status(self) -> None:
+        """Trading stands still where the recording says so, and while nobody knows the book."""
+        status = HALTED if self._is_halted or self._is_void else TRADING
+        if self._market.instrument.status != status:
+            self._market.instrument = replace(self._market.instrument, status=status)
+
+    def _taken(self, side: Side, px_ticks: int) -> int:
+        """Lots of a recorded level that clients took, and the recording has not taken off since."""
+        gone = self._recorded.get((side, px_ticks), 0) - self._queues.others(side, px_ticks)
+        return max(gone, self._owed.get((side, px_ticks), 0))
+
     def _clear(self, side: Side) -> None:
+        # What the snapshot shows again stays taken.
+        owed = {key: self._taken(*key) for key in self._recorded if key[0] is side}
+        self._owed |= {key: lots for key, lots in owed.items() if lots}
         self._recorded = {key: lots for key, lots in self._recorded.items() if key[0] is not side}
         self._queues.clear(side)
         self._is_void = True
@@ -242,15 +267,17 @@ class RecordedMarket:
         """Write a new total: what clients took of the level is missing until the recording takes it off."""
         there = self._queues.others(side, px_ticks)
         old = self._recorded.get((side, px_ticks), 0)
-        taken = max(old - there, 0)
+        taken = self._taken(side, px_ticks)
         if lots < old:
             taken = max(taken - (old - lots), 0)
+        if self._is_void:
+            self._owed[side, px_ticks] = taken
         if lots:
             self._recorded[side, px_ticks] = lots
         else:
             self._recorded.pop((side, px_ticks), None)
         left = max(lots - taken, 0)
-        if left > there and self._is_live:
+        if left > there and self._is_live and not self._is_halted:
             left = self._trade_with_reached(side, px_ticks, left)
         places = self._queues.places(side, px_ticks)
         for place in places:
@@ -282,13 +309,11 @@ class RecordedMarket:
     def _fill_reached(self, side: Side, px_ticks: int, lots: int) -> int:
         """Fill clients by a trade of ``lots`` whose aggressor is ``side``; return the lots that others got."""
         resting_side, book = side.opposite, self._market.book
-        for resting in self._queues.reached(resting_side, px_ticks):
-            if resting.px_ticks != px_ticks and book.find(resting.order_id) is not None:
-                self._venue.crowd_trade(self._market, side, (book.take_from(resting.order_id, resting.lots),))
+        left = self._fill_passed(side, px_ticks, lots)
         places = self._queues.places(resting_side, px_ticks)
         if not places:
             return lots
-        left, eaten, filled = lots, 0, 0
+        eaten, filled = 0, 0
         for place in places:
             used = min(max(place.ahead_lots - eaten, 0), left)
             eaten, left = eaten + used, left - used
@@ -304,6 +329,30 @@ class RecordedMarket:
         still_there = [place for place in places if book.find(place.order.order_id) is not None]
         self._queues.lay(resting_side, px_ticks, others, still_there)
         return lots - filled
+
+    def _fill_passed(self, side: Side, px_ticks: int, lots: int) -> int:
+        """Fill clients whose price a trade went beyond, by its lots, the best price first; return what is left of them.
+
+        Nobody is ahead of those who were passed.
+        """
+        resting_side, book = side.opposite, self._market.book
+        passed = [
+            resting
+            for resting in self._queues.reached(resting_side, px_ticks)
+            if resting.px_ticks != px_ticks
+        ]
+        for resting in passed:
+            # A fill may cancel other orders of its client.
+            if lots and book.find(resting.order_id) is not None:
+                match = book.take_from(resting.order_id, min(lots, resting.lots))
+                lots -= match.lots
+                self._venue.crowd_trade(self._market, side, (match,))
+        for price in {resting.px_ticks for resting in passed}:
+            places = self._queues.places(resting_side, price)
+            for place in places:
+                place.ahead_lots = 0
+            self._queues.lay(resting_side, price, self._queues.others(resting_side, price), places)
+        return lots
 
 
 def played(settings: PlaySettings) -> SourceFactory:

@@ -5,6 +5,7 @@ The store is Parquet files of a published layout (docs/data.md); pyarrow is need
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 BATCH_ROWS: Final = 20_000
 PRICE_LOOK_ROWS: Final = 200_000
+LISTED_MAX: Final = 8
+LIKE_MAX: Final = 3
 METADATA: Final = b"executor.rows"
 COLUMNS: Final = ("exch_ns", "kind", "side", "px", "qty", "flags")
 
@@ -32,11 +35,13 @@ class RecordingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A stored day, and what its rows count in."""
+    """A stored day, what its rows count in, and the exchange's time of the first and the last of them."""
 
     path: Path
     tick: Decimal
     lot: Decimal
+    first_ns: int
+    last_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,12 +153,26 @@ def _rules(folder: Path) -> Mapping[str, object]:
     return rules
 
 
-def _folder(root: Path, symbol: str, category: str, venue: str) -> Path:
+def held_in(root: Path, near: str = "") -> str:
+    """Say what a store has, for people: all of it while that is little, else what has a name like a given one."""
+    labels = [_label(folder) for folder in _folders(root)]
+    if len(labels) <= LISTED_MAX:
+        return ", ".join(labels) or "nothing"
+    symbols = {label.rsplit("/", 1)[1]: label for label in reversed(labels)}
+    like = difflib.get_close_matches(near, symbols, n=LIKE_MAX)
+    some = f", among them {', '.join(symbols[one] for one in like)}" if like else ""
+    return f"{len(labels)} instruments{some} (`executor data info` lists them)"
+
+
+def _folders(root: Path) -> list[Path]:
     found = sorted(root.glob("venue=*/category=*/symbol=*/day=*/rows.parquet"))
-    folders = dict.fromkeys(path.parent.parent for path in found)
+    return list(dict.fromkeys(path.parent.parent for path in found))
+
+
+def _folder(root: Path, symbol: str, category: str, venue: str) -> Path:
     named = [
         folder
-        for folder in folders
+        for folder in _folders(root)
         if folder.name == f"symbol={symbol}"
         and category in {"", folder.parent.name.partition("=")[2]}
         and venue in {"", folder.parent.parent.name.partition("=")[2]}
@@ -167,8 +186,8 @@ def _folder(root: Path, symbol: str, category: str, venue: str) -> Path:
         raise RecordingError(
             f"{symbol} is there more than once: {', '.join(map(_label, named))}; name --venue and --category"
         )
-    there = ", ".join(map(_label, folders)) or "nothing"
-    raise RecordingError(f"no recording of {symbol} in {root}: it holds {there}")
+    name = "/".join(part for part in (venue, category, symbol) if part)
+    raise RecordingError(f"no recording of {name} in {root}: it holds {held_in(root, symbol)}")
 
 
 def _label(folder: Path) -> str:
@@ -180,7 +199,13 @@ def _day(path: Path) -> Day:
         metadata = {**(file.schema_arrow.metadata or {}), **(file.metadata.metadata or {})}
     try:
         known = json.loads(metadata[METADATA])
-        day = Day(path, Decimal(known["tick_size"]), Decimal(known["lot_size"]))
+        day = Day(
+            path,
+            Decimal(known["tick_size"]),
+            Decimal(known["lot_size"]),
+            int(known["first_exch_ns"]),
+            int(known["last_exch_ns"]),
+        )
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise RecordingError(f"{path} is no file of the store, or of another version") from error
     if not (day.tick > 0 and day.lot > 0):

@@ -83,11 +83,21 @@ MORE: Final = 4
 FULL: Final = 5
 STALE: Final = 6
 
+# Why the compiled venue cannot go on.
+NO_ROOM: Final = 1
+TOO_LARGE: Final = 2
+
 AHEAD_UNIT: Final = 65_536
 """Queue positions count in this part of a lot, so that shares of a small decrease add up."""
 
 FUNDING_UNIT: Final = 1_000_000_000
 """Funding is reckoned in this part of a tick times a lot; a funding row has its rate in it."""
+
+VALUE_UNIT: Final = 1 << 60
+"""Sums of prices times quantities are kept as so many of this, and a rest."""
+
+NUMBER_BITS: Final = 45
+"""The compiled venue takes prices and quantities below 2 to this power, so that no product outgrows 64 bits."""
 
 NEVER: Final = (1 << 62) - 1
 """Later than anything; also further than any price."""

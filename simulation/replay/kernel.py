@@ -17,7 +17,7 @@ import numpy as np
 from numba import extending, types
 
 from simulation.replay import codes, layout
-from simulation.replay.codes import AHEAD_UNIT, NEVER, NS_PER_S
+from simulation.replay.codes import AHEAD_UNIT, NEVER, NS_PER_S, NUMBER_BITS
 from simulation.replay.kept_code import stamp
 from simulation.replay.layout import (
     ADMITTED,
@@ -30,6 +30,7 @@ from simulation.replay.layout import (
     BEST,
     BROKEN,
     CASH,
+    CASH_HIGH,
     COMING_HEAD,
     COMING_TAIL,
     CROWDED,
@@ -39,6 +40,7 @@ from simulation.replay.layout import (
     LAG_NS,
     LAST_PX,
     LOCAL_NS,
+    MAKER_HIGH,
     MARK_PX,
     NOW,
     O_AHEAD,
@@ -46,9 +48,12 @@ from simulation.replay.layout import (
     O_HOLD,
     O_ID,
     O_LEAVES,
+    O_LENT,
+    O_LENT_BEFORE,
     O_PX,
     O_QTY,
     O_SIDE,
+    O_SPAN,
     O_TRADED,
     ORDER_WIDTH,
     ORDERS,
@@ -67,9 +72,11 @@ from simulation.replay.layout import (
     SEEN,
     SHOWN,
     TAKEN,
+    TAKER_HIGH,
     THEIRS,
     TOUCH_AT,
     TOUCH_LAST,
+    TRADED_HIGH,
     TRADED_QTY,
     TRADED_VALUE,
     TURNOVER_MAKER,
@@ -98,6 +105,11 @@ _GOLDEN: Final = 0x9E3779B97F4A7C15 - (1 << 64)
 _INSIDE: Final = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
 _LOW63: Final = (1 << 63) - 1
 _NONE: Final = -NEVER
+_VALUE_BITS: Final = 60
+_HALF_BITS: Final = (NUMBER_BITS + 1) // 2
+_SMALL_PX: Final = 1 << 31
+_SMALL_LOTS: Final = 1 << 29
+_SUM_MAX: Final = 1 << 61
 TABLE_ROWS: Final = len(State._fields) + len(Rows._fields)
 _WORD: Final = 32
 
@@ -187,6 +199,25 @@ def decrease_ahead(model: int, ahead: int, before: int, after: int, gone: int) -
     return min(max(ahead, 0), after * AHEAD_UNIT)
 
 
+@compiled
+def _add_value(registers: Numbers, low: int, high: int, px: int, lots: int) -> None:
+    """Add a price times a quantity to a sum that is kept in two registers."""
+    value = registers[low]
+    if -_SMALL_PX < px < _SMALL_PX and -_SMALL_LOTS < lots < _SMALL_LOTS:
+        value += px * lots
+    else:
+        half = (1 << _HALF_BITS) - 1
+        px_high, px_low, lots_high, lots_low = px >> _HALF_BITS, px & half, lots >> _HALF_BITS, lots & half
+        top, middle = px_high * lots_high, px_high * lots_low + px_low * lots_high
+        top_bits, middle_bits = _VALUE_BITS - 2 * _HALF_BITS, _VALUE_BITS - _HALF_BITS
+        registers[high] += (top >> top_bits) + (middle >> middle_bits)
+        value += (top & ((1 << top_bits) - 1)) << (2 * _HALF_BITS)
+        value += (middle & ((1 << middle_bits) - 1)) << _HALF_BITS
+        value += px_low * lots_low
+    registers[high] += value >> _VALUE_BITS
+    registers[low] = value & ((1 << _VALUE_BITS) - 1)
+
+
 # ---------------------------------------------------------------------- levels far from the touch
 
 
@@ -211,7 +242,7 @@ def _far_put(registers: Numbers, far: Numbers, b: int, key: int, lots: int) -> N
     if lots > 0:
         if far[b, slot, 1] == 0:
             if registers[FAR + b] + 2 > far.shape[1]:
-                registers[BROKEN] = 1
+                registers[BROKEN] = codes.NO_ROOM
                 return
             registers[FAR + b] += 1
             if registers[FAR + b] * 2 > far.shape[1]:
@@ -373,7 +404,7 @@ def _there(state: State, b: int, key: int) -> int:
     if state.registers[TAKEN + b] > 0:
         slot = _taken_slot(state, b, key)
         if slot >= 0:
-            lots -= state.taken[b, slot, 1]
+            lots = max(lots - state.taken[b, slot, 1], 0)
     return lots
 
 
@@ -386,7 +417,7 @@ def _take_lots(state: State, b: int, key: int, lots: int) -> None:
     if slot < 0:
         slot = registers[TAKEN + b]
         if slot == taken.shape[1]:
-            registers[BROKEN] = 1
+            registers[BROKEN] = codes.NO_ROOM
             return
         registers[TAKEN + b] += 1
         if registers[TAKEN + b] * 2 > taken.shape[1]:
@@ -396,16 +427,22 @@ def _take_lots(state: State, b: int, key: int, lots: int) -> None:
 
 
 @compiled
+def _drop_taken(state: State, b: int, slot: int) -> None:
+    registers, taken = state.registers, state.taken
+    registers[TAKEN + b] -= 1
+    last = registers[TAKEN + b]
+    taken[b, slot, 0], taken[b, slot, 1] = taken[b, last, 0], taken[b, last, 1]
+
+
+@compiled
 def _give_back(state: State, b: int, key: int, gone: int) -> None:
     """Recorded lots left a level: those that we took are the first of them."""
-    registers, taken = state.registers, state.taken
+    taken = state.taken
     slot = _taken_slot(state, b, key)
     if slot >= 0:
         taken[b, slot, 1] -= gone
         if taken[b, slot, 1] <= 0:
-            registers[TAKEN + b] -= 1
-            last = registers[TAKEN + b]
-            taken[b, slot, 0], taken[b, slot, 1] = taken[b, last, 0], taken[b, last, 1]
+            _drop_taken(state, b, slot)
 
 
 @compiled
@@ -430,7 +467,7 @@ def _clear_side(state: State, b: int) -> None:
         found = _window_below(bits, base, b, found - 1)
     if registers[FAR + b] > 0:
         state.far[b, :, 1] = 0
-    registers[FAR + b] = registers[TAKEN + b] = 0
+    registers[FAR + b] = 0
     registers[BEST + b] = _NONE
 
 
@@ -445,7 +482,7 @@ def _tell(
     tail = registers[ANSWER_TAIL]
     size = answers.shape[0]
     if tail - registers[ANSWER_HEAD] >= size:
-        registers[BROKEN] = 1
+        registers[BROKEN] = codes.NO_ROOM
         return
     due_ns = max(
         registers[layout.ANSWER_NS],
@@ -474,16 +511,18 @@ def _send_glance(
         and ask_qty == registers[SHOWN + 4]
         and registers[TRADED_QTY] == registers[SHOWN + 5]
         and registers[TRADED_VALUE] == registers[SHOWN + 6]
+        and registers[TRADED_HIGH] == registers[SHOWN + 7]
     ):
         return
     tail, size = registers[COMING_TAIL], coming.shape[0]
     if tail - registers[COMING_HEAD] >= size:
-        registers[BROKEN] = 1
+        registers[BROKEN] = codes.NO_ROOM
         return
     slot = tail & (size - 1)
     coming[slot, 0] = registers[LOCAL_NS]
     coming[slot, 1], coming[slot, 2], coming[slot, 3], coming[slot, 4] = bid_px, bid_qty, ask_px, ask_qty
-    coming[slot, 5], coming[slot, 6] = registers[TRADED_QTY], registers[TRADED_VALUE]
+    coming[slot, 5] = registers[TRADED_QTY]
+    coming[slot, 6], coming[slot, 7] = registers[TRADED_VALUE], registers[TRADED_HIGH]
     for field in range(GLANCE_WIDTH):
         registers[SHOWN + field] = coming[slot, field]
     registers[COMING_TAIL] = tail + 1
@@ -530,11 +569,13 @@ def _book_fill(
 ) -> None:
     registers = state.registers
     registers[POSITION] += side * lots
-    registers[CASH] -= side * px * lots
+    if abs(registers[POSITION]) > _SUM_MAX:
+        registers[BROKEN] = codes.TOO_LARGE
+    _add_value(registers, CASH, CASH_HIGH, px, -side * lots)
     if liquidity == codes.MAKER:
-        registers[TURNOVER_MAKER] += px * lots
+        _add_value(registers, TURNOVER_MAKER, MAKER_HIGH, px, lots)
     else:
-        registers[TURNOVER_TAKER] += px * lots
+        _add_value(registers, TURNOVER_TAKER, TAKER_HIGH, px, lots)
     registers[FILLS] += 1
     _tell(state, at_ns, codes.FILLED, order_id, side, px, lots, leaves, liquidity)
 
@@ -581,22 +622,81 @@ def _match_level(state: State, b: int, s: int, key: int, at_ns: int) -> None:
 
 
 @compiled
+def _match_all(state: State, at_ns: int) -> None:
+    """Trading goes on: what stands across trades."""
+    for b in range(2):
+        key = _best_there(state, b)
+        while key != _NONE and _is_reached(state, b, key):
+            _match_level(state, b, 1 - 2 * b, key, at_ns)
+            key = _next_worse(state, b, key)
+
+
+@compiled
+def _is_reached(state: State, b: int, key: int) -> bool:
+    """Whether a level of one side has come to an order of ours on the other."""
+    for j in range(state.registers[ORDERS]):
+        s = state.orders[j, O_SIDE]
+        if s == 2 * b - 1 and s * state.orders[j, O_PX] + key >= 0:
+            return True
+    return False
+
+
+@compiled
+def _fill_passed(state: State, side: int, px: int, lots: int, at_ns: int) -> int:
+    """Somebody traded beyond orders of ours on a side: they get his lots first; gives what is left."""
+    registers, orders = state.registers, state.orders
+    while lots > 0:
+        best, best_key = -1, side * px
+        for j in range(registers[ORDERS]):
+            if orders[j, O_SIDE] == side and side * orders[j, O_PX] > best_key:
+                best, best_key = j, side * orders[j, O_PX]
+        if best < 0:
+            return lots
+        filled = min(lots, orders[best, O_LEAVES])
+        lots -= filled
+        _fill(state, best, filled, at_ns)
+    return lots
+
+
+@compiled
+def _forget_old(state: State, j: int, at_ns: int) -> None:
+    """What left ahead is kept in mind by spans of time: this one, and the one before."""
+    order, lag_ns = state.orders[j], state.terms[layout.PRINT_LAG_NS]
+    span = at_ns // lag_ns if lag_ns > 0 else 0
+    if span != order[O_SPAN]:
+        order[O_LENT_BEFORE] = order[O_LENT] if span == order[O_SPAN] + 1 else 0
+        order[O_SPAN], order[O_LENT] = span, 0
+
+
+@compiled
+def _shorten(state: State, j: int, ahead: int, at_ns: int) -> None:
+    """Fewer wait ahead for no trade that was seen: one that is still to be heard may be why."""
+    if state.terms[layout.PRINT_LAG_NS] > 0:
+        _forget_old(state, j, at_ns)
+        state.orders[j, O_LENT] += state.orders[j, O_AHEAD] - ahead
+        if state.orders[j, O_LENT] > _SUM_MAX:
+            state.registers[BROKEN] = codes.TOO_LARGE
+    state.orders[j, O_AHEAD] = ahead
+
+
+@compiled
 def _match(state: State, side: int, px: int, qty: int, at_ns: int) -> None:
     """A public trade reaches our orders on its other side."""
     registers, orders = state.registers, state.orders
-    left, eaten, j = qty, 0, 0
+    left, eaten, j = _fill_passed(state, -side, px, qty, at_ns), 0, 0
     while j < registers[ORDERS]:
-        if orders[j, O_SIDE] == -side:
-            beyond = side * (px - orders[j, O_PX])
+        order = orders[j]
+        if order[O_SIDE] == -side:
+            beyond = side * (px - order[O_PX])
             if beyond > 0:
-                if _fill(state, j, orders[j, O_LEAVES], at_ns):
-                    continue
+                order[O_AHEAD] = order[O_LENT] = order[O_LENT_BEFORE] = 0
             elif beyond == 0:
-                needed = max(orders[j, O_AHEAD] - eaten, 0)
+                _forget_old(state, j, at_ns)
+                needed = max(order[O_AHEAD] + order[O_LENT_BEFORE] + order[O_LENT] - eaten, 0)
                 used = min((needed + AHEAD_UNIT - 1) // AHEAD_UNIT, left)
                 eaten += min(used * AHEAD_UNIT, needed)
                 left -= used
-                lots = min(left, orders[j, O_LEAVES])
+                lots = min(left, order[O_LEAVES])
                 if lots > 0:
                     left -= lots
                     if _fill(state, j, lots, at_ns):
@@ -604,9 +704,14 @@ def _match(state: State, side: int, px: int, qty: int, at_ns: int) -> None:
         j += 1
     eaten += left * AHEAD_UNIT
     for i in range(registers[ORDERS]):
-        if orders[i, O_SIDE] == -side and orders[i, O_PX] == px:
-            orders[i, O_AHEAD] = max(orders[i, O_AHEAD] - eaten, 0)
-            orders[i, O_TRADED] += qty
+        order = orders[i]
+        if order[O_SIDE] == -side and order[O_PX] == px:
+            of_lent_before = min(order[O_LENT_BEFORE], eaten)
+            of_lent = min(order[O_LENT], eaten - of_lent_before)
+            order[O_LENT_BEFORE] -= of_lent_before
+            order[O_LENT] -= of_lent
+            order[O_AHEAD] = max(order[O_AHEAD] - (eaten - of_lent_before - of_lent), 0)
+            order[O_TRADED] += qty
 
 
 # ---------------------------------------------------------------------- rows
@@ -632,17 +737,21 @@ def _set_level(state: State, side: int, px: int, lots: int, at_ns: int, exact: b
         if orders[j, O_SIDE] == s and orders[j, O_PX] == px:
             model = codes.RISK_AVERSE if exact else state.terms[layout.QUEUE_MODEL]
             gone = before - after - orders[j, O_TRADED]
-            orders[j, O_AHEAD] = decrease_ahead(model, orders[j, O_AHEAD], before, after, gone)
+            ahead = decrease_ahead(model, orders[j, O_AHEAD], before, after, gone)
+            if exact:
+                orders[j, O_AHEAD] = ahead
+            else:
+                _shorten(state, j, ahead, at_ns)
             if lots < old:
                 orders[j, O_TRADED] = 0
-    if after > before:
+    if after > before and not registers[layout.IS_HALTED]:
         _match_level(state, b, s, key, at_ns)
 
 
 @compiled
 def _print(registers: Numbers, px: int, qty: int) -> None:
     registers[TRADED_QTY] += qty
-    registers[TRADED_VALUE] += px * qty
+    _add_value(registers, TRADED_VALUE, TRADED_HIGH, px, qty)
     registers[LAST_PX] = px
 
 
@@ -694,6 +803,9 @@ def _add_theirs(state: State, side: int, px: int, qty: int, their_id: int, at_ns
                 registers[CROWDED] = 1
         theirs[slot, 0], theirs[slot, 1], theirs[slot, 2] = their_id, registers[ARRIVALS], qty
     old = _lots_at(state, (1 - side) >> 1, side * px)
+    if old + qty >= 1 << NUMBER_BITS:
+        registers[BROKEN] = codes.TOO_LARGE
+        return
     _set_level(state, side, px, old + qty, at_ns, False)
 
 
@@ -713,18 +825,13 @@ def _take_off(state: State, kind: int, side: int, px: int, qty: int, their_id: i
             _theirs_drop(state, slot)
     if kind == codes.EXECUTE:
         _print(registers, px, qty)
-        rest, j = qty, 0
-        while j < registers[ORDERS]:
-            if orders[j, O_SIDE] == side:
-                beyond = side * (orders[j, O_PX] - px)
-                if beyond > 0:
-                    if _fill(state, j, orders[j, O_LEAVES], at_ns):
-                        continue
-                elif beyond == 0 and orders[j, O_ARRIVAL] < arrival and rest > 0:
-                    lots = min(rest, orders[j, O_LEAVES])
-                    rest -= lots
-                    if _fill(state, j, lots, at_ns):
-                        continue
+        rest, j = _fill_passed(state, side, px, qty, at_ns), 0
+        while j < registers[ORDERS] and rest > 0:
+            if orders[j, O_SIDE] == side and orders[j, O_PX] == px and orders[j, O_ARRIVAL] < arrival:
+                lots = min(rest, orders[j, O_LEAVES])
+                rest -= lots
+                if _fill(state, j, lots, at_ns):
+                    continue
             j += 1
     for i in range(registers[ORDERS]):
         if orders[i, O_SIDE] == side and orders[i, O_PX] == px and orders[i, O_ARRIVAL] > arrival:
@@ -746,8 +853,8 @@ def _clear(state: State, side: int) -> None:
 
 
 @compiled
-def _settle_queues(state: State) -> None:
-    """A snapshot is whole: where it shows worse prices than ours, but not ours, nobody is ahead."""
+def _settle(state: State, at_ns: int) -> None:
+    """A snapshot is whole: nobody is where it shows nobody, and no more is taken than it shows."""
     registers, orders = state.registers, state.orders
     for j in range(registers[ORDERS]):
         b, key = (1 - orders[j, O_SIDE]) >> 1, orders[j, O_SIDE] * orders[j, O_PX]
@@ -755,7 +862,16 @@ def _settle_queues(state: State) -> None:
             # Nothing is better than the window's end, and nothing beyond it can be looked up.
             below = min(key, registers[BASE + b] + state.level.shape[1])
             if _next_worse(state, b, below) != _NONE:
-                orders[j, O_AHEAD] = 0
+                _shorten(state, j, 0, at_ns)
+    taken = state.taken
+    for b in range(2):
+        slot = 0
+        while slot < registers[TAKEN + b]:
+            taken[b, slot, 1] = min(taken[b, slot, 1], _lots_at(state, b, taken[b, slot, 0]))
+            if taken[b, slot, 1] == 0:
+                _drop_taken(state, b, slot)
+            else:
+                slot += 1
 
 
 @compiled
@@ -764,11 +880,16 @@ def _pay_funding(registers: Numbers, rate: int) -> None:
     px = registers[MARK_PX]
     if px == 0:
         px = registers[LAST_PX]
+    if abs(float(registers[POSITION])) * abs(float(px)) >= _SUM_MAX or abs(rate) > codes.FUNDING_UNIT:
+        registers[BROKEN] = codes.TOO_LARGE
+        return
     value = registers[POSITION] * px
     whole, rest = value // codes.FUNDING_UNIT, value % codes.FUNDING_UNIT
     rest = rest * rate + registers[layout.FUNDING_REST]
     registers[layout.FUNDING] += whole * rate + rest // codes.FUNDING_UNIT
     registers[layout.FUNDING_REST] = rest % codes.FUNDING_UNIT
+    if abs(registers[layout.FUNDING]) > _SUM_MAX:
+        registers[BROKEN] = codes.TOO_LARGE
 
 
 @compiled
@@ -784,7 +905,10 @@ def _follow_other(state: State, rows: Rows, i: int, kind: int, at_ns: int) -> No
     elif kind == codes.HIDDEN:
         _print(registers, px, qty)
     elif kind == codes.HALT:
+        resumes = registers[layout.IS_HALTED] != 0 and qty == 0
         registers[layout.IS_HALTED] = 1 if qty != 0 else 0
+        if resumes:
+            _match_all(state, at_ns)
     elif kind == codes.FUNDING:
         _pay_funding(registers, px)
     elif kind == codes.MARK:
@@ -796,7 +920,10 @@ def _clock_row(state: State, rows: Rows, i: int, at_ns: int) -> int:
     """How long a row is on its way to us, where that is not constant."""
     registers, terms = state.registers, state.terms
     if terms[layout.DELAY_SOURCE] == codes.MEASURED:
-        registers[layout.DELAY_NS] = max(rows.recv_ns[i] - at_ns, 0)
+        recv_ns = max(rows.recv_ns[i], 0)
+        if recv_ns > NEVER:
+            registers[BROKEN] = codes.TOO_LARGE
+        registers[layout.DELAY_NS] = max(recv_ns - at_ns, 0)
     elif registers[BEGUN] == 0:
         registers[layout.DELAY_NS] = _draw(registers, terms, state.samples, 0, registers[layout.MESSAGES])
     registers[BEGUN] = 1
@@ -869,6 +996,7 @@ def _play(state: State, rows: Rows, limit_ns: int, stays_quiet: bool) -> None:
     delay_ns = state.terms[layout.DELAY_CONSTANT]
     is_constant = state.terms[layout.DELAY_SOURCE] == codes.CONSTANT
     answers, glances = registers[ANSWER_TAIL], registers[COMING_TAIL]
+    numbers = 0
     while i < end and max(at_ns, exch_ns[i]) <= limit_ns:
         at_ns = max(at_ns, exch_ns[i])
         if not is_constant:
@@ -877,24 +1005,23 @@ def _play(state: State, rows: Rows, limit_ns: int, stays_quiet: bool) -> None:
         registers[LOCAL_NS] = max(registers[LOCAL_NS], at_ns + delay_ns)
         registers[LAG_NS] = registers[LOCAL_NS] - at_ns
         kind, side, px, qty = int(kinds[i]), int(sides[i]), pxs[i], qtys[i]
+        numbers |= (px ^ (px >> 63)) | qty
         if kind == codes.LEVEL:
             if not _set_level_at_once(registers, level, bits, orders, side, px, qty):
                 _set_level(state, side, px, qty, at_ns, False)
         elif kind == codes.TRADE:
-            registers[TRADED_QTY] += qty
-            registers[TRADED_VALUE] += px * qty
-            registers[LAST_PX] = px
+            _print(registers, px, qty)
             if side != 0 and _reaches(registers, orders, side, px):
                 _match(state, side, px, qty, at_ns)
         elif kind != codes.TOUCH:
             _follow_other(state, rows, i, kind, at_ns)
         if flags[i] & codes.LAST:
-            if not registers[layout.IS_READY]:
-                _settle_queues(state)
-            registers[layout.IS_READY] = 1
+            bid, ask = registers[BEST], registers[BEST + 1]
+            if registers[layout.IS_READY] == 0 and min(bid, ask) != _NONE:
+                _settle(state, at_ns)
+                registers[layout.IS_READY] = 1
             registers[BEGUN] = 0
             registers[layout.MESSAGES] += 1
-            bid, ask = registers[BEST], registers[BEST + 1]
             if registers[TAKEN] == 0 and registers[TAKEN + 1] == 0 and min(bid, ask) != _NONE:
                 _send_glance(registers, coming, bid, level[0, bid & mask], -ask, level[1, ask & mask])
             else:
@@ -908,6 +1035,8 @@ def _play(state: State, rows: Rows, limit_ns: int, stays_quiet: bool) -> None:
             _see(registers, state.terms, coming, at_ns, False)
             glances = registers[COMING_TAIL]
     registers[ROW] = i
+    if (numbers >> NUMBER_BITS) != 0 or registers[TRADED_QTY] > _SUM_MAX:
+        registers[BROKEN] = codes.TOO_LARGE
 
 
 # ---------------------------------------------------------------------- the order desk
@@ -934,7 +1063,7 @@ def _refusal(state: State, side: int, px: int, qty: int) -> int:
         return codes.HALTED
     if not registers[layout.IS_READY]:
         return codes.NO_MARKET
-    if px <= 0 or qty <= 0 or qty > terms[layout.QTY_MAX]:
+    if px <= 0 or px > terms[layout.PX_MAX] or qty <= 0 or qty > terms[layout.QTY_MAX]:
         return codes.BAD_TERMS
     reference, band = registers[MARK_PX], terms[layout.BAND_BPS]
     if reference == 0:
@@ -1000,6 +1129,7 @@ def _enter(
         )
         order[O_AHEAD] = _there(state, 1 - b, side * px) * AHEAD_UNIT
         order[O_TRADED], order[O_ARRIVAL], order[O_HOLD] = 0, registers[ARRIVALS], hold
+        order[O_SPAN] = order[O_LENT] = order[O_LENT_BEFORE] = 0
     if takes:
         registers[LOCAL_NS] = max(registers[LOCAL_NS], at_ns + registers[LAG_NS])
         _show(state)
@@ -1144,6 +1274,9 @@ def advance(state: State, rows: Rows, until_ns: int, wake: int) -> int:
         row_ns = NEVER
         if registers[ROW] < end:
             row_ns = max(registers[ROW_NS], rows.exch_ns[registers[ROW]])
+            if row_ns >= NEVER:
+                registers[BROKEN] = codes.TOO_LARGE
+                return codes.FULL
         elif not registers[layout.IS_FINAL]:
             if not looks:
                 _see(registers, state.terms, state.coming, registers[ROW_NS], looks)
@@ -1217,8 +1350,8 @@ def state_hash(state: State) -> int:
     registers = state.registers
     total = 0
     for field in (
-        NOW, ROW_NS, POSITION, CASH, TURNOVER_MAKER, TURNOVER_TAKER, layout.FUNDING, layout.FUNDING_REST, FILLS,
-        MARK_PX, LAST_PX, layout.IS_HALTED, layout.IS_READY,
+        NOW, ROW_NS, POSITION, CASH, CASH_HIGH, TURNOVER_MAKER, MAKER_HIGH, TURNOVER_TAKER, TAKER_HIGH,
+        layout.FUNDING, layout.FUNDING_REST, FILLS, MARK_PX, LAST_PX, layout.IS_HALTED, layout.IS_READY,
     ):  # fmt: skip
         total = _absorb(total, registers[field])
     for field in range(GLANCE_WIDTH):
@@ -1227,7 +1360,7 @@ def state_hash(state: State) -> int:
         total = _absorb(total, registers[SHOWN + field])
     total = _absorb(total, _book_hash(state))
     for j in range(registers[ORDERS]):
-        for field in range(O_TRADED + 1):
+        for field in range(O_LENT_BEFORE + 1):
             total = _absorb(total, state.orders[j, field])
     for i in range(registers[REQUEST_HEAD], registers[REQUEST_TAIL]):
         for field in range(R_ID + 1):

@@ -48,7 +48,7 @@ CROWDED: Final = 36
 BROKEN: Final = 37
 THEIRS: Final = 38
 STAMP: Final = 39
-# What we see, in the order of `Glance`; then what was sent to be seen last.
+# What we see, in the order of `Glance`, the last of it in two parts; then what was sent to be seen last.
 SEEN: Final = 40
 SHOWN: Final = 48
 # By side, bid first.
@@ -57,6 +57,11 @@ BASE: Final = 58
 FAR: Final = 60
 TAKEN: Final = 62
 ADMITTED: Final = 64
+# The higher parts of sums of prices times quantities, in `codes.VALUE_UNIT`.
+CASH_HIGH: Final = 67
+MAKER_HIGH: Final = 68
+TAKER_HIGH: Final = 69
+TRADED_HIGH: Final = 70
 REGISTERS: Final = 72
 
 # Terms.
@@ -72,7 +77,9 @@ DELAY_SOURCE: Final = 8
 DELAY_CONSTANT: Final = 11
 DELAY_SAMPLES: Final = 14
 KEEPS_TAKEN: Final = 17
-TERMS: Final = 18
+PX_MAX: Final = 18
+PRINT_LAG_NS: Final = 19
+TERMS: Final = 20
 
 # Columns of an order of ours.
 O_ID: Final = 0
@@ -82,9 +89,12 @@ O_QTY: Final = 3
 O_LEAVES: Final = 4
 O_AHEAD: Final = 5
 O_TRADED: Final = 6
-O_ARRIVAL: Final = 7
-O_HOLD: Final = 8
-ORDER_WIDTH: Final = 9
+O_SPAN: Final = 7
+O_LENT: Final = 8
+O_LENT_BEFORE: Final = 9
+O_ARRIVAL: Final = 10
+O_HOLD: Final = 11
+ORDER_WIDTH: Final = 12
 
 # Columns of a request.
 R_AT: Final = 0
@@ -97,7 +107,7 @@ R_HOLD: Final = 6
 REQUEST_WIDTH: Final = 7
 
 ANSWER_WIDTH: Final = 9
-GLANCE_WIDTH: Final = 7
+GLANCE_WIDTH: Final = 8
 
 
 class Rows(NamedTuple):

@@ -47,6 +47,8 @@ def make_state(terms: ReplayTerms, *, start_ns: int = 0, window: int = 1 << 14, 
     """
     if window < 128 or window & (window - 1) or room < 16 or room & (room - 1):
         raise ValueError(f"window and room are powers of two, got {window} and {room}")
+    if max(terms.order_px_max, terms.order_qty_max) >= 1 << codes.NUMBER_BITS:
+        raise ValueError(f"prices and quantities of orders must be below 2 ** {codes.NUMBER_BITS}")
     delays: tuple[Delay, Delay, Delay] = (terms.feed, terms.entry, terms.answer)
     registers = _zeros(layout.REGISTERS)
     registers[layout.NOW] = start_ns
@@ -85,6 +87,8 @@ def _terms(terms: ReplayTerms, delays: tuple[Delay, Delay, Delay]) -> Numbers:
     table[layout.PRICES_ONLY] = terms.prices_only
     table[layout.SEED] = terms.seed
     table[layout.KEEPS_TAKEN] = terms.keeps_taken
+    table[layout.PX_MAX] = terms.order_px_max
+    table[layout.PRINT_LAG_NS] = terms.print_lag_ns
     for wire, delay in enumerate(delays):
         table[layout.DELAY_SOURCE + wire] = delay.source
         table[layout.DELAY_CONSTANT + wire] = delay.constant_ns
@@ -102,9 +106,15 @@ def enlarge(state: State) -> State:
     Raises
     ------
     InvariantViolation
-        If one event filled all the room there was: then something was lost, and nothing more can be said.
+        If one event filled all the room there was, or a number is larger than what is reckoned with: then something
+        was lost, and nothing more can be said.
     """
     registers = state.registers
+    if registers[layout.BROKEN] == codes.TOO_LARGE:
+        raise InvariantViolation(
+            f"the recording has a price or quantity not below 2 ** {codes.NUMBER_BITS} steps, a quantity below"
+            " zero, or a sum or time beyond what the compiled venue counts; the plain one counts without an end"
+        )
     if registers[layout.BROKEN]:
         raise InvariantViolation("one event of the replay needed more room than there was")
     registers[layout.CROWDED] = 0
@@ -266,16 +276,17 @@ class ReplayMachine:
 
     def glance(self) -> Glance:
         """See the market."""
-        return Glance._make(self._seen.tolist())
+        *seen, value, value_high = self._seen.tolist()
+        return Glance._make((*seen, value + value_high * codes.VALUE_UNIT))
 
     def account(self) -> Account:
         """Read position and money, as the exchange has them."""
         registers = self._registers
         return Account(
             registers[layout.POSITION],
-            registers[layout.CASH],
-            registers[layout.TURNOVER_MAKER],
-            registers[layout.TURNOVER_TAKER],
+            registers[layout.CASH] + registers[layout.CASH_HIGH] * codes.VALUE_UNIT,
+            registers[layout.TURNOVER_MAKER] + registers[layout.MAKER_HIGH] * codes.VALUE_UNIT,
+            registers[layout.TURNOVER_TAKER] + registers[layout.TAKER_HIGH] * codes.VALUE_UNIT,
             registers[layout.FUNDING] * codes.FUNDING_UNIT + registers[layout.FUNDING_REST],
             registers[layout.FILLS],
         )

@@ -13,6 +13,8 @@ from simulation.replay.terms import Delay, ReplayTerms
 
 _MASK: Final = (1 << 64) - 1
 _GOLDEN: Final = 0x9E3779B97F4A7C15
+_NOT_KNOWN: Final = 1 << 200
+"""More ahead than any book holds."""
 
 
 def mix(value: int) -> int:
@@ -71,6 +73,9 @@ class _Order:
     hold: int
     ahead: int = 0
     traded: int = 0
+    span: int = 0
+    lent: int = 0
+    lent_before: int = 0
     arrival: int = 0
 
 
@@ -104,7 +109,8 @@ class ReplayTwin:
         self._answers: deque[Answer] = deque()
         self._coming: deque[Glance] = deque()
         self._seen = self._shown = Glance(0, 0, 0, 0, 0, 0, 0)
-        self._admitted: tuple[list[int], list[int], list[int]] = ([], [], [])
+        most = terms.requests_per_s_max
+        self._admitted = tuple(deque[int](maxlen=most) for _ in (codes.PLACE, codes.AMEND, codes.CANCEL))
         self._row_ns = self._local_ns = self._request_ns = self._answer_ns = 0
         self._feed_lag_ns = self._feed_delay_ns = 0
         self._messages = self._sent = self._told = self._arrivals = 0
@@ -158,6 +164,17 @@ class ReplayTwin:
     def cancel(self, order_id: int) -> None:
         """Send a cancel off."""
         self._send(codes.CANCEL, order_id, 0, 0, 0, 0)
+
+    def put_back(self, order_id: int, side: int, px: int, qty: int) -> None:
+        """Let an order rest that rested before the venue began; nobody knows how many are ahead of it.
+
+        It is no request: there is no limit to them, and no answer. The first level or snapshot that tells of its
+        price shortens the queue to what is there. Of the twin alone: only what begins anew in a market needs it.
+        """
+        self._arrivals += 1
+        order = _Order(order_id, side, px, qty, qty, codes.POST_ONLY, arrival=self._arrivals)
+        order.ahead = 2 * _NOT_KNOWN
+        self._orders.append(order)
 
     def answers(self) -> list[Answer]:
         """Take what was heard by now."""
@@ -291,32 +308,37 @@ class ReplayTwin:
         elif kind == codes.HIDDEN:
             self._print(px, qty)
         elif kind == codes.HALT:
+            resumes = self._halted and qty == 0
             self._halted = qty != 0
+            if resumes:
+                self._match_all(at_ns)
         elif kind == codes.FUNDING:
             self._funding += self._position * (self._mark or self._last_px) * px
         elif kind == codes.MARK:
             self._mark = px
         if flags & codes.LAST:
-            if not self._ready:
-                self._settle_queues()
-            self._ready, self._message_begun = True, False
+            if not self._ready and self._book[1] and self._book[-1]:
+                self._settle(at_ns)
+                self._ready = True
+            self._message_begun = False
             self._messages += 1
             self._show(self._local_ns)
 
     def _clear(self, side: int) -> None:
         for one in (1, -1) if side == 0 else (side,):
             self._book[one].clear()
-            self._taken = {key: lots for key, lots in self._taken.items() if key[0] != one}
         self._ready = False
         if side == 0:
             self._theirs.clear()
 
-    def _settle_queues(self) -> None:
-        """A snapshot is whole: where it shows worse prices than ours, but not ours, nobody is ahead (R8)."""
+    def _settle(self, at_ns: int) -> None:
+        """A snapshot is whole: nobody is where it shows nobody, and no more is taken than it shows (R8, R18)."""
         for order in self._orders:
             levels = self._book[order.side]
             if order.px not in levels and any(order.side * (order.px - px) > 0 for px in levels):
-                order.ahead = 0
+                self._shorten(order, 0, at_ns)
+        shown = {(side, px): min(lots, self._lots(side, px)) for (side, px), lots in self._taken.items()}
+        self._taken = {key: lots for key, lots in shown.items() if lots > 0}
 
     def _print(self, px: int, qty: int) -> None:
         self._traded_qty += qty
@@ -328,7 +350,7 @@ class ReplayTwin:
 
     def _there(self, side: int, px: int) -> int:
         """Lots on a level that can trade: what is recorded less what we took."""
-        return self._lots(side, px) - self._taken.get((side, px), 0)
+        return max(self._lots(side, px) - self._taken.get((side, px), 0), 0)
 
     def _keep_taken(self, side: int, px: int, lots: int) -> None:
         if self._terms.keeps_taken:
@@ -360,11 +382,35 @@ class ReplayTwin:
             if (order.side, order.px) == (side, px):
                 model = codes.RISK_AVERSE if exact else self._terms.queue_model
                 gone = before - after - order.traded
-                order.ahead = decrease_ahead(model, order.ahead, before, after, gone)
+                ahead = decrease_ahead(model, order.ahead, before, after, gone)
+                if exact:
+                    order.ahead = ahead
+                else:
+                    self._shorten(order, ahead, at_ns)
                 if lots < old:
                     order.traded = 0
-        if after > before:
+        if after > before and not self._halted:
             self._match_level(side, px, at_ns)
+
+    def _shorten(self, order: _Order, ahead: int, at_ns: int) -> None:
+        """Fewer wait ahead for no trade that was seen: one that is still to be heard may be why (R15)."""
+        if self._terms.print_lag_ns and order.ahead < _NOT_KNOWN:
+            self._forget_old(order, at_ns)
+            order.lent += order.ahead - ahead
+        order.ahead = ahead
+
+    def _forget_old(self, order: _Order, at_ns: int) -> None:
+        """What left ahead is kept in mind by spans of time: this one, and the one before."""
+        span = at_ns // self._terms.print_lag_ns if self._terms.print_lag_ns else 0
+        if span != order.span:
+            order.lent_before = order.lent if span == order.span + 1 else 0
+            order.span, order.lent = span, 0
+
+    def _match_all(self, at_ns: int) -> None:
+        """Trading goes on: what stands across trades."""
+        for side in (1, -1):
+            for px, _ in list(self._levels(side)):
+                self._match_level(side, px, at_ns)
 
     def _match_level(self, side: int, px: int, at_ns: int) -> None:
         """A recorded level has reached our orders on the other side: it trades with the best of them first."""
@@ -383,25 +429,38 @@ class ReplayTwin:
         """A public trade reaches our orders on its other side (R11, R12)."""
         if side == 0:
             return
-        left, eaten = qty, 0
-        for order in [order for order in self._orders if order.side == -side]:
-            beyond = side * (px - order.px)
-            if beyond > 0:
-                self._fill(order, order.px, order.leaves, codes.MAKER, at_ns)
-            elif beyond == 0:
-                needed = max(order.ahead - eaten, 0)
-                used = min(-(-needed // codes.AHEAD_UNIT), left)
-                eaten += min(used * codes.AHEAD_UNIT, needed)
-                left -= used
-                lots = min(left, order.leaves)
-                if lots > 0:
-                    left -= lots
-                    self._fill(order, order.px, lots, codes.MAKER, at_ns)
+        passed = [order for order in self._orders if order.side == -side and side * (px - order.px) > 0]
+        left, eaten = self._fill_passed(passed, qty, at_ns), 0
+        for order in passed:
+            order.ahead = order.lent = order.lent_before = 0
+        for order in [order for order in self._orders if order.side == -side and order.px == px]:
+            self._forget_old(order, at_ns)
+            needed = max(order.ahead + order.lent_before + order.lent - eaten, 0)
+            used = min(-(-needed // codes.AHEAD_UNIT), left)
+            eaten += min(used * codes.AHEAD_UNIT, needed)
+            left -= used
+            lots = min(left, order.leaves)
+            if lots > 0:
+                left -= lots
+                self._fill(order, order.px, lots, codes.MAKER, at_ns)
         eaten += left * codes.AHEAD_UNIT
         for order in self._orders:
             if order.side == -side and order.px == px:
-                order.ahead = max(order.ahead - eaten, 0)
+                of_lent_before = min(order.lent_before, eaten)
+                of_lent = min(order.lent, eaten - of_lent_before)
+                order.lent_before -= of_lent_before
+                order.lent -= of_lent
+                order.ahead = max(order.ahead - (eaten - of_lent_before - of_lent), 0)
                 order.traded += qty
+
+    def _fill_passed(self, passed: list[_Order], lots: int, at_ns: int) -> int:
+        """Somebody traded beyond orders of ours: they get his lots first, the best price first; gives what is left."""
+        for order in sorted(passed, key=lambda order: -order.side * order.px):
+            filled = min(lots, order.leaves)
+            if filled > 0:
+                lots -= filled
+                self._fill(order, order.px, filled, codes.MAKER, at_ns)
+        return lots
 
     def _take_off(self, kind: int, side: int, px: int, qty: int, their_id: int, at_ns: int) -> None:
         """An order of somebody else shrinks, goes, or is hit: queues are known exactly (R16)."""
@@ -422,13 +481,11 @@ class ReplayTwin:
         self._set_level(side, px, max(self._lots(side, px) - qty, 0), at_ns, exact=True)
 
     def _execute(self, side: int, px: int, qty: int, arrival: int, at_ns: int) -> None:
-        left = qty
-        for order in [order for order in self._orders if order.side == side]:
-            beyond = side * (order.px - px)
-            if beyond > 0:
-                self._fill(order, order.px, order.leaves, codes.MAKER, at_ns)
-            elif beyond == 0 and order.arrival < arrival and left > 0:
-                lots = min(left, order.leaves)
+        passed = [order for order in self._orders if order.side == side and side * (order.px - px) > 0]
+        left = self._fill_passed(passed, qty, at_ns)
+        for order in [order for order in self._orders if (order.side, order.px) == (side, px)]:
+            lots = min(left, order.leaves)
+            if order.arrival < arrival and lots > 0:
                 left -= lots
                 self._fill(order, order.px, lots, codes.MAKER, at_ns)
 
@@ -491,8 +548,8 @@ class ReplayTwin:
 
     def _admit(self, what: int, at_ns: int) -> bool:
         """Whether the venue looks at a request at all (R24)."""
-        most, times = self._terms.requests_per_s_max, self._admitted[what]
-        if most and len(times) >= most and times[-most] > at_ns - codes.NS_PER_S:
+        times = self._admitted[what]
+        if times.maxlen and len(times) == times.maxlen and times[0] > at_ns - codes.NS_PER_S:
             return False
         times.append(at_ns)
         return True
@@ -502,7 +559,7 @@ class ReplayTwin:
             return codes.HALTED
         if not self._ready:
             return codes.NO_MARKET
-        if not (asked.px > 0 and 0 < asked.qty <= self._terms.order_qty_max):
+        if not (0 < asked.px <= self._terms.order_px_max and 0 < asked.qty <= self._terms.order_qty_max):
             return codes.BAD_TERMS
         reference, band = self._mark or self._last_px, self._terms.price_band_bps
         if band and reference and asked.side * (asked.px - reference) * codes.BPS > band * reference:
@@ -540,6 +597,7 @@ class ReplayTwin:
             self._arrivals += 1
             order.ahead = self._there(side, order.px) * codes.AHEAD_UNIT
             order.traded, order.arrival = 0, self._arrivals
+            order.span = order.lent = order.lent_before = 0
             self._orders.append(order)
         if offered:
             self._local_ns = max(self._local_ns, at_ns + self._feed_lag_ns)
@@ -559,9 +617,9 @@ class ReplayTwin:
             self.now_ns,
             self._row_ns,
             self._position,
-            self._cash,
-            self._turnover[codes.MAKER],
-            self._turnover[codes.TAKER],
+            *_parts(self._cash),
+            *_parts(self._turnover[codes.MAKER]),
+            *_parts(self._turnover[codes.TAKER]),
             funding,
             funding_rest,
             self._fills,
@@ -569,14 +627,15 @@ class ReplayTwin:
             self._last_px,
             int(self._halted),
             int(self._ready),
-            *self._seen,
-            *self._shown[5:],
+            *_in_parts(self._seen),
+            *_in_parts(self._shown)[5:],
             self._book_hash(),
         ):
             state = absorb(state, value)
         for order in self._orders:
             for value in (
-                order.order_id, order.side, order.px, order.qty, order.leaves, order.ahead, order.traded,
+                order.order_id, order.side, order.px, order.qty, order.leaves, order.ahead, order.traded, order.span,
+                order.lent, order.lent_before,
             ):  # fmt: skip
                 state = absorb(state, value)
         for request in self._requests:
@@ -585,7 +644,7 @@ class ReplayTwin:
             for value in answer:
                 state = absorb(state, value)
         for glance in self._coming:
-            for value in glance:
+            for value in _in_parts(glance):
                 state = absorb(state, value)
         return state
 
@@ -597,3 +656,12 @@ class ReplayTwin:
         for (side, px), lots in self._taken.items():
             total += absorb(absorb(absorb(2, side), px), lots)
         return total & _MASK
+
+
+def _parts(value: int) -> tuple[int, int]:
+    """A sum of money in two numbers, as 64 bits are not enough for it: the rest first."""
+    return value % codes.VALUE_UNIT, value // codes.VALUE_UNIT
+
+
+def _in_parts(glance: Glance) -> tuple[int, ...]:
+    return (*glance[:6], *_parts(glance.traded_value))

@@ -8,6 +8,7 @@ from backtest.dataset.gather import Stream
 from backtest.dataset.instruments import rules_of, write_rules
 from backtest.dataset.rows import Flag, Kind
 from backtest.dataset.store import DayWriter, Source, day_of, day_path
+from backtest.results import Run
 from executor.domain.timeline import NS_PER_S
 from tests.builders import T0, D, instrument
 from tests.dataset.written import rows_of
@@ -76,6 +77,11 @@ def still(seconds, *between, bid, ask, lots):
         at_ns = T0 + int(at_s * NS_PER_S)
         rows.append((at_ns, at_ns, *said, 0, 0, Flag.LAST))
     return rows
+
+
+def as_run(recording, conditions, worked, every_s):
+    """What was worked in a recording, as results are made of it."""
+    return Run(recording=recording, conditions=conditions, worked=worked, every_s=every_s)
 
 
 def store(

@@ -30,7 +30,7 @@ from simulation.replay.spoken import Account
 from simulation.replay.terms import Delay, ReplayTerms
 from simulation.replay.twin import ReplayTwin
 from simulation.replay_venue import Steps
-from tests.backtest.recorded_days import still, store, wander
+from tests.backtest.recorded_days import as_run, still, store, wander
 from tests.builders import T0, D, fill, instrument, submitted
 
 TERMS = ReplayTerms(
@@ -83,7 +83,7 @@ def test_funding_is_told_in_every_place(tmp_path):
     (tmp_path / "out").mkdir()
     recording = held(tmp_path, (35, Kind.FUNDING, 0, -100_000, 0))
     one = worked(recording, submitted(order_qty=D("0.06"), duration_s=30, params=AT_ONCE))
-    record = run_record(recording, CONDITIONS, [one], None)
+    record = run_record(as_run(recording, CONDITIONS, [one], None))
     assert record["funding"] == {"orders_charged": 1, "mean_bps": pytest.approx(-2 / 3)}
     assert record["parents"][0]["funding_quote"] == "-0.2"
     assert record["parents"][0]["funding_bps"] == "-0.6667"
@@ -105,7 +105,7 @@ def test_a_comparison_tells_the_funding_of_each_policy_beside_its_cost(tmp_path)
     ]
     ended = list(work(recording, CONDITIONS, errands, ReplayTwin))
     found = contest(ended, every_s=20, block=1)
-    record = contest_record(found, [(recording, CONDITIONS, ended)])
+    record = contest_record(found, [as_run(recording, CONDITIONS, ended, 20)])
     told = record["contest"]["funding"]
     assert told["TWAP"] == {"orders_charged": 4, "mean_bps": pytest.approx(-2.0)}
     assert told["CROSS"] == {"orders_charged": 0, "mean_bps": 0.0}
@@ -168,7 +168,7 @@ def test_an_inverse_order_costs_what_its_coin_is_worth(tmp_path, side, coin_qty,
     assert one.account.position == side.sign * 500
     out = tmp_path / "out"
     out.mkdir()
-    write_results(out, run_record(recording, CONDITIONS, [one], None), [one])
+    write_results(out, run_record(as_run(recording, CONDITIONS, [one], None)), [one])
     (line,) = csv.DictReader(StringIO((out / "trades.csv").read_text()))
     assert (round(D(line["value"]), 19), line["value_unit"]) == (D(coin_qty), "coin")
     assert round(D(line["fee"]) * filled.last_px, 12) == D("0.275")
@@ -231,7 +231,7 @@ def test_an_order_is_charged_two_thirds_of_the_peak_beside_its_cost(flipping, si
 
 def test_the_charge_is_told_in_every_place_with_what_it_rests_on(flipping, tmp_path):
     one = worked(flipping, LARGE, conditions=MODELLED)
-    record = run_record(flipping, MODELLED, [one], None)
+    record = run_record(as_run(flipping, MODELLED, [one], None))
     assert record["conditions"]["impact_model"] == "square-root:1"
     assert record["impact_model_bps"] == {
         "orders": 1, "unknown": 0, "mean": pytest.approx(0.04, rel=1e-4), "low": pytest.approx(0.012, rel=1e-4),
@@ -243,7 +243,7 @@ def test_the_charge_is_told_in_every_place_with_what_it_rests_on(flipping, tmp_p
     (line,) = csv.DictReader(StringIO((tmp_path / "parents.csv").read_text()))
     names = ("impact_model_bps", "impact_model_low_bps", "impact_model_high_bps", "impact_model_unknown")
     assert [line[name] for name in names] == ["0.0400", "0.0120", "0.0600", ""]
-    none = run_record(flipping, CONDITIONS, [worked(flipping, LARGE)], None)
+    none = run_record(as_run(flipping, CONDITIONS, [worked(flipping, LARGE)], None))
     assert (none["impact_model_bps"], none["conditions"]["impact_model"]) == (None, "none")
 
 
@@ -259,10 +259,10 @@ def test_what_cannot_be_known_is_said_and_is_no_zero(tmp_path, rows, warmup_s, w
     recording = find_recording(store(tmp_path, rows), "BTCUSDT")
     one = worked(recording, LARGE, conditions=replace(MODELLED, warmup_s=warmup_s))
     assert (one.impact.estimate, one.impact.unknown) == (None, why)
-    record = run_record(recording, MODELLED, [one], None)
+    record = run_record(as_run(recording, MODELLED, [one], None))
     assert record["impact_model_bps"] == {"orders": 0, "unknown": 1, "mean": None, "low": None, "high": None}
     assert record["parents"][0]["impact_model_bps"] is None
-    assert any(told.endswith(f"nothing of 1 orders: {why}") for told in record["warnings"])
+    assert any(told.endswith(f"nothing of 1 order: {why}") for told in record["warnings"])
 
 
 def test_fills_are_charged_in_the_direction_of_the_order():

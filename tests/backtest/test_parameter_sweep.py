@@ -121,6 +121,8 @@ def test_a_cell_keeps_its_name_when_others_are_added_and_loses_it_with_its_recor
         ('"buy"', '"long"', "side (cell 1)", "buy, sell, both"),
         ("twin = true", "twin = 1", "twin (cell 1)", "true or false"),
         ("twin = true", 'latency_feed = "fast"', "latency_feed (cell 1)", "milliseconds such as 10"),
+        ("twin = true", 'requests_per_s = "many"', "requests_per_s (cell 1)", "from 0 to 1000"),
+        ("twin = true", "price_band_bps = -1", "price_band_bps (cell 1)", "from 0 to 10000"),
         ("twin = true", 'queue = "short"', "queue (cell 1)", "risk-averse"),
         ("square-root:1.2", "linear", "impact (cell 1)", "square-root:FACTOR"),
         ("[venue]", "seed = -1\n[venue]", "seed (cell 1)", "a whole number from 0"),
@@ -235,7 +237,10 @@ def test_a_faulty_cell_is_noted_and_stops_no_other(reference, capsys):
     _, kept, found = reference
     assert [one.error is None for one in found] == [True, True, False, False]
     noted = json.loads((kept.cells / f"{found[2].cell.name}.error.json").read_text())
-    assert "nothing is stored of */*/BTCUSDT on 2023-11-15" in noted["error"]
+    assert (
+        "got nothing stored of bybit/linear/BTCUSDT on 2023-11-15; allowed: 2023-11-14; next: "
+        in noted["error"]
+    )
     assert noted["asked"]["day"] == "2023-11-15"
     record = json.loads((kept.path / MANIFEST).read_text())
     assert record["faulty"] == 2
@@ -252,7 +257,8 @@ def test_other_processes_write_the_same_bytes_and_the_end_is_told(reference, tmp
     assert (out / MANIFEST).read_bytes() == (kept.path / MANIFEST).read_bytes()
     assert "4 cells: 2 worked, 0 there before, 2 faulty" in told.out
     assert "2 cells were tried: the best of them is best partly by chance" in told.out
-    assert "FAULTY         cell 3" in told.err
+    (line,) = [line for line in told.err.splitlines() if line.startswith("FAULTY")]
+    assert line.startswith("FAULTY         2 cells (3, 4): DATA at ")
     assert "impact model bps" in told.out
     assert "WARNING        what the impact model says is beside the cost and not in it" in told.out
 
@@ -308,3 +314,31 @@ def test_a_cell_whose_worker_dies_is_tried_again_and_takes_no_other_along(tmp_pa
     assert "died 3 times" in errors[2]
     assert [sweep_work.tries(cells[number]) for number in (1, 2)] == [3, 2]
     assert all(outcome.rows == [{"number": n}] for n, outcome in found if n in {1, 3})
+
+
+def test_what_is_the_same_in_every_cell_is_told_once_and_one_cell_is_no_cells(write, root, tmp_path, capsys):
+    path = write(
+        f"""data = "{root}"
+[[market]]
+symbol = "BTCUSDT"
+qty = ["0.01", "0.02"]
+[[strategy]]
+name = "CROSS"
+[orders]
+duration = "5s"
+warmup = "12s"
+[venue]
+twin = true
+requests_per_s = 0
+price_band_bps = [0, 100]
+"""
+    )
+    assert (
+        main(["backtest", "sweep", str(path), "--out", str(tmp_path / "o"), "--workers", "1"]) == ExitCode.OK
+    )
+    told = capsys.readouterr().out.splitlines()
+    assert {"orders 1 in every cell", "ended 1 in every cell", "no fill 0 in every cell"} <= set(told)
+    (head,) = [line for line in told if line.startswith("cell")]
+    assert head.split()[:2] == ["cell", "qty"]
+    assert "price band bps" in head
+    assert any(line.startswith("4 cells: 4 worked") for line in told)

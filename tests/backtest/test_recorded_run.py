@@ -30,7 +30,7 @@ from simulation.frictions import Charges
 from simulation.replay.machine import ReplayMachine
 from simulation.replay.terms import Delay, ReplayTerms
 from simulation.replay.twin import ReplayTwin
-from tests.backtest.recorded_days import store, wander
+from tests.backtest.recorded_days import as_run, store, wander
 from tests.builders import T0, D, fill, submitted
 from tests.dataset.recordings import ROOT, files_of
 
@@ -75,7 +75,7 @@ def done(recording):
 
 
 def test_what_the_venue_filled_is_what_the_engine_booked_and_the_report_says(recording, done):
-    assert len(done) == 8
+    assert len(done) == 12
     lot, tick = recording.steps.lot_size, recording.steps.tick_size
     for one in done:
         (report,) = one.drive.reports
@@ -110,10 +110,10 @@ def test_two_runs_write_the_same_bytes_and_every_journal_stands_its_audit(record
         folder.mkdir()
         chosen = errands(recording, every_s=60, sides=(Side.BUY,))
         ended = list(work(recording, CONDITIONS, chosen, ReplayTwin, KeptJournals(folder).opened))
-        write_results(folder, run_record(recording, CONDITIONS, ended, 60), ended)
+        write_results(folder, run_record(as_run(recording, CONDITIONS, ended, 60)), ended)
     files = [sorted(path.relative_to(folder) for path in folder.rglob("*.*")) for folder in folders]
     assert files[0] == files[1]
-    assert len(files[0]) == 3 + 2
+    assert len(files[0]) == 3 + 3
     for name in files[0]:
         if name.suffix != ".db":
             assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
@@ -255,15 +255,16 @@ def test_a_fill_is_ascribed_to_the_row_that_caused_it(tmp_path, rows, ground):
 
 
 def test_a_warning_says_how_many_fills_a_model_made_and_only_then(recording, done):
-    record = run_record(recording, CONDITIONS, done, 30)
+    record = run_record(as_run(recording, CONDITIONS, done, 30))
     made = [ground for one in done for _, ground in one.fills]
     count = made.count(Ground.QUEUE_MODEL)
-    (told,) = record["warnings"]
+    told, few = record["warnings"]
+    assert few.startswith("FEW BLOCKS: ")
     assert told.startswith(f"{count} of {len(made)} fills come from the queue model risk-averse")
     assert warning([Ground.TAKEN, Ground.PRINT_THROUGH, Ground.ORDER_LEVEL], "log") is None
     assert sum(each["fills"] for each in record["fills_by_ground"].values()) == len(made)
     crossed = worked(recording, errands(recording, policies=("CROSS",)))
-    assert run_record(recording, CONDITIONS, crossed, 30)["warnings"] == []
+    assert run_record(as_run(recording, CONDITIONS, crossed, 30))["warnings"] == [few]
 
 
 # ---------------------------------------------------------------------- what cannot be tried
@@ -290,14 +291,16 @@ def test_what_is_not_stored_or_not_clear_is_said(tmp_path, recording):
 
 @pytest.mark.parametrize("start_ns", [T0, T0 + SECONDS * NS_PER_S, T0 - NS_PER_DAY])
 def test_an_instant_outside_of_the_data_is_refused_with_what_is_allowed(recording, start_ns):
-    with pytest.raises(PlanError, match=r"leaves 15 s before and 40 s after an order of 30 s") as refused:
+    with pytest.raises(
+        PlanError, match=r"leaves 15 s for the warm-up before, and 2\.02 s after, an order of 30 s"
+    ) as refused:
         plan_starts(recording, CONDITIONS, ORDER, start_ns=start_ns, every_s=None)
     assert refused.value.where == "--start"
     assert "2023-11-14T22:13:35" in refused.value.allowed
 
 
 def test_a_recording_too_short_for_any_order_says_so(recording):
-    with pytest.raises(PlanError, match="too short"):
+    with pytest.raises(PlanError, match="at most 182s"):
         plan_starts(recording, CONDITIONS, replace(ORDER, duration_s=SECONDS), start_ns=None, every_s=None)
 
 
@@ -348,7 +351,7 @@ def test_over_a_gap_the_engine_sees_a_lost_book_and_waits(tmp_path):
     holed = find_recording(store(tmp_path, with_gap(wander(SECONDS), "flag")), "BTCUSDT")
     over = replace(CONDITIONS, over_gaps=True)
     ended = worked(holed, errands(holed, sides=(Side.BUY,)), conditions=over)
-    assert [one.drive is None for one in ended] == [False, False, False, True]
+    assert [one.drive is None for one in ended] == [False, False, False, True, True, True]
     assert "no whole book is known" in ended[-1].failure
     assert ended[-1].fills == ()
     for one in ended[:3]:

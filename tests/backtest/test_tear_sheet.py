@@ -29,7 +29,7 @@ from impact.square_root import SquareRoot
 from simulation.frictions import Charges
 from simulation.replay.terms import Delay, ReplayTerms
 from simulation.replay.twin import ReplayTwin
-from tests.backtest.recorded_days import store, wander
+from tests.backtest.recorded_days import as_run, store, wander
 from tests.builders import D, submitted
 
 CONDITIONS = Conditions(
@@ -66,7 +66,7 @@ def ran(recording, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ran")
     chosen = errands(recording, ("TWAP",))[:2]
     ended = list(work(recording, CONDITIONS, chosen, ReplayTwin, KeptJournals(folder).opened))
-    write_results(folder, run_record(recording, CONDITIONS, ended, 20), ended)
+    write_results(folder, run_record(as_run(recording, CONDITIONS, ended, 20)), ended)
     return folder
 
 
@@ -79,7 +79,7 @@ def compared(recording, tmp_path_factory):
         ended.append(one)
         kept.ended(one)
     found = contest(ended, every_s=20)
-    write_results(folder, contest_record(found, [(recording, CHARGED, ended)]), ended)
+    write_results(folder, contest_record(found, [as_run(recording, CHARGED, ended, 20)]), ended)
     return folder
 
 

@@ -74,4 +74,12 @@ def test_an_emergency_stop_says_that_there_is_no_account(tmp_path: Path):
     with pytest.raises(ConfigProblems) as caught:
         load_stop_settings("paper", None, {})
     problem = only(list(caught.value.problems))
-    assert (problem.code, "executor halt" in problem.next_step) == ("SECRET_MISSING", True)
+    assert (problem.code, "executor halt" in problem.next_step) == ("NO_ACCOUNT", True)
+
+
+def test_the_page_shows_how_to_use_a_local_exchange(tmp_path: Path):
+    page = (Path(__file__).parents[2] / "docs/paper.md").read_text("utf-8")
+    _, text = page.split("```toml\n", 1)
+    settings = load(tmp_path, text.partition("```")[0], profile="paper")
+    assert public_access(settings).hosts == {"127.0.0.1"}
+    assert settings.venue.rest_url == "http://127.0.0.1:8765"

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from backtest.dataset.errors import DataError
+from backtest.dataset.errors import UnreachableError
 from backtest.dataset.fetch import TRIES_MAX, Archive, Fetcher
 from tests.dataset.written import written
 
@@ -23,6 +23,7 @@ class Shelf:
         self.asked: list[tuple[str, str | None]] = []
         self.trouble: list[str] = []
         self.waited: list[float] = []
+        self.said: list[str] = []
         self.etag: str | None = None
 
     async def wait(self, seconds: float) -> None:
@@ -68,7 +69,7 @@ async def shelf():
     await site.start()
     shelf.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     async with aiohttp.ClientSession() as session:
-        shelf.fetcher = Fetcher(session, shelf.wait)
+        shelf.fetcher = Fetcher(session, shelf.wait, shelf.said.append)
         yield shelf
     await runner.cleanup()
 
@@ -169,16 +170,19 @@ async def test_a_file_that_comes_damaged_is_brought_again(shelf, tmp_path, etag)
 async def test_after_many_tries_it_gives_up_and_keeps_what_came(shelf, tmp_path):
     shelf.files[TRADES] = packed()
     shelf.trouble = ["cut"] + ["500"] * 20
-    with pytest.raises(DataError, match="HTTP 500"):
+    with pytest.raises(UnreachableError, match="HTTP 500"):
         await bring(shelf, tmp_path)
     assert len(shelf.asked) == TRIES_MAX
+    assert len(shelf.waited) == TRIES_MAX - 1, "nobody waits for a try that is not made"
+    assert [line.rsplit("; ", 1)[1] for line in shelf.said[:2]] == ["try 2 of 6 in 1 s", "try 3 of 6 in 7 s"]
+    assert "HTTP 500" in shelf.said[-1]
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".etag", ".part"]
 
 
 async def test_a_refusal_is_no_reason_to_try_again(shelf, tmp_path):
     shelf.files[TRADES] = packed()
     shelf.trouble = ["403"]
-    with pytest.raises(DataError, match="HTTP 403"):
+    with pytest.raises(UnreachableError, match="HTTP 403"):
         await bring(shelf, tmp_path)
     assert len(shelf.asked) == 1
 

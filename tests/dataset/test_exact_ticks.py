@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtest.dataset.order import out_of_order
-from backtest.dataset.ticks import common_step, exact, scaled, step_of, step_text
+from backtest.dataset.ticks import NUMBERS_MIN, Deduced, common_step, exact, scaled, step_of, step_text
 
 plain = st.decimals(min_value=-(10**6), max_value=10**6, places=10).map(lambda number: format(number, "f"))
 
@@ -117,3 +117,38 @@ def test_without_the_blamed_values_the_order_holds(values):
     blamed = set(out_of_order(np.array(values, np.int64)))
     kept = [value for place, value in enumerate(values) if place not in blamed]
     assert kept == sorted(kept)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "scale", "step", "doubts"),
+    [
+        (range(1, 100), 2, "0.01", []),
+        (range(5, 500, 5), 1, "0.5", []),
+        (range(20, 2_000, 20), 0, "20", []),
+        (range(53_596, 53_596 * 30, 53_596), 2, "535.96", ["it is not 1, 2, 5 times a power of ten"]),
+        (range(25, 2_500, 25), 2, "0.25", ["it is not 1, 2, 5 times a power of ten"]),
+        ([100] * 1_000, 2, "1", ["it rests on few different numbers (1)"]),
+        (
+            [3, 0, -3, 6],
+            0,
+            "3",
+            ["it is not 1, 2, 5 times a power of ten", "it rests on few different numbers (2)"],
+        ),
+        ([], 0, "0", ["it rests on few different numbers (0)"]),
+    ],
+)
+def test_a_deduced_step_says_when_it_is_not_to_be_trusted(numbers, scale, step, doubts):
+    deduced = Deduced()
+    values = np.array(list(numbers), np.int64)
+    for part in np.array_split(values, 3):
+        deduced.learn(part, scale)
+    assert (step_text(deduced.step), deduced.doubts()) == (step, doubts)
+
+
+def test_enough_numbers_are_enough_at_any_scale():
+    deduced = Deduced()
+    deduced.learn(np.arange(1, NUMBERS_MIN, dtype=np.int64), 0)
+    deduced.learn(np.arange(1, NUMBERS_MIN, dtype=np.int64) * 10, 1)
+    assert deduced.doubts() == [f"it rests on few different numbers ({NUMBERS_MIN - 1})"]
+    deduced.learn(np.array([NUMBERS_MIN * 100], np.int64), 2)
+    assert deduced.doubts() == []

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import zipfile
 from contextlib import suppress
 
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from backtest.dataset import sources
 from backtest.dataset.errors import DataError
-from backtest.dataset.faults import Findings
+from backtest.dataset.faults import Fault, Findings
 from backtest.dataset.importers.protocol import Options
 from backtest.dataset.importers.registry import all_importers
+from backtest.dataset.rows import DTYPES, Flag, Kind
 from backtest.dataset.sources import blocks, head_of, sha256_of
 from backtest.dataset.store import read_rows
 from tests.dataset.test_importers import DAY, archive, capture, depth, snapshot
@@ -153,6 +155,105 @@ def test_a_number_beyond_its_steps_stops_the_import_and_stores_nothing(tmp_path)
     )
     outcome, _ = taken_in(tmp_path, written(tmp_path / f"{DAY}_ABCUSDT_ob500.data", text))
     assert outcome.everything().by_name()["BAD_NUMBER"] == 1
+
+
+HUGE = "9" * 25
+LONG = "9" * 4_200
+
+
+@pytest.mark.parametrize("digits", [HUGE, LONG, "9999999999999", "-1"])
+@pytest.mark.parametrize("field", ["cts", "seq"])
+def test_a_book_message_whose_numbers_cannot_be_kept_is_told_and_what_follows_is_void(
+    tmp_path, field, digits
+):
+    if field == "seq" and digits in {"9999999999999", "-1"}:
+        return  # ids of that size are kept
+    lines = [
+        book_message(7, [["10", "1"]], [["11", "1"]], kind="snapshot"),
+        book_message(8, [["10", "2"]], [], ms=1),
+        book_message(9, [["10", "3"]], [], ms=2),
+    ]
+    message = json.loads(lines[1])
+    (message if field == "cts" else message["data"])[field] = "@"
+    lines[1] = json.dumps(message).replace('"@"', digits)
+    outcome, days = taken_in(tmp_path, written(tmp_path / f"{DAY}_ABCUSDT_ob500.data", archive(*lines)))
+    places = [place for place in outcome.everything().all_places() if place.fault is Fault.BAD_NUMBER]
+    assert [(place.source, place.line) for place in places] == [(f"{DAY}_ABCUSDT_ob500.data", 2)]
+    (rows,) = days.values()
+    assert [int(qty) for qty in rows.qty[rows.kind == Kind.LEVEL]] == [1, 1, 3]
+    assert list(rows.flags[rows.kind == Kind.CLEAR] & (Flag.GAP | Flag.SNAPSHOT)) == [Flag.SNAPSHOT, Flag.GAP]
+
+
+@pytest.mark.parametrize("digits", [HUGE, LONG, "9999999999999"])
+def test_a_capture_with_times_and_ids_that_cannot_be_kept_is_told(tmp_path, digits):
+    trade = (
+        '{"stream":"abcusdt@trade","data":{"s":"ABCUSDT","t":%s,"p":"10","q":"1","T":%s,"m":true,"X":"%s"}}'
+    )
+    text = capture(
+        snapshot(9, [["10", "2"]], [["12", "1"]]),
+        depth(10, 10, 9, [["9", "1"]]),
+        trade % (1, digits, "MARKET"),
+        trade % (HUGE, T0_MS, "MARKET"),
+        trade % (HUGE, T0_MS, "NA"),
+        depth(11, 11, 10, [["9", "2"]], ms=2).replace(f'"T": {T0_MS + 2}', f'"T": {digits}'),
+        depth(12, 12, 11, [["9", "3"]], ms=3),
+    )
+    outcome, days = taken_in(tmp_path, written(tmp_path / "a.txt", text))
+    found = outcome.everything()
+    assert [place.line for place in found.places(Fault.BAD_NUMBER)] == [3, 4, 5, 6]
+    (rows,) = days.values()
+    assert not (rows.kind == Kind.TRADE).any()
+    assert list(rows.flags[rows.kind == Kind.CLEAR] & (Flag.GAP | Flag.SNAPSHOT)) == [Flag.SNAPSHOT, Flag.GAP]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "at"),
+    [
+        (
+            f"{DAY}_ABCUSDT_ob500.data",
+            [book_message(7, [["10", "1"]], [], kind="snapshot"), "[" * 100_000],
+            2,
+        ),
+        (
+            "a.txt",
+            [capture(snapshot(9, [["10", "2"]], [])).rstrip(), f"{T0_MS} " + '{"stream":' + "[" * 100_000],
+            2,
+        ),
+        ("b.jsonl", ['{"t": "header"}', '{"t":"recv","data":' + "[" * 100_000], 2),
+    ],
+)
+def test_a_line_nested_without_end_is_unreadable_and_no_more(tmp_path, name, lines, at):
+    outcome, _ = taken_in(tmp_path, written(tmp_path / name, "\n".join(lines) + "\n"))
+    assert [place.line for place in outcome.everything().places(Fault.UNREADABLE)] == [at]
+
+
+def test_a_pipe_is_refused_at_once(tmp_path):
+    pipe = tmp_path / f"{DAY}_ABCUSDT_ob500.data"
+    os.mkfifo(pipe)
+    refused(tmp_path, pipe, "no regular file")
+    assert head_of(pipe) == b""
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "folder" / "l2update.csv")
+    refused(tmp_path, tmp_path / "folder", "no importer knows")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (f"{DAY}_ABCUSDT_ob500.data", BOOK[:4_000]),
+        ("ABCUSDT_2023-11-14.csv", SPOT[:4_000]),
+        ("a.txt", CAPTURE[:4_000]),
+    ],
+)
+def test_a_byte_order_mark_changes_nothing(tmp_path, name, text):
+    text = text[: text.rindex("\n") + 1]
+    days = []
+    for folder, mark in (("plain", b""), ("marked", b"\xef\xbb\xbf")):
+        (tmp_path / folder).mkdir()
+        _, stored = taken_in(tmp_path / folder, written(tmp_path / folder / name, mark + text.encode()))
+        days.append({day: [getattr(rows, name).tolist() for name in DTYPES] for day, rows in stored.items()})
+    assert days[0] == days[1]
+    assert days[0]
 
 
 def test_the_head_of_what_cannot_be_read_is_empty_and_fingerprints_are_of_the_file(tmp_path):

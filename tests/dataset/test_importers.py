@@ -415,7 +415,13 @@ def test_orders_and_levels_that_come_into_view(tmp_path):
     outcome, days = taken_in(tmp_path, path)
     rows = days["ABC 2012-06-21"]
     assert faults(outcome) == {}
-    assert outcome.stored[0].info.tick_size == "0.005"
+    (stored,) = outcome.stored
+    assert (stored.info.tick_size, stored.info.tick_from) == ("0.005", "data"), (
+        "the hidden one is stored exactly"
+    )
+    assert (stored.tick, stored.lot, stored.steps_from) == ("0.01", "1", "data"), (
+        "and says nothing of the tick"
+    )
     assert [Kind(kind).name for kind in rows.kind] == (
         ["CLEAR", "LEVEL", "LEVEL", "ADD", "ADD", "EXECUTE", "DELETE", "LEVEL", "HIDDEN"]
     )
@@ -591,7 +597,7 @@ def test_importers_can_be_named_and_the_unknown_are_listed(tmp_path):
         importer_of(path, all_importers())
     with pytest.raises(DataError, match="no importer is called x") as raised:
         importer_of(path, all_importers(), "x")
-    assert "binance_csv" in raised.value.next_step
+    assert "binance_csv" in raised.value.allowed
 
 
 def test_a_receive_time_of_another_day_takes_no_row_from_its_own(tmp_path):

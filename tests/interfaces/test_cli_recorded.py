@@ -121,16 +121,19 @@ def test_orders_of_a_day_are_kept_with_trades_and_journals_and_again_the_same(ru
 
 
 def test_policies_are_compared_in_pairs_with_what_could_have_been_seen(run, tmp_path):
-    words = ["compare", "--strategies", "twap,CROSS,RANDOM", *SHORT, "--every", "25s", "--side", "both"]
+    words = ["compare", "--strategies", "twap,CROSS,RANDOM", *SHORT, "--every", "38s", "--side", "both"]
     code, out, _ = run(*words, "--out", str(tmp_path / "o"), "--journals", "4", "--impact", "square-root")
     assert code == ExitCode.OK
     for told in ("TWAP - CROSS", "TWAP - RANDOM", "CROSS - RANDOM", "standard error", "Holm's", "WARNING"):
         assert told in out
-    assert out.count("would be shown with a probability of 80%") == 3
+    assert out.count("with 1 block no difference of any size can be shown") == 3
     assert out.count("bps beside the cost by the impact model, plausible +") == 3
     record = json.loads((tmp_path / "o" / "summary.json").read_text())
     assert [pair["second"] for pair in record["contest"]["pairs"]] == ["CROSS", "RANDOM", "RANDOM"]
     assert all(pair["low"] <= pair["mean"] <= pair["high"] for pair in record["contest"]["pairs"])
+    assert all(
+        (pair["smallest_shown"], pair["cheaper"]) == (None, None) for pair in record["contest"]["pairs"]
+    )
     costs = record["contest"]["mean_cost_bps"]
     assert costs["CROSS"] > costs["TWAP"], "who crosses pays spread and the taker's fee"
     assert len(record["parents"]) == 6 * len(record["contest"]["each"])
@@ -154,7 +157,7 @@ def test_several_recordings_are_compared_as_one(capsys, tmp_path):
     record = json.loads(capsys.readouterr().out)
     assert code == ExitCode.OK
     assert [one["recording"]["category"] for one in record["recordings"]] == ["linear", "spot"]
-    assert [one["number"] for one in record["contest"]["each"]] == [1, 2, 3, 4, 5, 6]
+    assert [one["recording"] for one in record["contest"]["each"]] == [1] * 4 + [2] * 4
     assert any(told.endswith("of BTCUSDT (spot): assumed") for told in record["warnings"])
 
 
@@ -179,20 +182,37 @@ def test_a_tape_that_holds_nothing_is_said(run, tmp_path):
 @pytest.mark.parametrize(
     ("more", "where", "said"),
     [
-        (["--symbol", "NOPE"], "DATA", "nothing is stored of */*/NOPE; there is bybit/linear/BTCUSDT"),
+        (["--symbol", "NOPE"], "DATA", "got nothing stored of NOPE; allowed: bybit/linear/BTCUSDT; next: "),
+        (["--symbol", "linear/BTCUSDT"], "USAGE at --symbol", "SYMBOL, or VENUE/CATEGORY/SYMBOL"),
+        (["--symbol", "//BTCUSDT"], "USAGE at --symbol", "SYMBOL, or VENUE/CATEGORY/SYMBOL"),
+        (["--profile", "live"], "USAGE at --profile", "nothing without --config"),
         (["--start", "2023-11-14T22:13:20Z"], "PLAN at --start", "allowed: 2023-11-14T22:13:35"),
         (["--start", "yesterday"], "TIME at --start", "RFC 3339"),
-        (["--duration", "10m"], "PLAN at --start", "too short"),
+        (["--duration", "10m"], "PLAN at --duration", "at most 182s"),
         (["--qty", "0.0001"], "PLAN at --qty", "at least 0.001 BTCUSDT"),
         (["--qty", "0.0605"], "PLAN at --qty", "steps of 0.001"),
         (["--symbol", "BTCUSDT,ETHUSDT"], "USAGE at --symbol", "one instrument"),
-        (["--symbol", "binance/linear/BTCUSDT"], "DATA", "nothing is stored of binance/linear/BTCUSDT"),
+        (["--symbol", "binance/linear/BTCUSDT"], "DATA", "got nothing stored of binance/linear/BTCUSDT"),
         (["--side", "up"], "USAGE at --side", "buy, sell, both"),
         (["--impact", "linear"], "USAGE at --impact", "square-root:FACTOR with a factor above 0"),
         (["--queue", "fifo"], "USAGE at --queue", "risk-averse, proportional"),
         (["--latency-order", "fast"], "USAGE at --latency-order", "milliseconds such as 10"),
         (["--latency-order", "99999"], "USAGE at --latency-order", "at most 60000 ms"),
         (["--every", "soon"], "TIME at --every", "5m"),
+        (["--until", "2023-11-14T22:14:00Z"], "USAGE at --until", "nothing without --every"),
+        (
+            ["--every", "30s", "--until", "2020-01-01T00:00:00Z"],
+            "PLAN at --until",
+            "an instant after the first order",
+        ),
+        (["--maker-fee", "1e9"], "USAGE at --maker-fee", "the same command with --help"),
+        (["--latency-feed", "measured:fast"], "USAGE at --latency-feed", "measured:5"),
+        (
+            ["--latency-feed", "5", "--latency-order", "measured"],
+            "USAGE at --latency-order",
+            "is not measured",
+        ),
+        (["--residual", "extend"], "", "extend"),
         (["--adviser", "oracle"], "USAGE at --adviser", "uninformed"),
         (["--adviser", "foresight"], "USAGE at --adviser", "knows no more than the recording"),
     ],
@@ -215,6 +235,66 @@ def test_measured_latency_needs_the_receiver_s_times(capsys, tmp_path):
     assert "latency: feed 5 ms" in capsys.readouterr().out
 
 
+def test_the_heading_says_what_is_worked_on_which_terms_and_who_advises(run):
+    words = ["--side", "both", "--maker-fee", "-1", "--requests-per-s", "3", "--adviser", "unchanged"]
+    code, out, _ = run("run", *SHORT, *words)
+    assert code == ExitCode.OK
+    assert (
+        "orders: buy and sell 0.06 in 30 s, by twap in slices of 10 s, urgency MEDIUM, residual cross" in out
+    )
+    assert "fees -1 (maker) and 5.5 (taker) bps" in out
+    assert "venue: 3 requests of a kind a second, price band 100 bps; warm-up 15 s" in out
+    assert "adviser unchanged: model scripted, asked every 20 s, 4000 ms for an answer" in out
+    (told,) = [line for line in out.splitlines() if line.startswith("advice  ")]
+    assert " questions, " in told
+    assert "; bill 0." in told
+    record = json.loads(run("run", *SHORT, *words, "--json", "--price-band-bps", "0")[1])
+    assert record["conditions"]["maker_fee_rate"] == "-0.0001"
+    assert (record["conditions"]["requests_per_s"], record["conditions"]["price_band_bps"]) == (3, 0)
+    assert record["conditions"]["adviser"] == "unchanged"
+    assert record["advice"]["questions"] == sum(record["advice"]["outcomes"].values()) > 0
+    assert float(record["advice"]["bill"]) > 0
+
+
+def test_an_order_may_be_extended(run):
+    code, out, _ = run("run", *SHORT, "--residual", "extend", "--extend", "20s")
+    assert code == ExitCode.OK
+    assert "residual extend by 20 s at most" in out
+
+
+def test_a_clock_that_was_behind_is_told_with_what_was_done(capsys, tmp_path):
+    root = store(tmp_path / "market", wander(100, lag_ns=-1_500_000_000))
+    words = ["backtest", "run", "--data", str(root), *SHORT]
+    assert main(words) == ExitCode.OK
+    told = capsys.readouterr().out
+    assert "feed measured with the receiver's clock moved (+1505.0 ms on 2023-11-14), orders 10 ms" in told
+    assert (
+        "WARNING        the receiver's clock of BTCUSDT (linear) was behind: on 2023-11-14 100 % of the rows"
+        in told
+    )
+    assert main([*words, "--latency-feed", "measured:9", "--json"]) == ExitCode.OK
+    conditions = json.loads(capsys.readouterr().out)["conditions"]
+    assert conditions["receiver_clock_moved_ms"] == {"2023-11-14": 1509.0}
+    assert conditions["received_before_sent_pct"] == {"2023-11-14": 100.0}
+
+
+def test_a_fault_of_the_program_is_no_missing_package(monkeypatch, run):
+    def broken(*_):
+        raise ImportError("cannot import name 'x'", name="backtest.recorded")
+
+    monkeypatch.setattr("executor.interfaces.cli_recorded.make_plan", broken)
+    with pytest.raises(ImportError, match="cannot import"):
+        run("run", *SHORT)
+
+    def missing(*_):
+        raise ModuleNotFoundError("No module named 'numba'", name="numba.core")
+
+    monkeypatch.setattr("executor.interfaces.cli_recorded.make_plan", missing)
+    code, _, err = run("run", *SHORT)
+    assert code == ExitCode.USAGE
+    assert "the packages of the extra `backtest`" in err
+
+
 def test_results_never_lie_among_others(run, tmp_path):
     (tmp_path / "mine.txt").write_text("x")
     code, _, err = run("run", *SHORT, "--out", str(tmp_path))
@@ -231,7 +311,7 @@ def test_results_never_lie_among_others(run, tmp_path):
         (["--adviser", "silent"], "nothing without --strategies"),
         (["--strategies", "TWAP,CROSS", "--seeds", "4"], "nothing without --adviser"),
         (["--strategies", "TWAP,CROSS"], "the time from one order to the next"),
-        (["--strategies", "TWAP", "--every", "20s"], "two or more"),
+        (["--strategies", "TWAP"], "two or more"),
         (["--strategies", "TWAP,GUESS", "--every", "20s"], "ARRIVAL-PRICE, CROSS, RANDOM"),
         (["--strategies", "TWAP,CROSS", "--every", "100s"], "four are needed at least"),
         (["--strategies", "TWAP,CROSS", "--every", "20s", "--qty", "1,2"], "one for all, or one for each"),

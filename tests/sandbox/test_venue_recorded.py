@@ -126,12 +126,46 @@ def test_what_is_cancelled_leaves_from_behind_the_client_first(play):
     assert venue.fills(order) == [(1000, 1, True)]
 
 
-def test_a_trade_beyond_the_price_fills_whole(play):
-    venue = play(row(10, Kind.TRADE, -1, 999, 1))
-    order = venue.send("Buy", 1000, 10)
+def test_a_trade_beyond_the_price_fills_by_its_lots_and_leaves_nobody_ahead(play):
+    venue = play(row(10, Kind.TRADE, -1, 999, 3), row(20, Kind.TRADE, -1, 1000, 2))
+    better, order = venue.send("Buy", 1001, 2), venue.send("Buy", 1000, 10)
     venue.pass_ms(10)
-    assert venue.fills(order) == [(1000, 10, True)]
-    assert venue.tape() == [(1000, 10, -1), (999, 1, -1)]
+    assert (venue.fills(better), venue.fills(order)) == ([(1001, 2, True)], [(1000, 1, True)])
+    assert venue.tape() == [(1001, 2, -1), (1000, 1, -1), (999, 3, -1)]
+    venue.pass_ms(10)
+    assert venue.fills(order) == [(1000, 1, True), (1000, 2, True)]
+
+
+def test_no_level_fills_while_trading_is_halted_and_what_stands_across_does_afterwards(play):
+    venue = play(row(10, Kind.HALT, 0, 0, 0), row(20, Kind.LEVEL, -1, 1000, 4), row(30, Kind.HALT, 0, 0, 2))
+    order = venue.send("Buy", 1000, 10)
+    venue.pass_ms(20)
+    assert venue.fills(order) == []
+    venue.pass_ms(10)
+    assert venue.fills(order) == [(1000, 4, True)]
+
+
+def test_a_void_book_is_a_closed_market_until_both_sides_are_there(play):
+    venue = play(
+        row(10, Kind.CLEAR, 0, 0, 0),
+        row(20, Kind.TRADE, -1, 1000, 1),
+        row(30, Kind.LEVEL, 1, 1000, 9),
+        row(40, Kind.LEVEL, -1, 1002, 9),
+    )
+    for _ in range(3):
+        venue.pass_ms(10)
+        with pytest.raises(RefusalError):
+            venue.send("Buy", 1000, 1)
+    venue.pass_ms(10)
+    assert venue.fills(venue.send("Buy", 1002, 1)) == [(1002, 1, False)]
+
+
+def test_what_a_snapshot_shows_again_stays_taken(play):
+    venue = play(*snapshot([(1000, 50)], [(1002, 40), (1003, 9)], ms=10))
+    order = venue.send("Buy", 1002, 30, "IOC")
+    venue.pass_ms(10)
+    assert venue.fills(order) == [(1002, 30, False)]
+    assert venue.levels(-1) == [(1002, 10), (1003, 9)]
 
 
 def test_a_level_that_comes_to_the_client_trades_and_is_missing_then(play):
@@ -162,7 +196,8 @@ def test_what_was_taken_stays_taken_until_the_recording_takes_it_away(play):
 def test_a_snapshot_carries_no_client_forward(play):
     venue = play(
         row(10, Kind.CLEAR, 0, 0, 0),
-        row(20, Kind.LEVEL, 1, 1000, 90),
+        row(20, Kind.LEVEL, 1, 1000, 90, 0),
+        row(20, Kind.LEVEL, -1, 1002, 1),
         row(30, Kind.TRADE, -1, 1000, 50),
         row(40, Kind.TRADE, -1, 1000, 1),
     )
@@ -176,10 +211,12 @@ def test_a_snapshot_carries_no_client_forward(play):
 def test_a_snapshot_that_passes_over_a_price_leaves_nobody_ahead_of_the_client(play):
     venue = play(
         row(10, Kind.CLEAR, 0, 0, 0, 0),
+        row(10, Kind.LEVEL, -1, 1005, 8, 0),
         row(10, Kind.LEVEL, 1, 1001, 8, 0),
         row(10, Kind.LEVEL, 1, 999, 8),
         row(20, Kind.TRADE, -1, 1000, 1),
         row(30, Kind.CLEAR, 0, 0, 0, 0),
+        row(30, Kind.LEVEL, -1, 1005, 8, 0),
         row(30, Kind.LEVEL, 1, 1001, 8),
         row(40, Kind.TRADE, -1, 999, 1),
         row(40, Kind.TRADE, -1, 998, 1),
@@ -256,6 +293,7 @@ ROWS = st.one_of(
     st.tuples(st.just(Kind.LEVEL), st.just(-1), st.integers(999, 1008), st.integers(0, 30)),
     st.tuples(st.just(Kind.TRADE), st.sampled_from((1, -1)), PRICES, LOTS),
     st.tuples(st.just(Kind.CLEAR), st.sampled_from((0, 1, -1)), st.just(0), st.just(0)),
+    st.tuples(st.just(Kind.HALT), st.just(0), st.just(0), st.sampled_from((0, 2, 2))),
 )
 ACTS = st.one_of(
     st.tuples(st.just("place"), PRICES, LOTS, st.sampled_from(("GTC", "GTC", "PostOnly", "IOC", "FOK"))),
@@ -273,8 +311,12 @@ class Sandbox:
 
     def act(self, what, px, lots, how):
         if what == "place":
-            self.orders.append(self.play.send("Buy" if self.side > 0 else "Sell", px, lots, how))
-        elif how < len(self.orders):
+            try:
+                order = self.play.send("Buy" if self.side > 0 else "Sell", px, lots, how)
+            except RefusalError:
+                order = None
+            self.orders.append(order)
+        elif how < len(self.orders) and self.orders[how] is not None:
             order = self.orders[how]
             fields = (
                 {}
@@ -291,7 +333,10 @@ class Sandbox:
     def found(self):
         lots = self.play.recording.instrument.lots
         return [
-            (self.play.fills(order), lots(order.leaves_qty) if order.is_open else 0) for order in self.orders
+            ([], 0)
+            if order is None
+            else (self.play.fills(order), lots(order.leaves_qty) if order.is_open else 0)
+            for order in self.orders
         ]
 
 
@@ -299,8 +344,18 @@ class Replay:
     """The replay venue without latencies."""
 
     def __init__(self, rows, side):
-        self.side, self.twin, self.heard, self.open = side, ReplayTwin(ReplayTerms(), start_ns=T0_NS), [], {}
+        self.side, self.twin, self.heard, self.open = (
+            side,
+            ReplayTwin(ReplayTerms(print_lag_ns=0), start_ns=T0_NS),
+            [],
+            {},
+        )
         columns = dict(zip(DTYPES, zip(*rows, strict=True), strict=True))
+        # To the replay venue a halt is what is not 0 (R9).
+        halts = [kind == Kind.HALT for kind in columns["kind"]]
+        columns["qty"] = [
+            int(qty != 2) if halt else qty for halt, qty in zip(halts, columns["qty"], strict=True)
+        ]
         self.twin.feed(SimpleNamespace(**columns), final=True)
         self.twin.advance(T0_NS)
 
@@ -450,24 +505,58 @@ def test_what_cannot_be_played_is_refused_in_words(tmp_path):
 def test_options_of_a_recorded_market(tmp_path, capsys):
     root = store(tmp_path, [*BOOK, LATE])
     words = ["--market", "recorded", "--data", str(root), "--symbol", "ABCUSDT"]
-    options, _ = parse([*words, "--start", "2023-11-14T22:13:30", "--speed", "2.5", "--loop"])
+    options, _ = parse([*words, "--start", "2023-11-14T22:13:30Z", "--speed", "2.5", "--loop"])
     assert (options.played.start_ns, options.played.speed, options.played.loop) == (
         T0_NS + 10_000 * MS, Fraction(5, 2), True,
     )  # fmt: skip
-    for bad in (
-        words[2:],
-        words[:2],
-        [*words, "--speed", "0"],
-        [*words, "--start", "noon"],
-        [*words[:-1], "X"],
+    span = "is recorded from 2023-11-14T22:13:20Z to 2023-11-14T22:14:20Z"
+    for bad, told in (
+        (words[2:], "belong to --market recorded"),
+        (words[:4], f"needs --symbol; {root} holds bybit/linear/ABCUSDT"),
+        ([*words, "--speed", "0"], "positive number"),
+        ([*words, "--start", "noon"], "2026-08-09T12:00:00Z"),
+        ([*words, "--start", "2023-11-14T22:13:30"], "says no zone"),
+        ([*words, "--start", "2020-01-01T00:00:00Z"], f"{span}, not at 2020-01-01T00:00:00Z"),
+        ([*words, "--start", "2030-01-01T00:00:00Z"], f"{span}, not at 2030-01-01T00:00:00Z"),
+        ([*words[:-1], "X"], "no recording of X"),
+        ([*words[:-1], "linear/ABCUSDT"], "VENUE/CATEGORY/SYMBOL"),
+        ([*words[:-1], "binance/linear/ABCUSDT"], "no recording of binance/linear/ABCUSDT"),
     ):
-        with pytest.raises(SystemExit):
+        with pytest.raises(SystemExit) as ended:
             parse(bad)
-    capsys.readouterr()
-    assert main([*words, "--port", "0", "--control-port", "0", "--start", "2030-01-01"]) == 2
+        said = capsys.readouterr().err
+        assert (ended.value.code, said.count("\n")) == (2, 1)
+        assert told in said
+
+
+def test_a_recording_without_a_whole_book_ends_the_command(tmp_path, capsys):
+    root = store(tmp_path, [row(0, Kind.LEVEL, 1, 1000, 5), LATE])
+    words = ["--market", "recorded", "--data", str(root), "--symbol", "ABCUSDT"]
+    assert main([*words, "--port", "0", "--control-port", "0"]) == 2
     said = capsys.readouterr().err
     assert "plays bybit/linear/ABCUSDT; its recording does not say, so assumed: fees" in said
     assert said.endswith("bybit/linear/ABCUSDT has no whole book that goes on at that time\n")
+
+
+def test_the_store_and_the_instrument_are_found_as_by_the_other_commands(tmp_path, monkeypatch):
+    store(tmp_path / "var/market", [*BOOK, LATE])
+    store(tmp_path / "else", [*BOOK, LATE], stream=replace(STREAM, symbol="XYZUSDT"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EXECUTOR_MARKET_DATA", raising=False)
+    options, _ = parse(["--market", "recorded", "--symbol", "bybit/linear/ABCUSDT"])
+    assert options.played.recording.name == "bybit/linear/ABCUSDT"
+    monkeypatch.setenv("EXECUTOR_MARKET_DATA", "else")
+    options, _ = parse(["--market", "recorded", "--symbol", "XYZUSDT"])
+    assert options.played.recording.name == "bybit/linear/XYZUSDT"
+
+
+def test_many_instruments_are_counted_and_the_nearest_named(tmp_path):
+    for number in range(9):
+        store(tmp_path, BOOK, stream=replace(STREAM, symbol=f"{number}BTCUSDT"))
+    store(tmp_path, BOOK, stream=replace(STREAM, symbol="ETHUSD"))
+    with pytest.raises(RecordingError) as caught:
+        find_recording(tmp_path, "ETHUSDT")
+    assert "it holds 10 instruments, among them bybit/linear/ETHUSD, " in str(caught.value)
 
 
 def test_a_client_on_the_wire_sees_the_recorded_touch(tmp_path):

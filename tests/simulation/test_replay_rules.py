@@ -26,7 +26,8 @@ def machine(terms):
 
 @pytest.fixture(params=[ReplayTwin, machine], ids=["twin", "compiled"])
 def stage(request):
-    return lambda **terms: Stage(request.param, ReplayTerms(**terms))
+    # Messages are 10 ns apart: with the usual lag each print would be held for that of the change before it.
+    return lambda **terms: Stage(request.param, ReplayTerms(**{"print_lag_ns": 0} | terms))
 
 
 class Stage:
@@ -170,7 +171,7 @@ def test_r4_requests_and_answers_take_their_time_and_keep_their_order(stage):
 def test_r4_a_cancel_that_arrives_after_the_fill_finds_nothing(stage):
     at = stage(entry=Delay(constant_ns=15), answer=Delay(constant_ns=100))
     at.venue.feed(
-        Rows([1_050, 1_060], [0, 0], [2, 2], [SELL, 0], [98, 98], [1, 1], [0, 0], [1, 1]), final=True
+        Rows([1_050, 1_060], [0, 0], [2, 2], [SELL, 0], [98, 98], [2, 1], [0, 0], [1, 1]), final=True
     )
     at.venue.advance(1_030)
     at.venue.place(1, BUY, 99, 2)
@@ -254,12 +255,60 @@ def test_r7_levels_are_totals_and_a_clear_empties(stage):
     assert at.venue.glance()[1:5] == (98, 1, 0, 0)
 
 
-def test_r7_a_clear_forgets_what_was_taken(stage):
+@pytest.mark.parametrize(
+    "message",
+    [
+        (codes.TRADE, BUY, 101, 1),
+        (codes.MARK, 0, 100, 0),
+        (codes.TOUCH, BUY, 100, 7),
+        (codes.HIDDEN, 0, 100, 1),
+        (codes.HALT, 0, 0, 0),
+        (codes.LEVEL, BUY, 99, 7),  # one side is no market either
+        (codes.LEVEL, SELL, 101, 0),
+    ],
+)
+def test_r7_a_void_book_is_no_market_until_a_message_leaves_both_sides(stage, message):
     at = stage()
-    at.ask("place", 1, BUY, 101, 10, codes.IOC)
-    at.rows((codes.CLEAR, 0, 0, 0), (codes.LEVEL, SELL, 101, 10))
-    at.ask("place", 2, BUY, 101, 4, codes.IOC)
-    assert at.fills() == [(1, 101, 10, codes.TAKER), (2, 101, 4, codes.TAKER)]
+    at.ask("place", 1, BUY, 100, 5)  # 10 are ahead
+    at.rows((codes.CLEAR, 0, 0, 0))
+    at.rows(message)
+    at.ask("place", 2, BUY, 100, 5)
+    at.rows((codes.LEVEL, BUY, 100, 30), (codes.LEVEL, SELL, 101, 30), last=False)
+    at.venue.place(3, BUY, 100, 5)
+    at.rows((codes.LEVEL, BUY, 99, 30))
+    at.ask("place", 4, BUY, 100, 5)
+    at.trade(SELL, 100, 11)  # whoever was ahead before the void is still ahead
+    assert [(kind, order, lots, detail) for kind, order, _, lots, _, detail in at.finish()] == [
+        (codes.ACCEPTED, 1, 5, 0),
+        (codes.REJECTED, 2, 5, codes.NO_MARKET),
+        (codes.REJECTED, 3, 5, codes.NO_MARKET),
+        (codes.ACCEPTED, 4, 5, 0),
+        (codes.FILLED, 1, 1, codes.MAKER),
+    ]
+
+
+def test_r7_a_recording_that_begins_with_trades_has_no_market_yet(stage):
+    at = stage()
+    fresh = type(at.venue)(ReplayTerms())
+    fresh.feed(
+        Rows([1_000, 1_100], [0, 0], [2, 2], [BUY, SELL], [100, 99], [1, 1], [0, 0], [1, 1]), final=True
+    )
+    fresh.advance(1_000)
+    fresh.place(1, BUY, 99, 1)
+    fresh.advance(FOREVER)
+    assert [(one.kind, one.detail) for one in fresh.answers()] == [(codes.REJECTED, codes.NO_MARKET)]
+
+
+def test_r7_a_side_that_was_cleared_must_be_there_again(stage):
+    at = stage()
+    at.rows((codes.CLEAR, SELL, 0, 0))
+    at.ask("place", 1, BUY, 100, 5)
+    at.level(BUY, 99, 12)
+    at.ask("place", 2, BUY, 100, 5)
+    at.level(SELL, 101, 1)
+    at.ask("place", 3, BUY, 100, 5)
+    refused = (codes.REJECTED, codes.NO_MARKET)
+    assert at.reasons() == [refused, refused, (codes.ACCEPTED, 0)]
 
 
 @pytest.mark.parametrize(("lots", "ahead"), [(20, 6), (3, 3)])
@@ -267,7 +316,7 @@ def test_r8_a_snapshot_shortens_a_queue_and_never_lengthens_it(stage, lots, ahea
     at = stage()
     at.ask("place", 1, BUY, 100, 5)
     at.trade(SELL, 100, 4)
-    at.rows((codes.CLEAR, 0, 0, 0), (codes.LEVEL, BUY, 100, lots))
+    at.rows((codes.CLEAR, 0, 0, 0), (codes.LEVEL, BUY, 100, lots), (codes.LEVEL, SELL, 102, 1))
     at.trade(SELL, 100, ahead)
     at.trade(SELL, 100, 1)
     assert at.fills() == [(1, 100, 1, codes.MAKER)]
@@ -286,7 +335,8 @@ def test_r8_a_price_that_a_snapshot_passes_over_has_nobody_ahead(stage, shown, a
     at = stage()
     at.ask("place", 1, BUY, 100, 5)
     at.trade(SELL, 100, 4)
-    at.rows((codes.CLEAR, 0, 0, 0), *((codes.LEVEL, BUY, px, lots) for px, lots in shown))
+    bids = ((codes.LEVEL, BUY, px, lots) for px, lots in shown)
+    at.rows((codes.CLEAR, 0, 0, 0), *bids, (codes.LEVEL, SELL, 102, 1))
     if ahead:
         at.trade(SELL, 100, ahead)
     at.trade(SELL, 100, 1)
@@ -300,6 +350,27 @@ def test_r9_a_trade_of_unknown_side_fills_nobody(stage):
     at.trade(0, 90, 50)
     assert at.fills() == []
     assert at.venue.glance().traded_qty == 51
+
+
+def test_r9_no_level_fills_us_while_trading_is_halted_and_what_still_crosses_does_afterwards(stage):
+    at = stage()
+    at.ask("place", 1, BUY, 100, 5)
+    at.ask("place", 2, BUY, 99, 5)
+    at.rows((codes.HALT, 0, 0, 1))
+    at.level(SELL, 100, 3)
+    at.level(SELL, 99, 4)
+    at.level(SELL, 98, 9)
+    at.level(SELL, 98, 0)  # gone before trading goes on
+    at.rows((codes.HALT, 0, 0, 1))
+    at.trade(0, 100, 1)
+    assert at.venue.account().fills == 0
+    at.rows((codes.HALT, 0, 0, 0))
+    resumed_ns = at.at
+    at.rows((codes.HALT, 0, 0, 0))  # it goes on already
+    # 4 at 99 meet the better of ours, then 3 at 100 meet what is left of it.
+    assert at.fills() == [(1, 100, 4, codes.MAKER), (1, 100, 1, codes.MAKER)]
+    assert {one.at_ns for one in at.heard if one.kind == codes.FILLED} == {resumed_ns}
+    assert at.venue.glance()[3:5] == (100, 2)
 
 
 def test_r10_without_our_taking_the_book_is_the_recorded_one(stage):
@@ -341,11 +412,31 @@ def test_r11_a_buyer_reaches_asks_only(stage):
     assert at.fills() == [(2, 101, 5, codes.MAKER)]
 
 
-def test_r12_a_trade_through_the_price_fills_whole(stage):
+def test_r12_a_trade_through_the_price_fills_by_its_lots_and_leaves_nobody_ahead(stage):
     at = stage()
     at.ask("place", 1, BUY, 100, 5)
     at.trade(SELL, 99, 1)
-    assert at.fills() == [(1, 100, 5, codes.MAKER)]
+    at.trade(SELL, 100, 2)
+    at.trade(SELL, 98, 7)
+    assert at.fills() == [(1, 100, 1, codes.MAKER), (1, 100, 2, codes.MAKER), (1, 100, 2, codes.MAKER)]
+
+
+def test_r12_the_lots_of_a_print_count_once_over_all_orders_of_ours_the_best_price_first(stage):
+    at = stage()
+    at.level(BUY, 100, 0)
+    at.ask("place", 1, BUY, 99, 5)  # 10 ahead
+    at.ask("place", 2, BUY, 100, 3)
+    at.level(SELL, 101, 0)
+    at.ask("place", 3, BUY, 101, 5)
+    at.ask("place", 4, BUY, 100, 3)
+    at.trade(SELL, 99, 13)
+    # 5, then 3 and 3 in the order of their arrival; the other 2 are of the 10 that wait ahead at 99.
+    assert at.fills() == [(3, 101, 5, codes.MAKER), (2, 100, 3, codes.MAKER), (4, 100, 3, codes.MAKER)]
+    at = stage()
+    at.ask("place", 1, BUY, 100, 5)
+    at.ask("place", 2, BUY, 99, 5)
+    at.trade(SELL, 98, 6)
+    assert at.fills() == [(1, 100, 5, codes.MAKER), (2, 99, 1, codes.MAKER)]
 
 
 def test_r13_a_level_that_reaches_us_fills_by_its_size_and_best_price_first(stage):
@@ -426,6 +517,89 @@ def test_r15_a_decrease_that_a_trade_explains_is_not_counted_twice(stage):
     assert at.fills() == []
 
 
+def test_r15_a_print_that_comes_after_the_change_it_made_is_not_counted_twice(stage):
+    at = stage(print_lag_ns=100)
+    at.ask("place", 1, BUY, 100, 5)
+    at.level(BUY, 100, 6)
+    at.trade(SELL, 100, 4)  # these 4 have left already: 6 stay ahead
+    at.trade(SELL, 100, 3)
+    at.level(BUY, 100, 3)
+    at.trade(SELL, 100, 4)
+    assert at.fills() == [(1, 100, 1, codes.MAKER)]
+
+
+def test_r15_a_level_that_was_eaten_whole_before_its_print(stage):
+    at = stage(print_lag_ns=100)
+    at.ask("place", 1, BUY, 100, 5)
+    at.level(BUY, 100, 0)
+    at.trade(SELL, 100, 4)
+    at.trade(SELL, 100, 6)
+    assert at.venue.account().fills == 0
+    at.trade(SELL, 100, 2)
+    assert at.fills() == [(1, 100, 2, codes.MAKER)]
+
+
+@pytest.mark.parametrize("shown", [[(100, 3), (99, 5)], [(99, 5)]])
+def test_r15_a_snapshot_before_the_print(stage, shown):
+    at = stage(print_lag_ns=100)
+    at.ask("place", 1, BUY, 100, 5)
+    bids = [(codes.LEVEL, BUY, px, lots) for px, lots in shown]
+    at.rows((codes.CLEAR, 0, 0, 0), *bids, (codes.LEVEL, SELL, 102, 1))
+    at.trade(SELL, 100, 10)
+    assert at.venue.account().fills == 0
+    at.trade(SELL, 100, 1)
+    assert at.fills() == [(1, 100, 1, codes.MAKER)]
+
+
+def test_r15_a_print_takes_the_front_whatever_the_model_said_of_the_change(stage):
+    at = stage(queue_model=codes.PROPORTIONAL, print_lag_ns=100)
+    at.ask("place", 1, BUY, 100, 5)
+    at.level(BUY, 100, 30)
+    at.level(BUY, 100, 24)  # 2 of the 6 were ahead
+    at.trade(SELL, 100, 6)  # all of them were: 4 stay
+    at.trade(SELL, 100, 4)
+    assert at.venue.account().fills == 0
+    at.trade(SELL, 100, 1)
+    assert at.fills() == [(1, 100, 1, codes.MAKER)]
+
+
+def test_r15_lots_that_left_from_behind_fill_us_when_their_print_comes(stage):
+    at = stage(print_lag_ns=100)
+    at.ask("place", 1, BUY, 100, 5)
+    at.trade(SELL, 100, 7)  # 3 ahead
+    at.level(BUY, 100, 14)
+    at.level(BUY, 100, 4)
+    at.trade(SELL, 100, 10)  # in truth 3 ahead of us, our 5, and 2 behind us
+    assert at.fills() == [(1, 100, 5, codes.MAKER)]
+
+
+@pytest.mark.parametrize(("later", "fills"), [(0, 0), (40, 0), (140, 0), (150, 1), (990, 1)])
+def test_r15_a_change_counts_to_the_end_of_the_span_after_its_own(stage, later, fills):
+    at = stage(print_lag_ns=100)
+    at.ask("place", 1, BUY, 100, 5)  # the row after it has 1020
+    at.at = 1_040
+    at.level(BUY, 100, 0)  # 1050: spans end at 1100 and 1200
+    at.at += later - 10
+    at.trade(SELL, 100, 10)
+    at.finish()
+    assert at.venue.account().fills == fills
+
+
+def test_r15_a_change_of_two_spans_is_used_up_oldest_first(stage):
+    at = stage(print_lag_ns=100)
+    at.ask("place", 1, BUY, 100, 5)
+    at.at = 1_080
+    at.level(BUY, 100, 6)  # 1090: 4 left
+    at.level(BUY, 100, 5)  # 1100: 1 left
+    at.trade(SELL, 100, 4)  # 1110: the first 4
+    at.at = 1_240
+    at.trade(SELL, 100, 1)  # 1250: the 1 of the span before
+    at.trade(SELL, 100, 5)
+    assert at.venue.account().fills == 0
+    at.trade(SELL, 100, 1)
+    assert at.fills() == [(1, 100, 1, codes.MAKER)]
+
+
 def test_r16_order_level_data_gives_exact_places(stage):
     at = stage()
     at.rows((codes.ADD, BUY, 98, 4), ids=[11])
@@ -440,12 +614,15 @@ def test_r16_order_level_data_gives_exact_places(stage):
     assert at.fills() == [(1, 98, 2, codes.MAKER), (1, 98, 3, codes.MAKER)]
 
 
-def test_r16_an_execution_at_a_worse_price_fills_whole(stage):
+def test_r16_an_execution_at_a_worse_price_fills_by_its_lots(stage):
     at = stage()
-    at.rows((codes.ADD, BUY, 98, 4), ids=[11])
+    at.rows((codes.ADD, BUY, 98, 8), ids=[11])
     at.ask("place", 1, BUY, 99, 5)
+    at.ask("place", 2, BUY, 98, 5)
+    at.rows((codes.ADD, BUY, 98, 8), ids=[12])
     at.rows((codes.EXECUTE, BUY, 98, 1), ids=[11])
-    assert at.fills() == [(1, 99, 5, codes.MAKER)]
+    at.rows((codes.EXECUTE, BUY, 98, 7), ids=[12])  # 4 pass us at 99; 3 would have been ours at 98
+    assert at.fills() == [(1, 99, 1, codes.MAKER), (1, 99, 4, codes.MAKER), (2, 98, 3, codes.MAKER)]
 
 
 def test_r16_hidden_executions_touch_no_queue(stage):
@@ -498,6 +675,36 @@ def test_r18_a_level_that_comes_back_is_whole(stage):
     at.level(SELL, 101, 10)
     at.ask("place", 2, BUY, 101, 8, codes.IOC)
     assert at.fills() == [(1, 101, 10, codes.TAKER), (2, 101, 8, codes.TAKER)]
+
+
+@pytest.mark.parametrize(("shown", "again"), [(10, 0), (13, 3), (4, 0)])
+def test_r18_what_a_snapshot_still_shows_stays_taken(stage, shown, again):
+    at = stage()
+    at.ask("place", 1, BUY, 101, 10, codes.IOC)
+    at.rows((codes.CLEAR, 0, 0, 0), (codes.LEVEL, SELL, 101, shown), (codes.LEVEL, BUY, 100, 10))
+    at.ask("place", 2, BUY, 101, 9, codes.IOC)
+    assert at.fills()[1:] == [(2, 101, again, codes.TAKER)] * (again > 0)
+
+
+def test_r18_a_snapshot_takes_no_more_than_it_shows(stage):
+    at = stage()
+    at.ask("place", 1, BUY, 102, 20, codes.IOC)
+    whole = (codes.LEVEL, BUY, 100, 10)
+    at.rows((codes.CLEAR, 0, 0, 0), (codes.LEVEL, SELL, 101, 4), whole)  # 102 is gone
+    at.rows((codes.LEVEL, SELL, 101, 6), (codes.LEVEL, SELL, 102, 3))  # 2 more than our 4, and others
+    at.ask("place", 2, BUY, 102, 9, codes.IOC)
+    assert at.fills()[2:] == [(2, 101, 2, codes.TAKER), (2, 102, 3, codes.TAKER)]
+
+
+def test_r18_a_level_that_reached_us_and_is_in_every_snapshot_fills_us_once(stage):
+    at = stage()
+    at.level(SELL, 101, 0)
+    at.ask("place", 1, BUY, 101, 9)
+    whole = [(codes.CLEAR, 0, 0, 0), (codes.LEVEL, SELL, 101, 3), (codes.LEVEL, BUY, 100, 10)]
+    at.rows(*whole)
+    at.rows(*whole)
+    at.rows((codes.CLEAR, SELL, 0, 0), whole[1])
+    assert at.fills() == [(1, 101, 3, codes.MAKER)]
 
 
 def test_r18_we_see_what_we_took(stage):
@@ -645,7 +852,8 @@ def test_r25_beyond_the_band_of_the_mark_or_the_last_price(stage):
 
 
 def test_r26_other_reasons_to_refuse(stage):
-    at = stage(open_orders_max=1, order_qty_max=20)
+    at = stage(open_orders_max=1, order_qty_max=20, order_px_max=150)
+    at.ask("place", 9, SELL, 151, 1)
     at.ask("place", 1, BUY, 0, 1)
     at.ask("place", 2, BUY, 99, 0)
     at.ask("place", 3, BUY, 99, 21)
@@ -657,9 +865,10 @@ def test_r26_other_reasons_to_refuse(stage):
     at.rows((codes.HALT, 0, 0, 0))
     at.rows((codes.CLEAR, 0, 0, 0), last=False)
     at.venue.place(7, BUY, 99, 1)
-    at.level(BUY, 99, 5)
+    at.rows((codes.LEVEL, BUY, 99, 5), (codes.LEVEL, SELL, 101, 5))
     at.ask("place", 8, BUY, 98, 1)
     assert at.reasons() == [
+        (codes.REJECTED, codes.BAD_TERMS),
         (codes.REJECTED, codes.BAD_TERMS),
         (codes.REJECTED, codes.BAD_TERMS),
         (codes.REJECTED, codes.BAD_TERMS),
@@ -677,13 +886,33 @@ def test_r27_turnover_is_kept_by_who_waited(stage):
     at.ask("place", 1, BUY, 101, 4, codes.IOC)
     at.ask("place", 2, SELL, 101, 4)
     at.level(SELL, 101, 4)
-    at.trade(BUY, 102, 1)
+    at.trade(BUY, 102, 4)
     at.finish()
     account = at.venue.account()
     assert (account.position, account.cash) == (0, 0)
     # A rebate of 1 in 10 000 for waiting, a fee of 5 in 10 000 for taking: 404 * 0.0005 - 404 * 0.0001.
     fee = account.taker_turnover * Fraction(5, 10_000) + account.maker_turnover * Fraction(-1, 10_000)
     assert fee == Fraction(1616, 10_000)
+
+
+def test_r27_sums_outgrow_64_bits_and_stay_exact(stage):
+    at = stage(order_qty_max=1 << 44)
+    px, lots = 15_000_000_000_001, 3_000_000_000_001
+    at.rows((codes.LEVEL, SELL, px, lots), (codes.LEVEL, BUY, px - 2, lots))
+    at.rows((codes.LEVEL, SELL, 101, 0), (codes.LEVEL, SELL, 102, 0))
+    at.ask("place", 1, BUY, px, lots, codes.IOC)
+    at.ask("place", 2, SELL, px - 2, lots - 5, codes.IOC)
+    at.ask("place", 3, BUY, px - 1, 7)
+    for _ in range(3):
+        at.trade(SELL, px - 1, lots)
+    at.finish()
+    account, traded = at.venue.account(), at.venue.glance()
+    assert account.position == 5 + 7
+    assert account.cash == -px * lots + (px - 2) * (lots - 5) - (px - 1) * 7
+    assert account.taker_turnover == px * lots + (px - 2) * (lots - 5)
+    assert account.maker_turnover == (px - 1) * 7
+    assert traded.traded_value == 3 * (px - 1) * lots + 3 * 100
+    assert traded.traded_qty == 3 * lots + 3
 
 
 def test_r28_funding_is_paid_on_the_mark(stage):
@@ -726,6 +955,52 @@ def test_code_of_another_version_is_noticed():
         venue.advance(FOREVER)
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        (1_000, codes.LEVEL, SELL, 101, 1 << codes.NUMBER_BITS),
+        (1_000, codes.LEVEL, SELL, 1 << codes.NUMBER_BITS, 1),
+        (1_000, codes.TRADE, SELL, -(1 << codes.NUMBER_BITS) - 1, 1),
+        (1_000, codes.TRADE, SELL, 100, -1),
+        (1_000, codes.MARK, 0, 1 << 62, 0),
+        (codes.NEVER, codes.TRADE, SELL, 100, 1),
+    ],
+)
+def test_numbers_too_large_to_be_reckoned_with_are_refused(row):
+    venue = machine(ReplayTerms())
+    at_ns, *numbers = row
+    columns = [[value] for value in (at_ns, 0, *numbers, 0, 1)]
+    venue.feed(Rows(*columns), final=True)
+    with pytest.raises(InvariantViolation, match="price or quantity not below"):
+        venue.advance(codes.NEVER)
+
+
+def test_a_level_that_grows_beyond_what_is_reckoned_with_is_refused():
+    venue, most = machine(ReplayTerms()), (1 << codes.NUMBER_BITS) - 1
+    venue.feed(
+        Rows([1_000] * 2, [0] * 2, [codes.ADD] * 2, [1] * 2, [100] * 2, [most, 1], [1, 2], [1] * 2),
+        final=True,
+    )
+    with pytest.raises(InvariantViolation, match="beyond what the compiled venue counts"):
+        venue.advance(2_000)
+
+
+@pytest.mark.parametrize("terms", [dict(order_px_max=1 << 45), dict(order_qty_max=1 << 45)])
+def test_terms_too_large_for_the_compiled_venue_are_refused(terms):
+    with pytest.raises(ValueError, match="must be below"):
+        machine(ReplayTerms(**terms))
+
+
+def test_the_twin_keeps_no_more_requests_in_mind_than_its_limit_needs():
+    twin = ReplayTwin(ReplayTerms(requests_per_s_max=3))
+    twin.feed(Rows(*([] for _ in Rows._fields)), final=True)
+    for i in range(100):
+        twin.advance(i * codes.NS_PER_S)
+        twin.cancel(1)
+    twin.advance(200 * codes.NS_PER_S)
+    assert [len(times) for times in twin._admitted] == [0, 0, 3]
+
+
 def test_many_answers_get_room():
     venue = machine(ReplayTerms())
     for order_id in range(100):
@@ -740,6 +1015,9 @@ def test_many_answers_get_room():
     [
         dict(queue_model=9),
         dict(price_band_bps=-1),
+        dict(price_band_bps=1 << 16),
+        dict(print_lag_ns=-1),
+        dict(order_px_max=0),
         dict(open_orders_max=0),
         dict(seed=-1),
     ],
@@ -750,6 +1028,11 @@ def test_terms_that_mean_nothing_are_refused(terms):
 
 
 def test_latencies_that_mean_nothing_are_refused():
-    for wrong in (dict(constant_ns=-1), dict(samples_ns=(1, -1)), dict(samples_ns=(1,), measured=True)):
+    for wrong in (
+        dict(constant_ns=-1),
+        dict(constant_ns=1 << 61),
+        dict(samples_ns=(1, -1)),
+        dict(samples_ns=(1,), measured=True),
+    ):
         with pytest.raises(ValueError, match="latency"):
             Delay(**wrong)

@@ -178,7 +178,7 @@ def test_it_never_goes_on_beyond_what_is_heard_nor_back():
 
 
 def test_an_order_takes_both_ways_of_the_wire_and_its_fills_have_their_fee():
-    stage = Stage((100, codes.TRADE, -1, 499_999, 10))
+    stage = Stage((100, codes.TRADE, -1, 499_999, 900))
     stage.place()
     told = stage.until(200)
     assert kinds(told) == [(60, OrderAcked), (60, OrderUpdated), (120, OrderFilled), (120, OrderUpdated)]
@@ -351,7 +351,7 @@ def test_steps_that_do_not_divide_are_refused():
 @pytest.mark.parametrize(
     ("later", "terms", "fee"),
     [
-        (((100, codes.TRADE, -1, 499_990, 10),), {}, "-0.000001"),
+        (((100, codes.TRADE, -1, 499_990, 900),), {}, "-0.000001"),
         ((), dict(px="62500.0", ioc=True), "0.000004"),
     ],
 )

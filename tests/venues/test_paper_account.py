@@ -1,6 +1,8 @@
 """The simulated account: its money adds up, it refuses what it cannot pay, and its file gives it back."""
 
+import os
 from dataclasses import replace
+from errno import EIO, ENOSPC
 
 import pytest
 from hypothesis import given
@@ -90,12 +92,19 @@ def test_a_contract_order_needs_margin_beside_all_open_ones():
     order = new_order(client_order_id="x-1-2", qty=D("0.1"), px=D("60000"))
     assert book.why_not(order, rules) == ""
     book.apply(placed(qty=D("0.1"), px=D("60000")))
-    assert "margin of 1200.0 USDT needed, 1000 there" in book.why_not(order, rules)
+    assert "margin of 1200 USDT needed, 1000 there" in book.why_not(order, rules)
     # The other direction makes no larger position than the one there is.
     assert (
         book.why_not(new_order(client_order_id="x-1-3", side=Side.SELL, qty=D("0.1"), px=D("60000")), rules)
         == ""
     )
+
+
+def test_amounts_are_told_to_eight_digits_and_never_as_enough():
+    book, rules = account("100.00000000100", "3"), instrument()
+    order = new_order(client_order_id="x-1-2", qty=D("0.1"), px=D("3000.000000040"))
+    assert book.why_not(order, rules) == "margin of 100.00000001 USDT needed, 100 there"
+    assert book.why_not(new_order(client_order_id="x-1-2", qty=D("0.1"), px=D("3000")), rules) == ""
 
 
 def test_reduce_only_reduces_once():
@@ -129,7 +138,7 @@ def test_new_terms_are_paid_for_in_place_of_the_old_ones():
     book.apply(placed(qty=D("0.1"), px=D("60000")))
     more = dict(client_order_id="x-1-1", px=D("60000"))
     assert book.why_not(new_order(**more, qty=D("0.16")), rules) == ""
-    assert "margin of 1020.0" in book.why_not(new_order(**more, qty=D("0.17")), rules)
+    assert "margin of 1020 USDT" in book.why_not(new_order(**more, qty=D("0.17")), rules)
     spot, of_spot = account("1000"), instrument(category=Category.SPOT)
     spot.apply(placed(category=Category.SPOT, qty=D(8), px=D(100)))
     more = dict(client_order_id="x-1-1", category=Category.SPOT, px=D(100))
@@ -160,6 +169,50 @@ def test_a_line_that_was_being_written_was_told_to_nobody(tmp_path):
         file.write([executed()])
     with AccountFile(path) as file:
         assert list(file.read()) == [placed(), executed()]
+
+
+@pytest.mark.parametrize("cut", [True, False])
+@pytest.mark.parametrize("room", [0, 30, 10_000])
+def test_after_a_full_disk_nothing_is_written_and_nothing_is_glued_on(tmp_path, monkeypatch, room, cut):
+    left, write, truncate = [1 << 30], os.write, os.ftruncate
+
+    def narrow(handle, data):
+        count = min(len(data), left[0])
+        if not count:
+            raise OSError(ENOSPC, "No space left on device")
+        left[0] -= count
+        return write(handle, data[:count])
+
+    def sync(handle):
+        if room == 10_000:
+            raise OSError(EIO, "Input/output error")
+
+    def shorten(handle, size):
+        if not cut:
+            raise OSError(EIO, "Input/output error")
+        truncate(handle, size)
+
+    path = tmp_path / "paper.jsonl"
+    with AccountFile(path) as file:
+        assert list(file.read()) == []
+        file.write([placed()])
+        whole = path.read_bytes()
+        monkeypatch.setattr("executor.venues.paper.account_file.os.write", narrow)
+        monkeypatch.setattr("executor.venues.paper.account_file.os.ftruncate", shorten)
+        left[0] = room
+        with monkeypatch.context() as failing:
+            failing.setattr("executor.venues.paper.account_file.os.fsync", sync)
+            with pytest.raises(JournalError, match=r"cannot be kept"):
+                file.write([executed()])
+        assert file.is_broken
+        assert (path.read_bytes() == whole) is (cut or room == 0)
+        left[0] = 1 << 30
+        with pytest.raises(JournalError, match=r"cannot be kept"):
+            file.write([executed(exec_id="e2")])
+    monkeypatch.undo()
+    with AccountFile(path) as file:
+        told = list(file.read())
+    assert told == [placed(), executed()][: 2 if room == 10_000 and not cut else 1]
 
 
 def test_any_other_damage_stops_the_start(tmp_path):

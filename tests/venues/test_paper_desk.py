@@ -1,5 +1,6 @@
 """A paper order in a book that is seen as it happens: queues, reconnects, and orders that come back after a restart."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -77,7 +78,8 @@ def test_trades_use_up_the_queue_first():
     bench.at(70).trade(-1, "100.0", "1.5")
     assert bench.fills(90) == [(D("100"), D("0.5"), codes.MAKER)]
     bench.at(100).trade(-1, "99.9", "0.1")
-    assert bench.fills(120) == [(D("100"), D("1.5"), codes.MAKER)]
+    bench.at(101).trade(-1, "99.9", "4")
+    assert bench.fills(120) == [(D("100"), D("0.1"), codes.MAKER), (D("100"), D("1.4"), codes.MAKER)]
 
 
 def test_without_a_book_nothing_is_taken():
@@ -88,6 +90,35 @@ def test_without_a_book_nothing_is_taken():
     bench.desk.lose(bench.now_ns)
     bench.desk.place(order(client_order_id="x-1-2"), bench.now_ns)
     assert bench.heard(100)[0][3] == codes.NO_MARKET
+
+
+def test_a_trade_in_the_void_makes_no_market():
+    bench = Bench().whole()
+    bench.desk.lose(bench.at(1).now_ns)
+    bench.at(2).trade(1, "100.2", "0.001")
+    bench.desk.place(order(), bench.at(3).now_ns)
+    bench.at(50).trade(-1, "100.0", "3")
+    assert bench.heard(100) == [(codes.REJECTED, D("100"), D("2"), codes.NO_MARKET)]
+    bench.at(110).level(1, "100.0", "5").trade(-1, "100.0", "1")  # one side is no market either
+    bench.desk.place(order(client_order_id="x-1-2"), bench.now_ns)
+    assert [detail for *_, detail in bench.heard(150)] == [codes.NO_MARKET]
+    bench.at(160).whole()
+    bench.desk.place(order(client_order_id="x-1-3"), bench.now_ns)
+    assert [kind for kind, *_ in bench.heard(200)] == [codes.ACCEPTED]
+
+
+def test_any_number_of_orders_rests_again():
+    limited = replace(TERMS, requests_per_s_max=10)
+    resting = [(order(client_order_id=f"x-1-{i}", px=D("100.0") - i * TICK), D(0)) for i in range(40)]
+    desk = Desk(limited, TICK, resting, at_ns=T0)
+    desk.book([*BIDS, *ASKS], whole=True, at_ns=T0)
+    for i in range(10):  # the limit of the first second is still whole
+        desk.cancel(f"x-1-{i}", T0 + MS)
+        desk.place(order(client_order_id=f"x-2-{i}", px=D("90.0")), T0 + MS)
+    assert [each.kind for each in desk.hear(T0 + 40 * MS)] == [codes.ENDED, codes.ACCEPTED] * 10
+    desk.trade(-1, D("90.0"), D("1000"), T0 + 50 * MS)
+    filled = [each.client_order_id for each in desk.hear(T0 + 70 * MS)]
+    assert filled == [f"x-1-{i}" for i in range(10, 40)] + [f"x-2-{i}" for i in range(10)]
 
 
 def test_a_reconnect_keeps_the_place_in_the_queue():
@@ -121,7 +152,7 @@ def test_what_was_executed_before_counts_on():
     bench = Bench([(order(), D("0.5"))]).at(1).whole(Level(1, D("99.9"), D("1")), *ASKS)
     bench.desk.amend("x-1-1", D("100.0"), D("1.7"), bench.now_ns)
     assert bench.heard(40) == [(codes.AMENDED, D("100"), D("1.7"), codes.NO_REASON)]
-    bench.at(50).trade(-1, "99.9", "1")
+    bench.at(50).trade(-1, "99.9", "2")
     assert bench.fills(70) == [(D("100"), D("1.2"), codes.MAKER)]
 
 

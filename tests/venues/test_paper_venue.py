@@ -345,7 +345,7 @@ RECORDED = [
     row(600, Kind.LEVEL, 1, 1000, 1),
     row(900, Kind.LEVEL, -1, 1002, 0),
     row(900, Kind.LEVEL, -1, 1003, 55),
-    row(1200, Kind.TRADE, -1, 997, 2),
+    row(1200, Kind.TRADE, -1, 997, 12),
     row(1200, Kind.LEVEL, 1, 1000, 0),
     row(1200, Kind.LEVEL, 1, 999, 0),
     row(1200, Kind.LEVEL, 1, 998, 8),

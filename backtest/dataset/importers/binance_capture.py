@@ -164,7 +164,7 @@ class BinanceCapture:
                         waiting = None
                 except _StrangerError as error:
                     found.add(Fault.WRONG_SYMBOL, source, line, str(error))
-                except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+                except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
                     found.add(Fault.UNREADABLE, source, line, str(error)[:120])
             yield from self._full(BATCH_ROWS)
         yield from self._full(1)
@@ -222,7 +222,8 @@ def _take(feed: _Feed, message: Depth | Trade | BookTicker | MarkPrice, recv_ns:
             _take_depth(feed, message, recv_ns, line)
         case Trade(X="NA"):
             # Numbered among the trades, and none: no price, no quantity.
-            feed.into.void_ids.append(message.t)
+            if feed.into.can_keep(exch_ns=0, recv_ns=recv_ns, line=line, ident=message.t):
+                feed.into.void_ids.append(message.t)
         case Trade():
             feed.into.add(
                 [message.p],
@@ -275,6 +276,8 @@ def _take_depth(feed: _Feed, depth: Depth, recv_ns: int, line: int) -> None:
     if feed.whole and feed.last_u is not None and depth.u <= feed.last_u:
         feed.into.found.note("depth frames that the snapshot held already")
         return
+    if not feed.into.can_keep(exch_ns=_exch_ns(depth), recv_ns=recv_ns, line=line, seq=depth.u):
+        return
     if feed.last_u is None or not follows(depth, feed.last_u):
         feed.whole = False
         feed.early.clear()
@@ -292,6 +295,8 @@ def _take_snapshot(feed: _Feed, snapshot: Snapshot, recv_ns: int, line: int, fou
         found.note("snapshots of a book that was whole already")
         return
     exch_ns = snapshot.T * MS or recv_ns
+    if not feed.into.can_keep(exch_ns=exch_ns, recv_ns=recv_ns, line=line, seq=last_u):
+        return
     snap = int(Flag.SNAPSHOT)
     feed.into.clear(exch_ns=exch_ns, recv_ns=recv_ns, line=line, seq=last_u, flags=snap)
     for side, levels in ((1, snapshot.bids), (-1, snapshot.asks)):

@@ -44,7 +44,7 @@ class BybitArchive:
                     continue
                 try:
                     message = self._decode(text)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                     found.add(Fault.UNREADABLE, path.name, line, str(error))
                     continue
                 if into is None:

@@ -63,6 +63,8 @@ class _Feed:
 
     def heard(self, exch_ns: int, recv_ns: int, line: int) -> None:
         """Take the times of a frame; the first after a loss ends the book where the loss was."""
+        if not self.into.is_time(exch_ns) or not self.into.is_time(recv_ns):
+            return  # what comes with such a time is told where its rows are taken in
         if self.lost_ns is not None:
             # As old as the frame before it was, so that its times are in order with those around.
             lag_ns = self.recv_ns - self.exch_ns
@@ -113,7 +115,7 @@ class BybitCapture:
                 try:
                     record = _of_log(text) if log else self._record(text)
                     self._take(record, categories, path.name, line, options, found)
-                except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+                except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
                     found.add(Fault.UNREADABLE, path.name, line, str(error)[:120])
             yield from self._full(BATCH_ROWS)
         yield from self._full(1)

@@ -79,6 +79,8 @@ class BookChain:
         data = message.data
         exch_ns = (message.cts or message.ts) * MS
         at_ns = exch_ns if recv_ns is None else recv_ns
+        if not into.can_keep(exch_ns=exch_ns, recv_ns=at_ns, line=line, seq=data.seq):
+            return
         flags = 0
         if message.type == "snapshot":
             flags = int(Flag.SNAPSHOT)

@@ -30,7 +30,7 @@ class BybitFunding:
 
     def sniff(self, path: Path) -> bool:
         """Tell by the form of the first line."""
-        return bool(re.match(rb"(?:\xef\xbb\xbf)?\d{8} \d\d:\d\d:\d\d,-?\d", head_of(path, 64)))
+        return bool(re.match(rb"\d{8} \d\d:\d\d:\d\d,-?\d", head_of(path, 64)))
 
     def read(self, path: Path, options: Options, found: Findings) -> Iterator[Batch]:
         """Read the settlements in order."""

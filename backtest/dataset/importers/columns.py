@@ -66,7 +66,7 @@ class Table:
 
 def header_of(path: Path) -> list[str]:
     """Give the first line of a file as names of columns; empty if it cannot be read."""
-    first = head_of(path).removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].rstrip(b"\r")
+    first = head_of(path).split(b"\n", 1)[0].rstrip(b"\r")
     return first.decode("latin-1").split(",")
 
 

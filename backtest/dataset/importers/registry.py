@@ -13,6 +13,7 @@ from backtest.dataset.importers.coinbase import Coinbase
 from backtest.dataset.importers.lobster import Lobster
 from backtest.dataset.importers.protocol import Importer
 from backtest.dataset.importers.tardis import Tardis
+from backtest.dataset.sources import refuse_what_is_no_file
 
 
 def all_importers() -> list[Importer]:
@@ -40,6 +41,7 @@ def importer_of(path: Path, importers: list[Importer], named: str | None = None)
     """
     if not path.exists():
         raise DataError(path, "there is no such file", "look at the path", allowed="a file that is there")
+    refuse_what_is_no_file(path)
     if named is not None:
         for importer in importers:
             if importer.name == named:

@@ -6,9 +6,9 @@ back has everything that was ever told.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,8 @@ from executor.domain.orders import Category, NewOrder
 from executor.domain.units import ZERO, Money, Price, Quantity
 from simulation.venue_order import VenueOrder
 
+_SHOWN: Final = Decimal("1e-8")
+"""Amounts are told to this digit."""
 Key: TypeAlias = tuple[Category, str]
 Promised: TypeAlias = tuple[NewOrder, Decimal]
 """An order, and what of it can still trade."""
@@ -254,7 +256,7 @@ class Account:
             has = quote_qty if is_buy else wallet.get(rules.base_coin, ZERO)
             needs = leaves_qty * order.px if is_buy else leaves_qty
             coin = rules.quote_coin if is_buy else rules.base_coin
-            return "" if needs <= has else f"{needs} {coin} needed, {has} there"
+            return "" if needs <= has else f"{_at_least(needs)} {coin} needed, {_at_most(has)} there"
         if order.reduce_only:
             key = (order.category, order.symbol)
             promised = (
@@ -263,7 +265,9 @@ class Account:
             room = -order.side.sign * self.position_qty(key) - sum(promised, ZERO)
             return "" if leaves_qty <= room else f"reduce-only: no more than {max(room, ZERO)} can be reduced"
         needs = self._margin([(order, leaves_qty), *others], rules.quote_coin)
-        return "" if needs <= quote_qty else f"margin of {needs} {rules.quote_coin} needed, {quote_qty} there"
+        if needs <= quote_qty:
+            return ""
+        return f"margin of {_at_least(needs)} {rules.quote_coin} needed, {_at_most(quote_qty)} there"
 
     def _promised(self, without: str, under_way: Mapping[str, NewOrder]) -> list[Promised]:
         """All orders but one that may still trade, each on the dearer of the terms that it may have."""
@@ -327,3 +331,12 @@ class Account:
         if entry is None:
             raise InvariantViolation(f"{name} is not open")
         return entry
+
+
+def _at_least(qty: Decimal) -> str:
+    """An amount for people, rounded so that what falls short is never shown as enough."""
+    return f"{qty.quantize(_SHOWN, ROUND_CEILING).normalize():f}"
+
+
+def _at_most(qty: Decimal) -> str:
+    return f"{qty.quantize(_SHOWN, ROUND_FLOOR).normalize():f}"

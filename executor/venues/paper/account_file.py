@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -27,6 +28,8 @@ class AccountFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._handle = -1
+        self._sound_bytes = 0
+        self._failure = ""
         self._decoder = msgspec.json.Decoder(Record)
         self._encoder = msgspec.json.Encoder()
 
@@ -72,24 +75,44 @@ class AccountFile:
                 except msgspec.MsgspecError as error:
                     raise self._broken(f"line {number}: {error}") from error
                 sound += len(line)
-        os.ftruncate(self._handle, sound)
-        os.lseek(self._handle, 0, os.SEEK_END)
+        self._cut(sound)
 
     def write(self, records: Iterable[Record]) -> None:
         """Add records; they are on the disk when this returns.
+
+        After a failure nothing more is written: what of it came onto the disk is taken off, and were that to fail, too,
+        it is the end of the file, which the next start reads as such.
 
         Raises
         ------
         JournalError
             If they are not: nobody may be told what they say.
         """
+        if self._failure:
+            raise self._broken(self._failure)
         lines = b"".join(self._encoder.encode(record) + b"\n" for record in records)
+        after = self._sound_bytes + len(lines)
         try:
             while lines:
                 lines = lines[os.write(self._handle, lines) :]
             os.fsync(self._handle)
         except OSError as error:
-            raise self._broken(error.strerror or str(error)) from error
+            self._failure = error.strerror or str(error)
+            with suppress(OSError):
+                self._cut(self._sound_bytes)
+            raise self._broken(self._failure) from error
+        self._sound_bytes = after
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a write has failed, so that nothing more can happen to the account."""
+        return bool(self._failure)
+
+    def _cut(self, sound_bytes: int) -> None:
+        """Take off what comes after the last sound record."""
+        os.ftruncate(self._handle, sound_bytes)
+        os.lseek(self._handle, 0, os.SEEK_END)
+        self._sound_bytes = sound_bytes
 
     def _broken(self, why: str) -> JournalError:
         return JournalError(f"{self._path}: {why}; the simulated account cannot be kept")

@@ -6,7 +6,7 @@ the feed takes no time, and the way of an order is counted until it meets the bo
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -20,8 +20,8 @@ from simulation.replay.twin import ReplayTwin
 PER_TICK: Final = 10_000
 """Units of price in a tick."""
 _LOT: Final = Decimal("1e-18")
-_PLENTY: Final = 10**33
-"""More units than any queue holds."""
+_PX_MAX: Final = 1 << 200
+"""No order's price is beyond it: what a price may be is asked before."""
 _HOLDS: Final = {TimeInForce.POST_ONLY: codes.POST_ONLY, TimeInForce.IOC: codes.IOC}
 
 
@@ -98,13 +98,13 @@ class Desk:
         at_ns: int,
     ) -> None:
         self._px_unit = tick_size / PER_TICK
-        ways_ns = terms.entry.constant_ns + terms.answer.constant_ns
-        self._before_ns = at_ns - ways_ns - 1
-        self._venue = ReplayTwin(terms, start_ns=self._before_ns)
+        self._venue = ReplayTwin(replace(terms, order_px_max=_PX_MAX), start_ns=at_ns)
+        self._venue.feed(_Rows(), final=True)
         self._names: list[str] = []
         self._numbers: dict[str, int] = {}
         self._executed_before: dict[int, int] = {}
-        self._put_back(list(resting), at_ns)
+        for order, executed_qty in resting:
+            self._put_back(order, executed_qty)
 
     # ------------------------------------------------------------------ the market
 
@@ -172,25 +172,15 @@ class Desk:
 
     # ------------------------------------------------------------------ the machine
 
-    def _put_back(self, resting: list[tuple[NewOrder, Decimal]], at_ns: int) -> None:
-        """Let orders rest again in a book of their own making, with everybody ahead, and then void that book.
+    def _put_back(self, order: NewOrder, executed_qty: Decimal) -> None:
+        """Let an order rest again, with everybody ahead.
 
-        The first whole book then shortens the queues to what is there, and one that has come to an order's price
+        The first whole book then shortens the queue to what is there, and one that has come to the order's price
         meanwhile trades with it at that price.
         """
-        rows, start_ns = _Rows(), self._before_ns
-        for order, _ in resting:
-            rows.add(start_ns, codes.LEVEL, order.side.sign, self._px(order.px), _PLENTY, codes.LAST)
-        self._see(rows, start_ns)
-        for order, executed_qty in resting:
-            number = self._name(order.client_order_id)
-            self._executed_before[number] = _lots(executed_qty)
-            left = _lots(order.qty) - _lots(executed_qty)
-            self._venue.place(number, order.side.sign, self._px(order.px), left, codes.POST_ONLY)
-        self._pass(at_ns - 1)
-        heard = [answer.kind for answer in self._venue.answers()]
-        assert heard == [codes.ACCEPTED] * len(resting), "an order that rested rests again"
-        self.lose(at_ns)
+        number, before = self._name(order.client_order_id), _lots(executed_qty)
+        self._executed_before[number] = before
+        self._venue.put_back(number, order.side.sign, self._px(order.px), _lots(order.qty) - before)
 
     def _px(self, px: Decimal) -> int:
         return _whole(px, self._px_unit)

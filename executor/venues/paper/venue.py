@@ -21,7 +21,7 @@ import aiohttp
 from executor.advice.context import MarketContext
 from executor.domain.approval import Approved
 from executor.domain.commands import CancelOrder, QueryOrder, Reconcile, Subscribe
-from executor.domain.errors import Overflow
+from executor.domain.errors import JournalError, Overflow
 from executor.domain.events import (
     CancelAcked,
     CancelFoundNothing,
@@ -529,7 +529,15 @@ class PaperVenue:
         return answer
 
     async def _await(self, key: Key, answer: asyncio.Future[Event]) -> Event:
-        """Wait for an answer that is due after both ways of the wire."""
+        """Wait for an answer that is due after both ways of the wire.
+
+        Raises
+        ------
+        JournalError
+            If the account cannot be kept any more: then nobody takes what the desks say.
+        """
+        if self._file.is_broken:
+            raise JournalError("the simulated account cannot be kept: no request is answered any more")
         self._look_later(key, self._terms.round_trip_ns)
         async with asyncio.timeout(self._terms.round_trip_s + _ANSWER_S_MAX):
             return await answer
