@@ -18,9 +18,10 @@ import numpy as np
 from backtest.dataset.errors import DataError
 from backtest.dataset.gather import Stream
 from backtest.dataset.instruments import Rules, read_rules
+from backtest.dataset.lookup import find_days
 from backtest.dataset.playing import pieces_of
 from backtest.dataset.rows import BOOK_KINDS, Bytes, Flag, Ints, Kind, Signs
-from backtest.dataset.store import Day, Info, catalogue, read_info
+from backtest.dataset.store import Day, Info, read_info
 from backtest.holding import Settlement
 from backtest.receiver_clock import ReceiverClock, receiver_clock
 from backtest.row_times import STALL_NS_MAX, RowTimes
@@ -165,46 +166,17 @@ def find_recording(
     DataError
         If there is nothing, more than one stream, or a file that cannot be used; or orders cannot be simulated in it.
     """
-    stored = catalogue(root)
-    wanted = [
-        each
-        for each in stored
-        if each.stream.symbol == symbol
-        and venue in {None, each.stream.venue}
-        and category in {None, each.stream.category}
-        and day in {None, each.day}
-    ]
-    streams = sorted({day.stream for day in wanted})
-    if not streams:
-        on_day = "" if day is None else f" on {day}"
-        there = sorted(
-            {f"{each.stream.venue}/{each.stream.category}/{each.stream.symbol}" for each in stored}
-        )
-        raise DataError(
-            root,
-            f"nothing is stored of {'/'.join(part or '*' for part in (venue, category, symbol))}{on_day}; there is"
-            f" {', '.join(there) or 'nothing'}",
-            "`executor data import` brings recordings in",
-        )
-    if len(streams) > 1:
-        raise DataError(
-            root,
-            f"{symbol} is stored more than once: {', '.join(map(_named, streams))}",
-            "say which with --venue and --category",
-        )
+    wanted = find_days(root, symbol, venue=venue, category=category, day=day)
+    stream = wanted[0].stream
     infos = tuple(read_info(each.path) for each in wanted)
     steps = Steps(
         tick_size=Price(_common_step([Decimal(info.tick_size) for info in infos])),
         lot_size=Quantity(_common_step([Decimal(info.lot_size) for info in infos])),
     )
-    rules, assumed = _rules(root, streams[0], read_rules(root, streams[0]), steps)
+    rules, assumed = _rules(root, stream, read_rules(root, stream), steps)
     return Recording(
-        stream=streams[0], days=tuple(wanted), infos=infos, steps=steps, rules=rules, assumed=assumed
+        stream=stream, days=tuple(wanted), infos=infos, steps=steps, rules=rules, assumed=assumed
     )
-
-
-def _named(stream: Stream) -> str:
-    return f"{stream.venue}/{stream.category}/{stream.symbol}"
 
 
 def _rules(

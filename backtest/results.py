@@ -108,6 +108,7 @@ def conditions_record(run: Run) -> dict[str, object]:
         "taker_fee_rate": plain(conditions.charges.taker_fee_rate),
         "requests_per_s": terms.requests_per_s_max,
         "price_band_bps": terms.price_band_bps,
+        "print_lag_ms": terms.print_lag_ns // NS_PER_MS,
         "book_conflated_ms": terms.conflate_ns // NS_PER_MS,
         "warmup_s": conditions.warmup_s,
         "over_gaps": conditions.over_gaps,

@@ -29,7 +29,7 @@ _ORDERS_USUAL: Final = {
 }  # fmt: skip
 _VENUE_USUAL: Final = {
     "queue": "risk-averse", "latency_order": "10", "latency_response": "10", "maker_fee": "2", "taker_fee": "5.5",
-    "requests_per_s": "10", "impact": "none", "twin": "false",
+    "requests_per_s": "10", "print_lag_ms": "50", "impact": "none", "twin": "false",
 }  # fmt: skip
 _VENUE_MORE: Final = ("latency_feed", "price_band_bps")
 """What hangs on the recording where it is not given."""

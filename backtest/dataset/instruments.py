@@ -53,7 +53,14 @@ def rules_of(stream: Stream, instrument: Instrument | None, tick: str, lot: str,
 
 
 def write_rules(root: Path, stream: Stream, rules: Rules) -> None:
-    """Write `instrument.json`."""
+    """Write `instrument.json`; what an earlier import was told, and this one was not, is kept.
+
+    Raises
+    ------
+    DataError
+        If what lies there cannot be read.
+    """
+    rules = _with_earlier(read_rules(root, stream), rules)
     path = rules_path(root, stream)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(rules), indent=2)
@@ -77,6 +84,22 @@ def read_rules(root: Path, stream: Stream) -> Rules | None:
         return None
     except msgspec.DecodeError as error:
         raise DataError(path, f"cannot be read: {error}", "import the instrument again") from error
+
+
+def _with_earlier(earlier: Rules | None, rules: Rules) -> Rules:
+    """Complete rules by those of before: a day whose steps were derived says less than the venue once did."""
+    if earlier is None:
+        return rules
+    derived = rules.tick_from == "data" and earlier.tick_from == "rules"
+    before = {name: getattr(earlier, name) for name in _OPEN}
+    found = {name: getattr(rules, name) for name in _OPEN}
+    known = {name: before[name] if derived or found[name] is None else found[name] for name in _OPEN}
+    return msgspec.structs.replace(
+        rules,
+        **known,
+        tick_from=earlier.tick_from if derived else rules.tick_from,
+        unknown=tuple(name for name in _OPEN if known[name] is None),
+    )
 
 
 def rules_path(root: Path, stream: Stream) -> Path:

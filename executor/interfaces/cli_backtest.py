@@ -47,7 +47,7 @@ _SIMULATED: Final = (
 _RECORDED: Final = (
     "data", "symbol", "venue", "category", "start", "every", "until", "warmup", "latency_feed", "latency_order",
     "latency_response", "queue", "over_gaps", "impact", "seed", "twin", "out", "journals", "requests_per_s",
-    "price_band_bps",
+    "price_band_bps", "print_lag_ms",
 )  # fmt: skip
 """Options of a comparison in recorded books alone."""
 _DOCTOR: Final = (
@@ -190,6 +190,7 @@ def compare(
     queue: cli_recorded.Queue = "risk-averse",
     requests_per_s: cli_recorded.RequestsPerS = cli_recorded.REQUESTS_PER_S,
     price_band_bps: cli_recorded.PriceBand = None,
+    print_lag_ms: cli_recorded.PrintLag = cli_recorded.PRINT_LAG_MS,
     over_gaps: cli_recorded.OverGaps = False,
     impact: cli_recorded.Impact = "none",
     seed: cli_recorded.Seed = 1,
@@ -225,6 +226,7 @@ def compare(
             warmup=warmup, latency_feed=latency_feed, latency_order=latency_order, latency_response=latency_response,
             queue=queue, impact=impact, maker_fee=fees[0], taker_fee=fees[1], over_gaps=over_gaps, seed=seed, twin=twin,
             profile=profile, config=config, requests_per_s=requests_per_s, price_band_bps=price_band_bps,
+            print_lag_ms=print_lag_ms,
         )  # fmt: skip
         terms_of_each = {"side": "buy", "duration": duration, "interval": interval}
         orders = [read_order({**terms_of_each, "qty": one}) for one in qty.split(",")]

@@ -50,6 +50,8 @@ BAND_BPS: Final = {Category.LINEAR: 100, Category.INVERSE: 100, Category.SPOT: 5
 """Bybit's bands for BTCUSDT: nothing that is stored says that of another instrument."""
 REQUESTS_MAX: Final = 1_000
 BAND_BPS_MAX: Final = 10_000
+PRINT_LAG_MS: Final = 50
+PRINT_LAG_MS_MAX: Final = 60_000
 _LATENCY_FORM: Final = "milliseconds such as 10, several equally likely ones such as 5,10,40, or measured"
 _FEED_FORM: Final = f"{_LATENCY_FORM}, or measured:5 (its quickest messages took 5 ms)"
 
@@ -109,6 +111,13 @@ PriceBand = Annotated[
     typer.Option(
         "--price-band-bps", min=0, max=BAND_BPS_MAX,
         help="Orders further beyond mark or last price are refused, basis points: 100, spot 50; 0 is no band.",
+    ),
+]  # fmt: skip
+PrintLag = Annotated[
+    int,
+    typer.Option(
+        "--print-lag-ms", min=0, max=PRINT_LAG_MS_MAX,
+        help="How much later than the change of a level the print that made it may come; 0 is not at all.",
     ),
 ]  # fmt: skip
 OverGaps = Annotated[
@@ -172,6 +181,7 @@ class Wanted:
     config: Path | None
     requests_per_s: int = REQUESTS_PER_S
     price_band_bps: int | None = None
+    print_lag_ms: int = PRINT_LAG_MS
     day: date | None = None
 
 
@@ -275,6 +285,7 @@ def run(
     taker_fee: Annotated[str, typer.Option("--taker-fee", help="Basis points.")] = "5.5",
     requests_per_s: RequestsPerS = REQUESTS_PER_S,
     price_band_bps: PriceBand = None,
+    print_lag_ms: PrintLag = PRINT_LAG_MS,
     over_gaps: OverGaps = False,
     impact: Impact = "none",
     seed: Seed = 1,
@@ -317,6 +328,7 @@ def run(
         queue=queue, impact=impact, maker_fee=read_bps("--maker-fee", maker_fee),
         taker_fee=read_bps("--taker-fee", taker_fee), over_gaps=over_gaps, seed=seed, twin=twin, profile=profile,
         config=config, requests_per_s=requests_per_s, price_band_bps=price_band_bps,
+        print_lag_ms=print_lag_ms,
     )  # fmt: skip
     with data_errors():
         from backtest.results import run_record, write_results  # noqa: PLC0415
@@ -493,7 +505,6 @@ def make_plan(wanted: Wanted, order: "ParentSubmitted") -> Plan:
     CommandFailed
         If one of them cannot be had.
     """
-    from backtest.dataset.lookup import find_days  # noqa: PLC0415
     from backtest.recorded import Conditions, PlanError, plan_starts  # noqa: PLC0415
     from backtest.recording import find_recording  # noqa: PLC0415
     from executor.domain.limits import Limits, Timings  # noqa: PLC0415
@@ -504,14 +515,8 @@ def make_plan(wanted: Wanted, order: "ParentSubmitted") -> Plan:
         raise _wrong("--symbol", "nothing", "the recorded instrument, such as BTCUSDT")
     instants = _read_instants(wanted)
     root = wanted.data or USUAL_ROOT
-    find_days(root, wanted.symbol, venue=wanted.venue, category=wanted.category, day=wanted.day)
-    recording = find_recording(
-        root,
-        wanted.symbol,
-        venue=wanted.venue,
-        category=wanted.category,
-        day=wanted.day,
-    )
+    venue, category, symbol = read_instrument(wanted.symbol, wanted.venue, wanted.category)
+    recording = find_recording(root, symbol, venue=venue, category=category, day=wanted.day)
     terms = _terms(wanted, recording)
     if terms.feed.measured:
         recording = recording.with_clock(_read_feed(_feed_text(wanted, recording))[1])
@@ -670,6 +675,7 @@ def _terms(wanted: Wanted, recording: "Recording") -> "ReplayTerms":
         queue_model=_QUEUES[wanted.queue],
         price_band_bps=BAND_BPS[recording.rules.category] if band_bps is None else band_bps,
         requests_per_s_max=wanted.requests_per_s,
+        print_lag_ns=wanted.print_lag_ms * NS_PER_MS,
         conflate_ns=CONFLATE_NS,
         prices_only=True,
         seed=wanted.seed,

@@ -17,6 +17,7 @@ from executor.interfaces.cli_backtest import PROCESSES_MAX, read_bps, read_order
 from executor.interfaces.cli_data import USUAL_ROOT, data_errors
 from executor.interfaces.cli_recorded import (
     BAND_BPS_MAX,
+    PRINT_LAG_MS_MAX,
     REQUESTS_MAX,
     Wanted,
     check_wanted,
@@ -172,6 +173,7 @@ def read_cell(cell: "Cell") -> "tuple[Wanted, ParentSubmitted]":
         over_gaps=_flag("over_gaps", terms["over_gaps"]), seed=_count("seed", terms["seed"], 2**32),
         twin=_flag("twin", terms["twin"]),
         requests_per_s=_count("requests_per_s", terms["requests_per_s"], REQUESTS_MAX),
+        print_lag_ms=_count("print_lag_ms", terms["print_lag_ms"], PRINT_LAG_MS_MAX),
         price_band_bps=_count("price_band_bps", terms["price_band_bps"], BAND_BPS_MAX)
         if "price_band_bps" in terms
         else None,

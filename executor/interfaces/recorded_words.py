@@ -111,7 +111,8 @@ def _heading(record: Mapping[str, object]) -> list[str]:
         ),
         (
             f"venue: {_or_none(terms['requests_per_s'], 'requests of a kind a second')}, price band"
-            f" {_or_none(terms['price_band_bps'], 'bps')}; warm-up {terms['warmup_s']} s"
+            f" {_or_none(terms['price_band_bps'], 'bps')}, prints up to {terms['print_lag_ms']} ms late; warm-up"
+            f" {terms['warmup_s']} s"
         ),
     ]
     if terms["adviser"] != NOBODY:

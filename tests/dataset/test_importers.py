@@ -239,10 +239,19 @@ def test_a_session_brings_book_trades_touch_mark_and_rules(tmp_path):
     assert rows.recv_ns[0] == 1_700_000_000_200_000_000
     info = outcome.stored[0].info
     assert (info.tick_size, info.tick_from, info.lot_size) == ("0.05", "rules", "1")
-    known = json.loads(
-        (tmp_path / "store/venue=bybit/category=linear/symbol=ABCUSDT/instrument.json").read_text()
-    )
+    path = tmp_path / "store/venue=bybit/category=linear/symbol=ABCUSDT/instrument.json"
+    known = json.loads(path.read_text())
     assert (known["min_notional"], known["tick_from"], known["unknown"]) == ("5", "rules", [])
+
+    another_day = [
+        line for line in lines if "instruments-info" not in line and "minNotionalValue" not in line
+    ]
+    assert len(another_day) < len(lines)
+    written(tmp_path / "session.jsonl", "\n".join(another_day))
+    next(path.parent.glob("day=*/rows.parquet")).unlink()
+    outcome, _ = taken_in(tmp_path, tmp_path / "session.jsonl")
+    assert outcome.stored[0].info.tick_from == "data"
+    assert json.loads(path.read_text()) == known, "what the venue said once is not forgotten"
 
 
 def test_a_log_of_frames_names_connections_by_their_address(tmp_path):

@@ -243,14 +243,20 @@ def test_the_heading_says_what_is_worked_on_which_terms_and_who_advises(run):
         "orders: buy and sell 0.06 in 30 s, by twap in slices of 10 s, urgency MEDIUM, residual cross" in out
     )
     assert "fees -1 (maker) and 5.5 (taker) bps" in out
-    assert "venue: 3 requests of a kind a second, price band 100 bps; warm-up 15 s" in out
+    assert (
+        "venue: 3 requests of a kind a second, price band 100 bps, prints up to 50 ms late; warm-up 15 s"
+        in out
+    )
     assert "adviser unchanged: model scripted, asked every 20 s, 4000 ms for an answer" in out
     (told,) = [line for line in out.splitlines() if line.startswith("advice  ")]
     assert " questions, " in told
     assert "; bill 0." in told
-    record = json.loads(run("run", *SHORT, *words, "--json", "--price-band-bps", "0")[1])
+    record = json.loads(
+        run("run", *SHORT, *words, "--json", "--price-band-bps", "0", "--print-lag-ms", "7")[1]
+    )
     assert record["conditions"]["maker_fee_rate"] == "-0.0001"
     assert (record["conditions"]["requests_per_s"], record["conditions"]["price_band_bps"]) == (3, 0)
+    assert record["conditions"]["print_lag_ms"] == 7
     assert record["conditions"]["adviser"] == "unchanged"
     assert record["advice"]["questions"] == sum(record["advice"]["outcomes"].values()) > 0
     assert float(record["advice"]["bill"]) > 0

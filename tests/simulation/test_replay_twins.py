@@ -198,7 +198,7 @@ def drive(venue, table, cut, steps, px_more=0, lots_times=1):
     return seen
 
 
-@settings(max_examples=10_000 if FULL else 200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10_000 if FULL else 100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     terms=all_terms,
     rows=recordings,
@@ -290,7 +290,7 @@ class Chronicle:
             self.offered[side, px] += max(lots - old, 0)
 
 
-@settings(max_examples=10_000 if FULL else 200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10_000 if FULL else 100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     terms=all_terms,
     rows=recordings,
