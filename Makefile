@@ -22,7 +22,7 @@ backtest: $(VENV)/.backtest ## install what recorded data and backtests need bes
 test: $(VENV)/.dev ## run the whole test suite: what mostly waits (processes, faults), and what computes in the time it leaves
 	@computing="$$(mktemp)"; trap 'kill $$beside 2> /dev/null; rm -f "$$computing"' EXIT; \
 	trap 'exit 130' INT TERM; \
-	nice -n 19 $(BIN)/pytest -n 3 -m "not process" > "$$computing" 2>&1 & beside=$$!; \
+	nice -n 10 $(BIN)/pytest -n 3 -m "not process" > "$$computing" 2>&1 & beside=$$!; \
 	$(BIN)/pytest -n 8 --dist worksteal -m process; waiting=$$?; \
 	echo "what computes: its lines come when it is done"; \
 	wait $$beside; status=$$?; cat "$$computing"; exit $$((waiting ? waiting : status))
