@@ -19,13 +19,9 @@ run: $(VENV)/.run ## work a sample order on a local exchange and print its cost 
 
 backtest: $(VENV)/.backtest ## install what recorded data and backtests need beside the daemon (numpy, pyarrow, numba, plotly)
 
-test: $(VENV)/.dev ## run the whole test suite: what mostly waits (processes, faults), and what computes in the time it leaves
-	@computing="$$(mktemp)"; trap 'kill $$beside 2> /dev/null; rm -f "$$computing"' EXIT; \
-	trap 'exit 130' INT TERM; \
-	nice -n 10 $(BIN)/pytest -n 3 -m "not process" > "$$computing" 2>&1 & beside=$$!; \
-	$(BIN)/pytest -n 8 --dist worksteal -m process; waiting=$$?; \
-	echo "what computes: its lines come when it is done"; \
-	wait $$beside; status=$$?; cat "$$computing"; exit $$((waiting ? waiting : status))
+test: $(VENV)/.dev ## run the whole test suite: first what computes, then what mostly waits (processes, faults)
+	$(BIN)/pytest -n 3 -m "not process"
+	$(BIN)/pytest -n 8 --dist worksteal -m process
 
 check: lint ## lint, and the house rules
 	$(BIN)/pytest tests/house -n 2
