@@ -318,8 +318,7 @@ async def test_18_duplicate_id_of_another_order(tmp_path):
         account = played.exchange.accounts[KEY.uid]
         played.exchange.create(account, Fields.from_body(msgspec.json.encode(body)))
         parent = await played.submit(**ONE_SLICE)
-        await played.until(lambda: played.state.latched)
-        assert "ORDER_CONFLICT" in played.alerts()
+        await played.until(lambda: played.state.latched and "ORDER_CONFLICT" in played.alerts())
         assert parent.cum_qty == 0
         await played.let_pass(0.5)
         assert len(await played.levers.wire(CREATE)) == 1, "after the halt nothing more leaves"
