@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run backtest test check lint faults bench campaign docs lock clean
+.PHONY: help run backtest test check lint style types pages faults bench campaign docs lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,10 +27,17 @@ check: lint ## lint, and the house rules
 	$(BIN)/pytest tests/house -n 2
 
 lint: $(VENV)/.dev ## format, lint, types, import contracts, generated pages
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target types style pages
+
+style: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+pages: $(VENV)/.dev
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/conformance.py --check
 	$(BIN)/python docs/faults.py --check

@@ -12,7 +12,7 @@ install_decimal_context()
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 # The short form tries the same cases every time; the long one looks for new ones.
 settings.register_profile(
-    "ci", max_examples=100, derandomize=True, deadline=None, suppress_health_check=_QUIET, print_blob=True
+    "ci", max_examples=50, derandomize=True, deadline=None, suppress_health_check=_QUIET, print_blob=True
 )
 settings.register_profile(
     "full", max_examples=20_000, deadline=None, suppress_health_check=_QUIET, print_blob=True
