@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCKED := --no-deps --require-hashes --only-binary :all:
 
 # A suite of many processes compiles everything again and again where this is set.
 unexport PYTHONDONTWRITEBYTECODE
@@ -84,18 +85,21 @@ clean: ## remove the environment and everything generated
 
 $(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/.made
 	@echo "preparing the environment in $(VENV) (once)"
-	@$(PIP) install --no-deps --require-hashes --only-binary :all: -r requirements/run.lock
+	@$(PIP) install $(LOCKED) -r requirements/run.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.backtest: requirements/backtest.lock $(VENV)/.run
 	@echo "installing numpy, pyarrow, numba and plotly in $(VENV) (once)"
-	@$(PIP) install --no-deps --require-hashes --only-binary :all: -r requirements/backtest.lock
+	@$(PIP) install $(LOCKED) -r requirements/backtest.lock
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(VENV)/.made
 	@echo "preparing the development environment in $(VENV) (once)"
-	@$(PIP) install --no-deps --no-compile --require-hashes --only-binary :all: -r requirements/dev.lock
+	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements/dev.lock > $(VENV)/uv.lock
+	@$(PIP) install --no-compile $(LOCKED) -r $(VENV)/uv.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python $(LOCKED) -r requirements/dev.lock \
+		|| $(PIP) install --no-compile $(LOCKED) -r requirements/dev.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.run $(VENV)/.backtest
 
