@@ -63,7 +63,7 @@ def test_an_adviser_without_information_shows_no_gain():
 
 
 def test_where_crossing_costs_more_than_waiting_advice_at_random_loses():
-    found = compare(replace(SCENE, charges=Charges()), range(1_000, 1_024), chance, confidence=0.99)
+    found = compare(replace(SCENE, charges=Charges()), range(1_000, 1_016), chance, confidence=0.99)
     assert found.gain.shows_loss
     assert found.sign_p < 0.01
 
