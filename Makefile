@@ -4,18 +4,21 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCKED := --no-deps --require-hashes --only-binary :all:
 
 # A suite of many processes compiles everything again and again where this is set.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint faults bench campaign docs lock clean
+.PHONY: help run backtest test check lint style types pages faults bench campaign docs lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: $(VENV)/.run ## work a sample order on a local exchange and print its cost report
 	@$(BIN)/executor demo
+
+backtest: $(VENV)/.backtest ## install what recorded data and backtests need beside the daemon (numpy, pyarrow, numba, plotly)
 
 test: $(VENV)/.dev ## run the whole test suite: first what computes, then what mostly waits (processes, faults)
 	$(BIN)/pytest -n 3 -m "not process"
@@ -25,10 +28,17 @@ check: lint ## lint, and the house rules
 	$(BIN)/pytest tests/house -n 2
 
 lint: $(VENV)/.dev ## format, lint, types, import contracts, generated pages
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target types style pages
+
+style: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+pages: $(VENV)/.dev
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/conformance.py --check
 	$(BIN)/python docs/faults.py --check
@@ -36,47 +46,62 @@ lint: $(VENV)/.dev ## format, lint, types, import contracts, generated pages
 faults: $(VENV)/.dev ## play every variant of every fault of wire and venue (`make test` plays one of each)
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest -n 6 tests/faults --ignore tests/faults/test_wire_proof.py
 
-bench: $(VENV)/.dev ## measure the engine, the journal, the decoders and the way of an order
+bench: $(VENV)/.dev ## measure the engine, the journal, the decoders, the way of an order, and the replay of recordings
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.order_entry
 	$(BIN)/python -m benchmarks.decode
 	$(BIN)/python -m benchmarks.tick_to_order
+	$(BIN)/python -m benchmarks.replay_table
+	$(BIN)/python -m benchmarks.replay_engine
 
 campaign: $(VENV)/.dev ## the long campaigns: histories, replies and faults of a model, kills, falls, lives in bad weather
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_histories.py tests/engine/test_walk.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/adviser/test_reply_campaign.py tests/adviser/test_any_advice.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_advice_campaign.py tests/engine/test_gullible_model.py -s
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_advice_deadlines.py tests/runtime/test_virtual_faults.py --timeout 7200 -s
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/simulation/test_replay_twins.py tests/simulation/test_replay_recordings.py --timeout 7200 -s
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/dataset/test_real_recordings.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/process/test_kill.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/process/test_sentinel.py --timeout 7200 -s
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/faults/test_wire_proof.py --timeout 7200 -n 2 -rP
 
-docs: $(VENV)/.dev ## generate the reference pages from the code
+docs: $(VENV)/.dev ## generate the reference pages from the code, and run the notebook
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/conformance.py
 	$(BIN)/python docs/faults.py
+	$(BIN)/python docs/notebook.py
 
 lock: $(VENV)/.dev ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--upgrade pyproject.toml --extra build -o requirements/run.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--upgrade -c requirements/run.lock pyproject.toml --extra build --extra dev -o requirements/dev.lock
+		--upgrade -c requirements/run.lock pyproject.toml --extra build --extra backtest -o requirements/backtest.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--upgrade -c requirements/backtest.lock pyproject.toml --extra build --extra dev -o requirements/dev.lock
 
 clean: ## remove the environment and everything generated
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/.made
 	@echo "preparing the environment in $(VENV) (once)"
-	@$(PIP) install --no-deps --require-hashes --only-binary :all: -r requirements/run.lock
+	@$(PIP) install $(LOCKED) -r requirements/run.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.backtest: requirements/backtest.lock $(VENV)/.run
+	@echo "installing numpy, pyarrow, numba and plotly in $(VENV) (once)"
+	@$(PIP) install $(LOCKED) -r requirements/backtest.lock
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(VENV)/.made
 	@echo "preparing the development environment in $(VENV) (once)"
-	@$(PIP) install --no-deps --no-compile --require-hashes --only-binary :all: -r requirements/dev.lock
+	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements/dev.lock > $(VENV)/uv.lock
+	@$(PIP) install --no-compile $(LOCKED) -r $(VENV)/uv.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python $(LOCKED) -r requirements/dev.lock \
+		|| $(PIP) install --no-compile $(LOCKED) -r requirements/dev.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
-	@touch $@ $(VENV)/.run
+	@touch $@ $(VENV)/.run $(VENV)/.backtest
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version)'

@@ -6,7 +6,6 @@ from enum import StrEnum
 from backtest import scripted
 from executor.adviser.playback import Replay, VirtualAdviser
 from executor.adviser.tape import Line
-from simulation.walk_market import WalkMarket
 
 
 class Kind(StrEnum):
@@ -32,7 +31,7 @@ class KnownAdviser:
     kind: Kind
     model: str
 
-    def __call__(self, market: WalkMarket, seed: int) -> VirtualAdviser:
+    def __call__(self, drift: scripted.Drift, seed: int) -> VirtualAdviser:
         """Make the adviser of one drive."""
         match self.kind:
             case Kind.UNINFORMED:
@@ -40,7 +39,7 @@ class KnownAdviser:
             case Kind.UNCHANGED:
                 return scripted.unchanged(self.model)
             case Kind.FORESIGHT:
-                return scripted.informed(self.model, market.drift_bps_per_min)
+                return scripted.informed(self.model, drift)
             case Kind.SILENT:
                 return scripted.silent()
             case Kind.LATE:
@@ -54,6 +53,6 @@ class TapedAdviser:
     lines: tuple[Line, ...]
     model: str
 
-    def __call__(self, market: WalkMarket, seed: int) -> VirtualAdviser:
+    def __call__(self, drift: scripted.Drift, seed: int) -> VirtualAdviser:
         """Make the adviser of one drive."""
         return Replay(self.lines, self.model)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Final, Self
 
+from backtest.scripted import Drift
 from executor.advice.budget import believed, cost, cost_of_failure, worst_cost
 from executor.advice.calls import Answer, Failed, Outcome, Question
 from executor.adviser.client import ModelAdviser, ModelClient
@@ -19,7 +20,6 @@ from executor.domain.advice import Failure
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.errors import ExecutorError
 from executor.domain.units import ZERO, Money
-from simulation.walk_market import WalkMarket
 
 FIRST_CALLS: Final = 3
 """So many calls tell whether it is worth going on."""
@@ -81,7 +81,7 @@ class LiveModel:
             self._runner.run(self._client.close())
         self._runner.close()
 
-    def __call__(self, market: WalkMarket, seed: int) -> VirtualAdviser:
+    def __call__(self, drift: Drift, seed: int) -> VirtualAdviser:
         """Every drive asks the same model."""
         return self
 

@@ -7,12 +7,14 @@ from decimal import Decimal
 from typing import Final
 
 from backtest.counsel import VirtualModel
+from backtest.scripted import Drift
 from executor.advice.prompt import Template
 from executor.adviser.playback import VirtualAdviser
 from executor.domain.advice import AdviceOutcome, Failure
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.errors import ExecutorError
 from executor.domain.events import EngineStarted, InstrumentLoaded, ParentSubmitted, Stream, StreamChanged
+from executor.domain.instrument import Instrument, notional
 from executor.domain.limits import Limits, Timings
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import BPS_PER_UNIT, ZERO, Money, install_decimal_context
@@ -22,20 +24,21 @@ from executor.engine.state import EngineState
 from executor.runtime.journal import Journal
 from executor.runtime.virtual import VirtualRuntime
 from impact.shortfall import CostReport, make_report
+from simulation.drawn_world import DrawnWorld
 from simulation.frictions import Charges, Latencies
 from simulation.touch_venue import TouchVenue
 from simulation.walk_market import Walk, WalkMarket
 
 START_NS: Final = 1_700_000_000 * NS_PER_S
-_INSTANCE: Final = "sim"
+INSTANCE: Final = "sim"
 _TEMPLATE: Final = Template(name="virtual", text="Reply with one JSON object.")
 FELL_BACK: Final = frozenset(
     {AdviceOutcome.LATE, AdviceOutcome.UNUSABLE, AdviceOutcome.FAILED, AdviceOutcome.NOT_ASKED}
 )
 """What became of a question after which the schedule decided alone."""
 
-MakeAdviser = Callable[[WalkMarket, int], VirtualAdviser]
-"""Makes the adviser of one drive from its market and its seed."""
+MakeAdviser = Callable[[Drift, int], VirtualAdviser]
+"""Makes the adviser of one drive from what can be known of its market beforehand, and from its seed."""
 
 
 class DriveError(ExecutorError):
@@ -140,7 +143,10 @@ def drive(
         lambda state: len(state.parents) == wanted and not state.open_parents,
     )
     runtime.finish()
-    return _measured(runtime, seed, wanted)
+    try:
+        return measured(runtime, seed, wanted)
+    except DriveError as error:
+        raise DriveError(f"seed {seed}: {error}") from error
 
 
 def prepare(
@@ -149,17 +155,28 @@ def prepare(
     """Put a drive together, up to its first instant: the market, the venue, the adviser, and what is ordered."""
     install_decimal_context()
     market = WalkMarket(scene.walk, seed=seed, start_ns=START_NS)
-    adviser = None if make_adviser is None else make_adviser(market, seed)
+    adviser = None if make_adviser is None else make_adviser(market.drift_bps_per_min, seed)
     runtime = VirtualRuntime(
         engine=Engine(),
-        market=market,
-        venue=TouchVenue(scene.walk.instrument, scene.charges),
-        latencies=scene.latencies,
+        world=DrawnWorld(
+            market=market,
+            venue=TouchVenue(scene.walk.instrument, scene.charges),
+            latencies=scene.latencies,
+            start_ns=START_NS,
+        ),
         start_ns=START_NS,
         counsel=None if adviser is None else _counsel(scene, adviser),
         journal=journal,
     )
-    _open(runtime, scene, seed)
+    open_engine(
+        runtime,
+        scene.walk.instrument,
+        venue="simulation",
+        limits=scene.limits,
+        timings=scene.timings,
+        terms=scene.terms,
+        seed=seed,
+    )
     for number, parent in enumerate(scene.parents, start=1):
         name = f"p{number}"
         submitted = replace(parent, request_id=name, idempotency_key=name, advised=adviser is not None)
@@ -171,44 +188,61 @@ def _counsel(scene: Scene, adviser: VirtualAdviser) -> VirtualModel:
     return VirtualModel(adviser=adviser, template=scene.template, tokens_max=scene.terms.tokens_max)
 
 
-def _open(runtime: VirtualRuntime, scene: Scene, seed: int) -> None:
-    """Everything before the first look at the book: terms, rules and live connections."""
-    rules = scene.walk.instrument
+def open_engine(
+    runtime: VirtualRuntime,
+    rules: Instrument,
+    *,
+    venue: str,
+    limits: Limits,
+    timings: Timings,
+    terms: AdviserTerms | None,
+    seed: int,
+) -> None:
+    """Let everything happen that comes before the first look at the book: terms, rules and live connections."""
+    at_ns = runtime.now_ns
     runtime.post(
         EngineStarted(
-            at_ns=START_NS,
+            at_ns=at_ns,
             version="",
-            instance=_INSTANCE,
-            venue="simulation",
-            limits=scene.limits,
-            timings=scene.timings,
+            instance=INSTANCE,
+            venue=venue,
+            limits=limits,
+            timings=timings,
             sentinel_required=False,
             seed=seed,
             hedge_mode=False,
-            adviser=scene.terms,
+            adviser=terms,
         ),
-        START_NS,
+        at_ns,
     )
-    runtime.post(InstrumentLoaded(at_ns=START_NS, instrument=rules), START_NS)
+    runtime.post(InstrumentLoaded(at_ns=at_ns, instrument=rules), at_ns)
     for stream in (Stream.PUBLIC, Stream.TRADE, Stream.PRIVATE):
         category = rules.category if stream is Stream.PUBLIC else None
-        event = StreamChanged(at_ns=START_NS, stream=stream, category=category, live=True, detail="")
-        runtime.post(event, START_NS)
+        event = StreamChanged(at_ns=at_ns, stream=stream, category=category, live=True, detail="")
+        runtime.post(event, at_ns)
 
 
-def _measured(runtime: VirtualRuntime, seed: int, wanted: int) -> Drive:
+def measured(runtime: VirtualRuntime, seed: int, wanted: int) -> Drive:
+    """Sum a drive up that has come to its end.
+
+    Raises
+    ------
+    DriveError
+        If a parent was not accepted, never began, or had no end.
+    """
     state: EngineState = runtime.engine.state
     if len(state.parents) != wanted:
-        raise DriveError(f"seed {seed}: refused: {'; '.join(reply.text for reply in runtime.replies)}")
+        raise DriveError(f"refused: {'; '.join(reply.text for reply in runtime.replies)}")
     if state.latched:
-        raise DriveError(f"seed {seed}: halted: {state.latch_reason}")
+        raise DriveError(f"halted: {state.latch_reason}")
     reports = []
     cost, paper = ZERO, ZERO
     for parent in state.parents.values():
         report = make_report(parent_facts(state, parent))
         if not parent.is_final or report.arrival_shortfall_bps is None or parent.arrival_px is None:
-            raise DriveError(f"seed {seed}: {parent.order.parent_id} is {parent.status} and has no cost")
-        value = parent.order.order_qty * parent.arrival_px
+            why = ": ".join(text for text in (str(parent.reason), parent.detail) if text)
+            raise DriveError(f"{parent.status} without a cost that can be told, {why}")
+        value = notional(parent.order.category, parent.order.order_qty, parent.arrival_px)
         cost += report.arrival_shortfall_bps * value / BPS_PER_UNIT
         paper += value
         reports.append(report)

@@ -9,8 +9,8 @@ part of the recorded world. One that the recording does not have fires at its ow
 ends the play: the recorded venue knows no answer to it.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import count
@@ -48,12 +48,12 @@ _PROGRESS_ROWS: Final = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The first order that is not the recorded one.
+    """The first request about an order that is not the recorded one.
 
     Parameters
     ----------
     number
-        Which order of the session, from 1.
+        Which request of the session, from 1.
     recorded, replayed
         None where there is none.
     why
@@ -74,8 +74,8 @@ class SessionResult:
     ----------
     events
         Rows of the journal that were worked.
-    orders
-        Child orders that were the same.
+    requests
+        Requests about child orders that were the same, by kind: create, amend, cancel.
     questions
         What the engine asked.
     misses
@@ -94,7 +94,7 @@ class SessionResult:
     """
 
     events: int
-    orders: int
+    requests: Mapping[str, int]
     questions: int
     misses: tuple[str, ...]
     missed_then: tuple[str, ...]
@@ -104,6 +104,11 @@ class SessionResult:
     unasked: int
     rebuilt: bool
     difference: Difference | None
+
+    @property
+    def orders(self) -> int:
+        """Child orders that were sent as recorded, which is what a cost report counts."""
+        return self.requests.get("create", 0)
 
     @property
     def identical(self) -> bool:
@@ -156,6 +161,27 @@ def replay_session(
     return play.result()
 
 
+def has_questions(journal: Path) -> bool:
+    """Whether a session asked for advice at all: one that did not has no tape.
+
+    Raises
+    ------
+    JournalError
+        If the journal cannot be read.
+    """
+    if not journal.is_file():
+        raise JournalError(f"{journal}: no such file", "DB_MISSING")
+    try:
+        db = open_to_read(journal)
+        try:
+            like = "SELECT commands FROM journal WHERE instr(CAST(commands AS TEXT), ?)"
+            return any(questions_in(bytes(row[0])) for row in db.execute(like, (RequestAdvice.__name__,)))
+        finally:
+            db.close()
+    except (apsw.Error, *DAMAGE) as error:
+        raise JournalError(f"{journal}: {type(error).__name__}: {error}") from error
+
+
 def _unheard(db: apsw.Connection) -> frozenset[str]:
     """Decisions whose question failed in the session because a recording that was played did not hold it."""
     found = db.execute("SELECT event FROM journal WHERE kind = ?", (AdviceFailed.__name__,))
@@ -177,9 +203,9 @@ class _Hearing:
 
 @dataclass(slots=True)
 class _Orders:
-    """Two lists of orders that should be one: what is in both is counted, the first that is not is kept."""
+    """Two lists of requests that should be one: what is in both is counted, the first that is not is kept."""
 
-    same: int = 0
+    same: Counter[str] = field(default_factory=Counter)
     recorded: deque[OrderLine] = field(default_factory=deque)
     replayed: deque[OrderLine] = field(default_factory=deque)
 
@@ -192,7 +218,7 @@ class _Orders:
                 return True
             self.recorded.popleft()
             self.replayed.popleft()
-            self.same += 1
+            self.same[was.kind] += 1
         waiting = self.recorded or self.replayed
         return bool(waiting) and (before_ns is None or waiting[0].at_ns + tolerance_ns < before_ns)
 
@@ -255,7 +281,7 @@ class _Play:
         """What has come out so far."""
         return SessionResult(
             events=self.rows,
-            orders=self._orders.same,
+            requests=dict(self._orders.same),
             questions=self._questions,
             misses=(*self._misses, *(self._awaited if self._differs else ())),
             missed_then=tuple(self._missed_then),
@@ -406,7 +432,7 @@ class _Play:
 
     def _difference(self) -> Difference:
         return Difference(
-            number=self._orders.same + 1,
+            number=self._orders.same.total() + 1,
             recorded=self._orders.recorded[0] if self._orders.recorded else None,
             replayed=self._orders.replayed[0] if self._orders.replayed else None,
             why=self._refused or self._why(),

@@ -65,10 +65,7 @@ class Paired:
     @property
     def p_value(self) -> float | None:
         """Probability of a t at least as far from zero if the true mean is zero; None where there is no t."""
-        if self.t is None:
-            return None
-        degrees = self.pairs - 1
-        return incomplete_beta(degrees / (degrees + self.t * self.t), degrees / 2, 0.5)
+        return None if self.t is None else student_p(self.t, self.pairs - 1)
 
 
 def paired(differences: Sequence[float], confidence: float = 0.95) -> Paired:
@@ -155,6 +152,11 @@ def pairs_needed(deviation: float, difference: float, confidence: float = 0.95, 
     return low
 
 
+def student_p(t: float, degrees: int) -> float:
+    """Probability of a value at least as far from zero as `t`, of Student's with so many degrees of freedom."""
+    return incomplete_beta(degrees / (degrees + t * t), degrees / 2, 0.5)
+
+
 @lru_cache(maxsize=1_024)
 def student_quantile(confidence: float, degrees: int) -> float:
     """The q for which |T| <= q has this probability, T being Student's with so many degrees of freedom.
@@ -172,17 +174,14 @@ def student_quantile(confidence: float, degrees: int) -> float:
     if not 0 < confidence < 1 or degrees < 1:
         raise ValueError(f"no quantile for confidence {confidence} and {degrees} degrees of freedom")
 
-    def outside(bound: float) -> float:
-        return incomplete_beta(degrees / (degrees + bound * bound), degrees / 2, 0.5)
-
     low, high = 0.0, 1.0
-    while outside(high) > 1 - confidence:
+    while student_p(high, degrees) > 1 - confidence:
         high *= 2
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         if middle in {low, high}:
             break
-        low, high = (middle, high) if outside(middle) > 1 - confidence else (low, middle)
+        low, high = (middle, high) if student_p(middle, degrees) > 1 - confidence else (low, middle)
     return high
 
 

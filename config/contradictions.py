@@ -9,8 +9,11 @@ from config.problems import Problem, quoted
 from config.schema import (
     ExecutorSection,
     LimitsSection,
+    MarketSection,
     OrderEntry,
+    PositionMode,
     ReferencesSection,
+    SentinelSection,
     TimingsSection,
     VenueSection,
 )
@@ -103,6 +106,32 @@ def venue_contradictions(
             f'venue.order_entry = "{OrderEntry.REST}" in mode {Mode.DEMO}: its hosts take no orders over a connection',
             origins,
         )
+    ]
+
+
+def paper_contradictions(
+    venue: VenueSection | None,
+    market: MarketSection | None,
+    sentinel: SentinelSection | None,
+    origins: dict[str, str],
+) -> list[Problem]:
+    """Find what paper trading cannot do; None stands for a section with other problems."""
+    found = []
+    if venue is not None and venue.position_mode is PositionMode.HEDGE:
+        found.append(("venue.position_mode", venue.position_mode.value, "one_way: one position is simulated"))
+    if venue is not None and venue.dcp_window_s:
+        found.append(
+            ("venue.dcp_window_s", str(venue.dcp_window_s), "0: there is nothing to cancel at the venue")
+        )
+    if venue is not None and venue.order_entry is OrderEntry.WEBSOCKET:
+        found.append(("venue.order_entry", venue.order_entry.value, "rest: no order is sent anywhere"))
+    if market is not None and market.book_depth == 1:
+        found.append(("market.book_depth", "1", "50, 200 or 1000: queues and sweeps need levels"))
+    if sentinel is not None and sentinel.enabled:
+        found.append(("sentinel.enabled", "true", "false: there is nothing to cancel at the venue"))
+    return [
+        _conflict(("executor.mode", name), (Mode.PAPER.value, value), f"{name} {allowed}", origins)
+        for name, value, allowed in found
     ]
 
 

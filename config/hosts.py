@@ -24,6 +24,7 @@ class Mode(StrEnum):
     SANDBOX = "sandbox"
     TESTNET = "testnet"
     DEMO = "demo"
+    PAPER = "paper"
     LIVE = "live"
 
 
@@ -52,18 +53,26 @@ URLS: Final[dict[Mode, VenueUrls]] = {
         public_ws_url="wss://stream.bybit.com",
         private_ws_url="wss://stream-demo.bybit.com",
     ),
+    Mode.PAPER: VenueUrls(
+        rest_url="https://api.bybit.com",
+        public_ws_url="wss://stream.bybit.com",
+        private_ws_url="",
+    ),
     Mode.LIVE: VenueUrls(
         rest_url="https://api.bybit.com",
         public_ws_url="wss://stream.bybit.com",
         private_ws_url="wss://stream.bybit.com",
     ),
 }
-"""The only hosts of each mode; in sandbox mode the host must be a loopback address, the port is free."""
+"""The only hosts of each mode; in sandbox mode the host must be a loopback address, the port is free. In paper mode
+any host may be read from, since nothing is ever sent to it but questions that need no key."""
 
 
 def why_not_host(mode: Mode, field: str, url: str) -> str | None:
     """Say which addresses are allowed if `url` may not be used for `field` in this mode; None if it may."""
     expected = str(getattr(URLS[mode], field))
+    if not expected:
+        return f"nothing: mode {mode} has no private side at any venue" if url else None
     scheme = urlsplit(expected).scheme
     try:
         parts = urlsplit(url)
@@ -72,6 +81,13 @@ def why_not_host(mode: Mode, field: str, url: str) -> str | None:
         return f"an address such as {expected}"
     is_bare = parts.path in ("", "/") and not parts.query and not parts.fragment
     has_credentials = "@" in parts.netloc
+    if mode is Mode.PAPER:
+        # Without TLS only this machine is what it says it is.
+        is_near = parts.scheme == scheme[:-1] and parts.hostname in LOOPBACK and port
+        if is_bare and not has_credentials and parts.hostname and (parts.scheme == scheme or is_near):
+            return None
+        near = f"{scheme[:-1]}:// with a loopback host and a port"
+        return f"{scheme}:// with any host and no path, such as {expected}, or {near}"
     if mode is Mode.SANDBOX:
         if is_bare and not has_credentials and parts.scheme == scheme and parts.hostname in LOOPBACK and port:
             return None

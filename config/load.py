@@ -11,6 +11,7 @@ from config.adviser_key import read_adviser_key
 from config.contradictions import (
     adviser_contradictions,
     contradictions,
+    paper_contradictions,
     reference_contradictions,
     venue_contradictions,
 )
@@ -24,6 +25,7 @@ from config.schema import (
     LimitsSection,
     LogSection,
     MarketSection,
+    PaperSection,
     ReferencesSection,
     SentinelSection,
     ShutdownSection,
@@ -66,6 +68,7 @@ def load_settings(
     sentinel = reader.section("sentinel", SentinelSection)
     references = reader.section("references", ReferencesSection)
     adviser = reader.section("adviser", AdviserSection)
+    paper = reader.section("paper", PaperSection)
     log = reader.section("log", LogSection)
     credentials = adviser_key = None
     unset: list[str] = []
@@ -92,6 +95,8 @@ def load_settings(
     found += adviser_contradictions(sound_adviser, sound_limits, reader.origins)
     problems += _beside(found, reader.refused)
     problems += venue_contradictions(executor, venue, reader.origins)
+    if executor is not None and executor.mode is Mode.PAPER:
+        problems += paper_contradictions(venue, market, sentinel, reader.origins)
     if sound_adviser.asks and "adviser.api_key_file" not in reader.refused:
         adviser_key, key_problems = read_adviser_key(sound_adviser.api_key_file, environ)
         problems += key_problems
@@ -107,6 +112,7 @@ def load_settings(
         or sentinel is None
         or references is None
         or adviser is None
+        or paper is None
         or log is None
     ):
         hidden = known_secrets(environ)
@@ -123,6 +129,7 @@ def load_settings(
         sentinel=sentinel,
         references=references,
         adviser=adviser.model_copy(update={"base_url": adviser.base_url.rstrip("/")}),
+        paper=paper,
         log=log,
         credentials=credentials,
         other_keys=keys_of_other_modes(executor.mode, environ),

@@ -17,7 +17,7 @@ from config.section import Section
 from config.written import Form, Layer, Written, nearest, read_environment, read_file
 
 PROFILE_DIR: Final = Path(__file__).parent
-PROFILES: Final = ("sandbox", "testnet", "demo", "live")
+PROFILES: Final = ("sandbox", "paper", "testnet", "demo", "live")
 
 _SECRET_NAME: Final = re.compile(r"secret|passw|passphrase|private_?key|api_?key\Z|token\Z", re.IGNORECASE)
 _S = TypeVar("_S", bound=Section)

@@ -211,6 +211,9 @@ class MarketSection(Section):
     """Levels of the order book that are subscribed to."""
     conflate_ms: Annotated[int, whole(20, 1_000)] = 100
     """Shortest time between two snapshots of the book that the engine sees."""
+    record_dir: Annotated[Path | None, path()] = None
+    """Directory that the public streams are recorded in, word by word, a file for each hour; without it nothing is.
+    `executor data import` reads the files. Relative to the directory in which a command is started."""
 
 
 class SentinelSection(Section):
@@ -242,6 +245,34 @@ class ReferencesSection(Section):
     """Time between two questions to each of them."""
 
 
+class QueueModel(StrEnum):
+    """Who leaves first when a level shrinks without a trade (docs/replay.md, R14)."""
+
+    RISK_AVERSE = "risk_averse"
+    PROPORTIONAL = "proportional"
+    SQUARE = "square"
+    CUBE = "cube"
+
+
+class PaperSection(Section):
+    """`[paper]`: the account and the wire that mode paper simulates; no other mode reads it."""
+
+    balance: Annotated[Decimal, number("1", MONEY_MOST)] = Decimal(100_000)
+    """What the account begins with, of every coin that symbols are quoted in."""
+    leverage: Annotated[Decimal, number("1", "100")] = Decimal(10)
+    """Value of contracts that one unit of margin carries."""
+    maker_fee_rate: Annotated[Decimal, number("0", "0.01")] = Decimal("0.0002")
+    """Fee of an order that waited, as a share of the value; of spot symbols 0.001 is usual."""
+    taker_fee_rate: Annotated[Decimal, number("0", "0.01")] = Decimal("0.00055")
+    """Fee of an order that took."""
+    entry_ms: Annotated[int, whole(0, 10_000)] = 20
+    """Time from our decision until the order meets the book; it then meets the one that is seen here by then."""
+    answer_ms: Annotated[int, whole(0, 10_000)] = 10
+    """Time until an answer or an execution is heard."""
+    queue: Annotated[QueueModel, choice(QueueModel)] = QueueModel.RISK_AVERSE
+    """Who leaves first when a level shrinks without a trade: those behind us, or a share of those ahead."""
+
+
 class LogSection(Section):
     """`[log]`: how much, and for whom."""
 
@@ -262,6 +293,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "sentinel": SentinelSection,
     "references": ReferencesSection,
     "adviser": AdviserSection,
+    "paper": PaperSection,
     "log": LogSection,
 }
 

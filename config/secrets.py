@@ -22,6 +22,7 @@ ENV_NAMES: Final[dict[Mode, tuple[str, str]]] = {
     Mode.DEMO: ("BYBIT_DEMO_API_KEY", "BYBIT_DEMO_API_SECRET"),
     Mode.LIVE: ("BYBIT_API_KEY", "BYBIT_API_SECRET"),
 }
+"""Where the keys of a mode may be given; paper trading has none."""
 ADVISER_ENV: Final = "EXECUTOR_ADVISER_API_KEY"
 """Where the key of the model's server may be given; it has nothing to do with the exchange's."""
 SANDBOX_KEY: Final = "sandbox-key"
@@ -86,6 +87,15 @@ def read_credentials(
 
     Only the names of this mode are looked at: a live key never reaches a testnet process.
     """
+    if mode not in ENV_NAMES:
+        unwanted = _problem(
+            "SECRET_UNWANTED",
+            "venue.api_key_file",
+            f"a key in mode {mode}",
+            f"none: mode {mode} signs nothing",
+            "remove api_key_file",
+        )
+        return None, [] if key_file is None else [unwanted]
     key_name, secret_name = ENV_NAMES[mode]
     given = [name for name in (key_name, secret_name) if name in environ]
     if given and key_file is not None:
@@ -131,6 +141,14 @@ def missing_credentials(mode: Mode, other_keys: Iterable[str] = ()) -> Problem:
     other_keys
         Names that hold keys of other modes: the usual reason why somebody believes to have given one.
     """
+    if mode not in ENV_NAMES:
+        return _problem(
+            "NO_ACCOUNT",
+            "executor.mode",
+            f"{mode}, which has no account at any venue and no orders there",
+            "a mode with an account",
+            "`executor halt` stops what a running daemon simulates",
+        )
     key_name, secret_name = ENV_NAMES[mode]
     others = ", ".join(other_keys)
     note = (

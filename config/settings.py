@@ -12,13 +12,14 @@ from config.schema import (
     ExecutorSection,
     LogSection,
     MarketSection,
+    PaperSection,
     ReferencesSection,
     SentinelSection,
     ShutdownSection,
     VenueSection,
     setting_names,
 )
-from config.secrets import Credentials, require_credentials
+from config.secrets import ENV_NAMES, Credentials, require_credentials
 from executor.domain.limits import Limits, Timings
 from executor.domain.units import plain
 
@@ -52,11 +53,17 @@ class Settings:
     sentinel: SentinelSection
     references: ReferencesSection
     adviser: AdviserSection
+    paper: PaperSection
     log: LogSection
     credentials: Credentials | None
     other_keys: tuple[str, ...]
     adviser_key: AdviserKey | None
     origins: Mapping[str, str]
+
+    @property
+    def lacks_key(self) -> bool:
+        """Whether the mode signs requests and no key was given."""
+        return self.credentials is None and self.executor.mode in ENV_NAMES
 
     def require(self) -> Credentials:
         """Give the API key pair.

@@ -1,1 +1,1 @@
-"""PURE. What trading costs: measured after the fact (`shortfall`). May use `executor.domain` and nothing else."""
+"""PURE. What trading costs: measured (`shortfall`) or by models of impact. May use `executor.domain`, nothing else."""

@@ -310,7 +310,7 @@ def as_json(report: CostReport) -> dict[str, object]:
     """Write a report as plain JSON values: numbers as decimal strings, unknown as None.
 
     Quantities and quote amounts are exact, prices are kept to 1e-12. Basis points and per cents are rounded to
-    four digits; the printed total of the shortfall is the sum of the printed parts, within 0.0002 bp of the exact one.
+    four digits, each by itself; the total beside the parts is the sum of the printed parts, within 0.0002 bp of it.
     """
     facts = report.facts
     bps = None if report.shortfall_bps is None else report.shortfall_bps.rounded(_BPS_PRINTED)
@@ -334,7 +334,7 @@ def as_json(report: CostReport) -> dict[str, object]:
         "arrival_px": _price(facts.arrival_px),
         "end_px": _price(facts.end_px),
         "avg_px": _price(report.avg_px),
-        "implementation_shortfall_bps": _printed(_total(bps), _BPS_PRINTED),
+        "implementation_shortfall_bps": _printed(_total(report.shortfall_bps), _BPS_PRINTED),
         "arrival_shortfall_bps": _printed(report.arrival_shortfall_bps, _BPS_PRINTED),
         "shortfall_bps": _parts_json(bps),
         "shortfall_quote": _parts_json(report.shortfall_quote),

@@ -5,12 +5,18 @@ time and V the volume traded in it. Both grow so with the time that it does not 
 is the same (Toth et al., Phys. Rev. X 1, 2011; Donier and Bonart, Market Microstructure and Liquidity 1, 2015, for
 Bitcoin over four decades of size; Sato and Kanazawa, arXiv 2411.13965, find the exponent 0.489 +- 0.0015).
 An order worked evenly pays two thirds of the peak on average: the mean of sqrt over [0, 1].
+
+The same holds execution by execution (`SquareRoot`), since the law is found along the way of an order as well as at its
+end (Donier and Bonart): the price is displaced by Y sigma sqrt(q / V) once q is done, however it was cut into pieces.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from math import isfinite, sqrt
-from typing import Final
+from math import copysign, fsum, isfinite, sqrt
+from typing import Final, Self
+
+from impact.displacement import Displacement, Execution, ImpactEstimate, Pace
 
 Y_USUAL: Final = 0.9
 Y_LOW: Final = 0.3
@@ -21,13 +27,58 @@ _AVERAGE_OF_PEAK: Final = 2.0 / 3.0
 _BPS_PER_PCT: Final = 100.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImpactEstimate:
-    """Expected average impact cost of an order and its plausible range, basis points of its value."""
+@dataclass(frozen=True, slots=True)
+class SquareRoot:
+    """The law along the way of one order; what was done does not wear off while the order is worked.
 
-    estimate_bps: float
-    low_bps: float
-    high_bps: float
+    With X0 done before and X1 after an execution, and u = Y sigma in basis points: before u sqrt(X0 / V), after
+    u sqrt(X1 / V), and paid the mean over what it does,
+
+        u / sqrt(V) * (integral of sqrt(q) dq from X0 to X1) / (X1 - X0) = u 2/3 (a^2 + a b + b^2) / (a + b)
+
+    with a = sqrt(X0 / V) and b = sqrt(X1 / V), which loses no digits where a piece is small. Times the quantities these
+    add up to two thirds of the peak for the whole, whatever the pieces. It is a law of orders of one side: buying and
+    then selling by it would earn money (J. Gatheral, Quantitative Finance 10, 2010), so that is refused.
+
+    Parameters
+    ----------
+    factor
+        Y, > 0.
+    """
+
+    factor: float = Y_USUAL
+
+    def __post_init__(self) -> None:
+        """Refuse a factor that means nothing."""
+        if not isfinite(self.factor) or self.factor <= 0.0:
+            raise ValueError(f"the factor must be above zero, got {self.factor}")
+
+    @property
+    def name(self) -> str:
+        """As people write it, factor included."""
+        return f"square-root:{self.factor:g}"
+
+    def bounds(self) -> tuple[Self, Self]:
+        """Give the law with the least and the greatest plausible factor; the one that was chosen is between them."""
+        kind = type(self)
+        return kind(min(self.factor, Y_LOW)), kind(max(self.factor, Y_HIGH))
+
+    def displaced(self, earlier: Sequence[Execution], own: Execution, pace: Pace) -> Displacement:
+        """Say how far the price is displaced around an execution.
+
+        Raises
+        ------
+        ValueError
+            If the order has bought and sold.
+        """
+        if any(one.signed_qty * own.signed_qty < 0.0 for one in earlier):
+            raise ValueError("the square-root law knows orders of one side")
+        done = fsum(abs(one.signed_qty) for one in earlier)
+        before = sqrt(done / pace.volume_hourly_qty)
+        after = sqrt((done + abs(own.signed_qty)) / pace.volume_hourly_qty)
+        unit = copysign(self.factor * pace.volatility_hourly_pct * _BPS_PER_PCT, own.signed_qty)
+        mean = _AVERAGE_OF_PEAK * (before * before + before * after + after * after) / (before + after)
+        return Displacement(before_bps=unit * before, after_bps=unit * after, paid_bps=unit * mean)
 
 
 def estimate(

@@ -104,7 +104,12 @@ def judge_replacement(
 def order_cap(view: GateView, limits: Limits, px: Decimal) -> Quantity:
     """Largest quantity on the step that the limits of a single order let pass at this price; zero when unknown."""
     rules = view.instrument
-    if rules is None or not is_sound(view.expected_volume_qty) or px <= ZERO:
+    if (
+        rules is None
+        or not is_sound(view.expected_volume_qty)
+        or px <= ZERO
+        or view.parent_worst_case_qty < ZERO
+    ):
         return Quantity(ZERO)
     caps = [rules.max_order_qty, limits.participation_pct_max / _PCT * view.expected_volume_qty]
     if limits.child_notional_max is not None:
@@ -119,7 +124,12 @@ def size_cap(view: GateView, limits: Limits, side: Side, px: Decimal) -> Quantit
     The gate does not rely on it.
     """
     rules = view.instrument
-    if rules is None or not is_sound(view.expected_volume_qty) or px <= ZERO:
+    if (
+        rules is None
+        or not is_sound(view.expected_volume_qty)
+        or px <= ZERO
+        or view.parent_worst_case_qty < ZERO
+    ):
         return Quantity(ZERO)
     unit = rules.notional(ONE, px)
     caps = [order_cap(view, limits, px), view.parent.order_qty - view.parent_worst_case_qty]

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from sandbox.bybit_server import Credentials, FlowSettings, SandboxOptions, run
+from sandbox.bybit_server.recorded_market import PlaySettings
+from sandbox.bybit_server.recording import RecordingError, find_recording, held_in
 from sandbox.bybit_server.signature import public_key
 
 PORT_MAX: Final = 65_535
+STORE_ENV: Final = "EXECUTOR_MARKET_DATA"
+USUAL_STORE: Final = "var/market"
+INSTANT_FORM: Final = "a time with its zone is written 2026-08-09T12:00:00Z"
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DESCRIPTION: Final = """\
 A local exchange that speaks Bybit's v5 protocol: REST, the public, private and
 trade WebSockets, a matching engine, and a crowd that trades. Clients written
@@ -34,10 +43,18 @@ stall and books break: see docs/sandbox.md.
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; --help has the rest."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with 2."""
+        self.exit(2, f"sandbox: {message}; `{self.prog} --help` lists the options\n")
+
+
 def parse(arguments: list[str] | None = None) -> tuple[SandboxOptions, Path | None]:
     """Return the options on the command line and the path of the ready file, if any."""
     default_key = Credentials()
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="executor sandbox",
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -73,6 +90,32 @@ def parse(arguments: list[str] | None = None) -> tuple[SandboxOptions, Path | No
         action="store_true",
         help="count requests over REST and over the trade socket apart (default together)",
     )
+    recorded = parser.add_argument_group("a recorded market instead of the crowd (docs/sandbox.md)")
+    recorded.add_argument(
+        "--market",
+        choices=("crowd", "recorded"),
+        default="crowd",
+        help="who makes the market (default crowd)",
+    )
+    recorded.add_argument(
+        "--data",
+        type=Path,
+        metavar="ROOT",
+        help=f"store of `executor data import` (default {STORE_ENV}, or else {USUAL_STORE})",
+    )
+    recorded.add_argument("--symbol", help="which symbol is played; also as VENUE/CATEGORY/SYMBOL")
+    recorded.add_argument("--venue", default="", help="of which venue, where the store has several")
+    recorded.add_argument("--category", default="", help="of which category, where the store has several")
+    recorded.add_argument(
+        "--start",
+        type=_instant_ns,
+        metavar="TIME",
+        help="where in the recording it begins, such as 2026-08-09T12:00:00Z (default its first whole book)",
+    )
+    recorded.add_argument(
+        "--speed", type=_speed, default=Fraction(1), help="how many times as fast as it was (default 1)"
+    )
+    recorded.add_argument("--loop", action="store_true", help="begin again when it is over")
     parser.add_argument("--ready-file", type=Path, help="where to write the addresses as JSON when ready")
     chosen = parser.parse_args(arguments)
     credentials = (
@@ -89,8 +132,58 @@ def parse(arguments: list[str] | None = None) -> tuple[SandboxOptions, Path | No
         flow=FlowSettings(
             intensity=chosen.intensity, volatility_hourly=chosen.volatility, frozen=chosen.frozen
         ),
+        played=_play(chosen, parser),
     )
     return options, chosen.ready_file
+
+
+def _play(chosen: argparse.Namespace, parser: argparse.ArgumentParser) -> PlaySettings | None:
+    if chosen.market != "recorded":
+        if chosen.data or chosen.symbol:
+            parser.error("--data and --symbol belong to --market recorded")
+        return None
+    root = chosen.data or Path(os.environ.get(STORE_ENV) or USUAL_STORE)
+    if not chosen.symbol:
+        parser.error(f"--market recorded needs --symbol; {root} holds {held_in(root)}")
+    *where, symbol = chosen.symbol.split("/")
+    if len(where) not in {0, 2} or not symbol:
+        parser.error(f"--symbol is SYMBOL or VENUE/CATEGORY/SYMBOL, not {chosen.symbol!r}")
+    venue, category = where or (chosen.venue, chosen.category)
+    try:
+        recording = find_recording(root, symbol, category=category, venue=venue)
+    except RecordingError as error:
+        parser.error(str(error))
+    first_ns, last_ns = recording.days[0].first_ns, recording.days[-1].last_ns
+    if chosen.start is not None and not first_ns <= chosen.start <= last_ns:
+        parser.error(
+            f"--start: {recording.name} is recorded from {_instant(first_ns)} to {_instant(last_ns)},"
+            f" not at {_instant(chosen.start)}"
+        )
+    return PlaySettings(recording=recording, start_ns=chosen.start or 0, speed=chosen.speed, loop=chosen.loop)
+
+
+def _instant_ns(text: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{INSTANT_FORM}, not {text!r}") from None
+    if at.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{INSTANT_FORM}; {text!r} says no zone")
+    return (at - EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def _instant(at_ns: int) -> str:
+    return (EPOCH + timedelta(microseconds=at_ns // 1000)).isoformat().replace("+00:00", "Z")
+
+
+def _speed(text: str) -> Fraction:
+    try:
+        speed = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        speed = Fraction(0)
+    if speed <= 0:
+        raise argparse.ArgumentTypeError(f"a speed is a positive number, not {text!r}")
+    return speed
 
 
 def _credentials(text: str, parser: argparse.ArgumentParser) -> Credentials:
@@ -127,8 +220,15 @@ def _port(text: str) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Run the exchange until it is told to end; gives the exit code, 2 if it cannot start."""
     options, ready_file = parse(arguments)
+    if options.played is not None:
+        recording = options.played.recording
+        assumed = ", ".join(recording.assumed)
+        options.played.say(f"plays {recording.name}; its recording does not say, so assumed: {assumed}")
     try:
         run(options, ready_file)
+    except RecordingError as error:
+        sys.stderr.write(f"sandbox: {error}\n")
+        return 2
     except OSError as error:
         sys.stderr.write(f"sandbox: {error.strerror or error}; end what holds it, or choose another\n")
         return 2

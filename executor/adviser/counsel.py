@@ -81,16 +81,7 @@ class ModelCounsel:
             self._log("question not asked", level="error", decision=request.decision_id, reason=str(error))
             return event_of(request, Failed(failure=Failure.UNWRITTEN, detail=str(error), latency_ns=0), 0)
         asked_ns = self._now_ns()
-        question = Question(
-            decision_id=request.decision_id,
-            parent_id=request.parent_id,
-            asked_ns=asked_ns,
-            template_hash=self._template.sha256,
-            messages=messages,
-            schema=reply_schema(frozenset(request.facts.band.strategies)),
-            tokens_max=self._tokens_max,
-            deadline_s=request.within_ms / _MS_PER_S,
-        )
+        question = question_of(request, self._template, messages, asked_ns, self._tokens_max)
         try:
             outcome = await self._adviser.ask(question)
         except Exception as error:  # noqa: BLE001 - a fault on the way to a model must not end the daemon
@@ -114,6 +105,30 @@ class ModelCounsel:
             if not news:
                 raise ValueError(f"the question is {too_long} bytes longer than {self._prompt_bytes_max}")
             news.pop()
+
+
+def question_of(
+    request: RequestAdvice, template: Template, messages: tuple[Message, ...], asked_ns: int, tokens_max: int
+) -> Question:
+    """Put a question together from what the engine asks and what was written of it.
+
+    Parameters
+    ----------
+    template
+        In whose wording `messages` are written.
+    tokens_max
+        Most tokens of an answer.
+    """
+    return Question(
+        decision_id=request.decision_id,
+        parent_id=request.parent_id,
+        asked_ns=asked_ns,
+        template_hash=template.sha256,
+        messages=messages,
+        schema=reply_schema(frozenset(request.facts.band.strategies)),
+        tokens_max=tokens_max,
+        deadline_s=request.within_ms / _MS_PER_S,
+    )
 
 
 def event_of(

@@ -17,15 +17,18 @@ from executor.runtime.audit import AuditResult, audit
 from executor.runtime.clock import Clock
 from executor.runtime.journal import Journal
 from executor.venues.bybit.account_checks import CLOCK_ERROR_MS_MAX
+from executor.venues.paper.account_file import NAME as PAPER_NAME
 
 JOURNAL_NAME: Final = "journal.db"
+_PLAY: Final = (Mode.SANDBOX, Mode.PAPER)
+"""Where no order of a lost journal can be open at a real venue."""
 
 
 def open_journal(settings: Settings, clock: Clock, *, init: bool) -> Journal:
     """Open the journal of the data directory; a new one is named after the second of its making."""
     return Journal.open(
         settings.executor.data_dir / JOURNAL_NAME,
-        create=init or settings.executor.mode is Mode.SANDBOX,
+        create=init or settings.executor.mode in _PLAY,
         instance=f"{settings.executor.instance}{base36(clock.now_ns() // NS_PER_S)}",
     )
 
@@ -53,24 +56,32 @@ def put_journal_aside(settings: Settings, log: Log) -> None:
     Raises
     ------
     ConfigError
-        On any venue but the sandbox, where orders of the old journal could still be open.
+        On any venue but the sandbox and paper, where orders of the old journal could still be open.
     """
-    if settings.executor.mode is not Mode.SANDBOX:
+    if settings.executor.mode not in _PLAY:
         raise ConfigError(
-            "--new is for the sandbox only: on a real venue the journal is what knows our orders"
+            "--new is for the sandbox and paper only: on a real venue the journal is what knows our orders"
         )
     path = settings.executor.data_dir / JOURNAL_NAME
     path.with_name(ACCOUNT_NAME).unlink(missing_ok=True)
-    if not path.exists():
+    paper = path.with_name(PAPER_NAME)
+    if not (path.exists() or paper.exists()):
         return
     number = 1
-    while path.with_name(f"{path.stem}.{number}{path.suffix}").exists():
+    while any(_aside(part, number).exists() for part in (path, paper)):
         number += 1
+    if paper.exists():
+        paper.rename(_aside(paper, number))
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(path.name + suffix)
         if part.exists():
-            part.rename(path.with_name(f"{path.stem}.{number}{path.suffix}{suffix}"))
-    log("journal put aside", path=path.with_name(f"{path.stem}.{number}{path.suffix}"))
+            aside = _aside(path, number)
+            part.rename(aside.with_name(aside.name + suffix))
+    log("journal put aside", path=_aside(path, number))
+
+
+def _aside(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.stem}.{number}{path.suffix}")
 
 
 def run_audit(path: Path, progress: Callable[[int, int], None] | None = None) -> AuditResult:

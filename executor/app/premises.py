@@ -1,7 +1,7 @@
 """What must hold before anything is sent: the disk, the clock, the key and the account."""
 
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import Final, Protocol
 
 from config.hosts import Mode
 from config.problems import ConfigProblems, Problem
@@ -26,6 +26,13 @@ ACCOUNT_S_MAX: Final = 10.0
 """Well below the time of silence that the sentinel allows to a daemon that is starting, seconds."""
 
 
+class Timed(Protocol):
+    """A venue whose clock can be read."""
+
+    async def clock_error_ms(self) -> int | None:
+        """The venue's clock minus ours, milliseconds; None if the venue did not answer."""
+
+
 def refuse_file_system(settings: Settings, log: Log) -> None:
     """Look what the data directory lies on before a database is opened there.
 
@@ -41,7 +48,7 @@ def refuse_file_system(settings: Settings, log: Log) -> None:
         log(f"{finding.code}: {finding.found}", level="warning")
 
 
-async def check_clock(venue: BybitVenue, settings: Settings, log: Log) -> None:
+async def check_clock(venue: Timed, settings: Settings, log: Log) -> None:
     """Compare this machine's clock with the venue's before anything is sent.
 
     Raises

@@ -5,10 +5,11 @@ import gc
 import os
 import secrets
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 
 import uvloop
 
+from config.hosts import Mode
 from config.schema import PositionMode
 from config.settings import Settings
 from executor.app.access import access_of
@@ -16,6 +17,7 @@ from executor.app.advising import advising
 from executor.app.daemon import Daemon
 from executor.app.ending import until_stopped
 from executor.app.journal import open_journal, put_journal_aside, recover
+from executor.app.paper import open_paper
 from executor.app.premises import check_account, check_clock, lock_account, refuse_file_system
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.errors import ConfigError
@@ -34,6 +36,7 @@ from executor.runtime.clock import Clock
 from executor.runtime.live import LiveRuntime
 from executor.runtime.lock import ProcessLock, key_lock_path
 from executor.runtime.log import LineLog
+from executor.runtime.market_recorder import MarketRecorder
 from executor.runtime.open_parents import say_resuming
 from executor.sentinel.spawn import keeping_sentinel
 from executor.venues.accompanied import AccompaniedVenue, Companion
@@ -43,6 +46,7 @@ from executor.venues.bybit.gateway import BybitVenue
 from executor.venues.bybit.server_time import ServerTime
 from executor.venues.bybit.signer import Signer
 from executor.venues.bybit.transport import new_session
+from executor.venues.paper.venue import PaperVenue
 from executor.venues.reference.poller import References, factories
 from executor.watch.vigil import Vigil
 from risk.turnstile import Turnstile
@@ -56,10 +60,10 @@ def run_daemon(
     Parameters
     ----------
     init
-        Whether a missing journal may be created; on the sandbox it always may.
+        Whether a missing journal may be created; on the sandbox and on paper it always may.
     new
         Whether an existing journal is put aside first; on the sandbox only, whose exchange forgets everything
-        when it is started anew.
+        when it is started anew, and on paper, where the simulated account is put aside with it.
     sentinel_words
         Words after `executor sentinel` that lead to the same account and data directory; None starts no sentinel.
 
@@ -82,12 +86,14 @@ async def _run(
 ) -> int:
     clock = Clock()
     log = LineLog(clock.now_ns, settings.log.level.value, as_json=settings.log.format.value == "json")
-    access = access_of(settings)
     references = factories(settings.references.exchanges)
     refuse_file_system(settings, log)
     async with AsyncExitStack() as stack:
         stack.enter_context(ProcessLock(settings.executor.data_dir / "executor.lock"))
-        stack.enter_context(ProcessLock(key_lock_path(access.rest_url, access.api_key)))
+        is_paper = settings.executor.mode is Mode.PAPER
+        access = None if is_paper else access_of(settings)
+        if access is not None:
+            stack.enter_context(ProcessLock(key_lock_path(access.rest_url, access.api_key)))
         vigil = Vigil(
             settings.executor.data_dir,
             silence_s_max=float(settings.sentinel.silence_s_max),
@@ -101,24 +107,23 @@ async def _run(
         journal = stack.enter_context(open_journal(settings, clock, init=init))
         state = recover(journal, clock)
         turnstile = Turnstile(vigil.why_closed)
-        venue = await stack.enter_async_context(
-            BybitVenue(
-                access=access,
-                instance=journal.instance,
-                recv_window_ms=settings.timings.recv_window_ms,
-                clock=clock,
-                turnstile=turnstile,
-                log=log,
-                seed=secrets.randbits(32),
+        keeper = keeping_market(stack, settings, clock, log)
+        venue: BybitVenue | PaperVenue
+        companions: list[Companion] = []
+        if access is None:
+            venue = await open_paper(stack, settings, journal.instance, clock, turnstile, log, keeper)
+            await check_clock(venue, settings, log)
+        else:
+            venue = await _open_bybit(
+                stack, access, settings, journal.instance, clock, turnstile, log, keeper
             )
-        )
-        await check_clock(venue, settings, log)
-        companions: list[Companion] = [await check_account(venue, settings, clock, log)]
-        lock_account(stack, access, settings, log)
+            await check_clock(venue, settings, log)
+            companions.append(await check_account(venue, settings, clock, log))
+            lock_account(stack, access, settings, log)
+            if settings.venue.dcp_window_s:
+                await set_dcp(venue, access, settings, clock, log)
         if references:
             companions.append(References(references, float(settings.references.poll_s), log))
-        if settings.venue.dcp_window_s:
-            await set_dcp(venue, access, settings, clock, log)
         if sentinel_words is not None and settings.sentinel.enabled:
             await stack.enter_async_context(
                 keeping_sentinel(settings.executor.data_dir, sentinel_words, os.environ, log)
@@ -136,6 +141,8 @@ async def _run(
             counsel=None if advised is None else advised.counsel,
             vigil=vigil,
         )
+        if keeper is not None:
+            runtime.telemetry.follow_capture(lambda: keeper.counts)
         info = DaemonInfo(
             version=version(),
             instance=journal.instance,
@@ -157,6 +164,41 @@ async def _run(
         say_resuming(state, log)
         gc.freeze()
         return await until_stopped(runtime, journal, clock, settings, vigil, log)
+
+
+async def _open_bybit(
+    stack: AsyncExitStack,
+    access: Access,
+    settings: Settings,
+    instance: str,
+    clock: Clock,
+    turnstile: Turnstile,
+    log: Log,
+    keeper: MarketRecorder | None,
+) -> BybitVenue:
+    return await stack.enter_async_context(
+        BybitVenue(
+            access=access,
+            instance=instance,
+            recv_window_ms=settings.timings.recv_window_ms,
+            clock=clock,
+            turnstile=turnstile,
+            log=log,
+            seed=secrets.randbits(32),
+            keeper=keeper,
+        )
+    )
+
+
+def keeping_market(
+    stack: AsyncExitStack | ExitStack, settings: Settings, clock: Clock, log: Log
+) -> MarketRecorder | None:
+    """Begin to record the public streams, if the settings ask for it."""
+    folder = settings.market.record_dir
+    if folder is None:
+        return None
+    log("recording the public streams", folder=str(folder))
+    return stack.enter_context(MarketRecorder(folder, clock.now_ns, log))
 
 
 def begin_watch(vigil: Vigil) -> None:

@@ -15,10 +15,15 @@ from executor.interfaces import (
     cli_backtest,
     cli_config,
     cli_daemon,
+    cli_data,
     cli_doctor,
     cli_news,
     cli_orders,
+    cli_record,
+    cli_recorded,
+    cli_sheet,
     cli_stop,
+    cli_sweep,
     cli_watch,
 )
 from executor.interfaces.exit_codes import ExitCode, exit_code_of
@@ -49,6 +54,25 @@ _MEANING: Final[dict[type[ExecutorError], tuple[str, str, str]]] = {
     ),
 }
 """For each error that can end a command: its code, what would have been right, and the next step."""
+
+_GROUPS: Final = ("backtest", "config", "data")
+_AGAIN: Final = "run it again"
+_AFTER_INTERRUPT: Final[dict[str, str]] = {
+    "audit": f"{_AGAIN}: it changes nothing",
+    "backtest": f"{_AGAIN}; --out, where it was given, wants a new or empty folder",
+    "backtest report": _AGAIN,
+    "backtest session": f"{_AGAIN}: it changes nothing",
+    "backtest sweep": f"{_AGAIN}: what is finished is kept",
+    "config": _AGAIN,
+    "data": f"{_AGAIN}: it changes nothing",
+    "data convert": f"{_AGAIN}: nothing was written",
+    "data fetch": f"{_AGAIN}: what is here is gone on with",
+    "data import": f"`executor data info` lists what was stored; {_AGAIN}",
+    "data record": "`executor data import` reads the capture that was named at the start",
+    "demo": _AGAIN,
+    "doctor": f"{_AGAIN}: it changes nothing",
+}
+"""What to do after Ctrl-C, by command or group; the others speak with a daemon, which goes on."""
 
 app = typer.Typer(
     add_completion=False,
@@ -82,8 +106,13 @@ app.command()(cli_daemon.audit)
 app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
 )(cli_daemon.sandbox)
+cli_backtest.backtest_app.command()(cli_recorded.run)
+cli_backtest.backtest_app.command()(cli_sweep.sweep)
+cli_backtest.backtest_app.command()(cli_sheet.report)
 app.add_typer(cli_backtest.backtest_app, name="backtest")
 app.add_typer(config_app, name="config")
+cli_data.data_app.command(short_help="Record public streams, and store what was said.")(cli_record.record)
+app.add_typer(cli_data.data_app, name="data")
 app.command()(cli_daemon.demo)
 app.command()(cli_daemon.version)
 
@@ -119,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TyperException as error:
         return _usage(error, as_json=as_json)
     except typer.Abort:
-        return _interrupted(as_json=as_json)
+        return _interrupted(words, as_json=as_json)
     except CommandFailed as error:
         tell_problems(error.problems, as_json=as_json)
         return error.exit_code
@@ -130,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tell_problems([_of_error(error)], as_json=as_json)
         return exit_code_of(error)
     if result == ExitCode.INTERRUPTED:
-        return _interrupted(as_json=as_json)
+        return _interrupted(words, as_json=as_json)
     return int(result) if isinstance(result, int) else ExitCode.OK
 
 
@@ -153,13 +182,16 @@ def _usage(error: TyperException, *, as_json: bool) -> int:
     return ExitCode.USAGE
 
 
-def _interrupted(*, as_json: bool) -> int:
+def _interrupted(words: Sequence[str], *, as_json: bool) -> int:
+    """Tell what became of a command that was interrupted: of one in a group, by the group, unless it says more."""
+    names = [word for word in words if not word.startswith("-")][:2]
+    after = _AFTER_INTERRUPT.get(" ".join(names)) or _AFTER_INTERRUPT.get(names[0] if names else "")
     problem = Problem(
         code="INTERRUPTED",
-        where="command",
+        where="executor " + " ".join(names if names and names[0] in _GROUPS else names[:1]),
         got="Ctrl-C",
-        allowed="patience",
-        next_step="`executor status` shows what was accepted",
+        allowed="a command that comes to its end",
+        next_step=after or "`executor status` shows what was accepted",
     )
     tell_problems([problem], as_json=as_json)
     return ExitCode.INTERRUPTED

@@ -2,16 +2,19 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
 from config.problems import ConfigProblems, quoted
+from executor.domain.units import BPS_PER_UNIT
+from executor.interfaces import cli_recorded
 from executor.interfaces.command_words import in_command_words
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
@@ -27,17 +30,30 @@ if TYPE_CHECKING:
     from executor.adviser.tape import TapeWriter
     from executor.domain.advice_terms import AdviserTerms
     from executor.domain.events import ParentSubmitted
+    from executor.interfaces.models import Body
 
+_B = TypeVar("_B", bound="Body")
 MODEL: Final = "model"
 TAPE: Final = "tape:"
 BYTES_PER_TOKEN: Final = 4
 """Of usual text; the bill of a scripted adviser counts a token for each byte."""
 SEEDS_MAX: Final = 100_000
 PROCESSES_MAX: Final = 64
+_SIMULATED: Final = (
+    "strategy", "seeds", "volatility", "spread", "drift", "ask_every", "deadline", "processes", "record", "overwrite",
+    "yes",
+)  # fmt: skip
+"""Options of a comparison in simulated markets alone."""
+_RECORDED: Final = (
+    "data", "symbol", "venue", "category", "start", "every", "until", "warmup", "latency_feed", "latency_order",
+    "latency_response", "queue", "over_gaps", "impact", "seed", "twin", "out", "journals", "requests_per_s",
+    "price_band_bps", "print_lag_ms",
+)  # fmt: skip
+"""Options of a comparison in recorded books alone."""
 _DOCTOR: Final = (
     "`executor doctor`, with the same --profile and --config, asks one question and says what is wrong"
 )
-_HELP: Final = "`executor backtest {command} --help`, docs/backtest.md"
+HELP: Final = "the same command with --help, docs/backtest.md"
 USUAL_DRIFT: Final = {"foresight": 20.0}
 """Drift where none is given, basis points a minute; who knows the drift needs one."""
 
@@ -65,15 +81,16 @@ def session(
     ] = "taped",
     as_json: AsJson = False,
 ) -> None:
-    """Play a recorded session again and compare every child order, byte for byte.
+    """Play a recorded session again and compare every request about a child order, byte for byte.
 
     Market, venue and operators come from the journal; the advice comes from the tape alone, found by what was asked and
-    heard after the taped latency. The first order that differs ends it, since the recorded venue has no answer to it.
+    heard after the taped latency. A session that asked nothing needs no tape. The first order that differs ends it,
+    since the recorded venue has no answer to it.
 
     Ends with 0 if every order is the recorded one, 9 if one differs or a question is not on the tape.
     """
     from backtest.pace import read_pace  # noqa: PLC0415 - brings the engine with it
-    from backtest.session import replay_session  # noqa: PLC0415
+    from backtest.session import has_questions, replay_session  # noqa: PLC0415
     from executor.adviser.tape import FILE_NAME, TapeError, read_all  # noqa: PLC0415
     from executor.domain.units import install_decimal_context  # noqa: PLC0415
     from executor.interfaces.experiments import session_record, session_words  # noqa: PLC0415
@@ -86,12 +103,12 @@ def session(
             "--latency",
             latency,
             "taped, zero, or a factor from x0 to x1000 such as x0.5",
-            _HELP.format(command="session"),
         ) from None
     calls = tape or journal.with_name(FILE_NAME)
     try:
         with progress_on_terminal("replaying") as progress:
-            result = replay_session(journal, read_all(calls), pace, progress)
+            has_tape = tape is not None or calls.exists() or has_questions(journal)
+            result = replay_session(journal, read_all(calls) if has_tape else (), pace, progress)
     except TapeError as error:
         raise _no_tape(error) from error
     if as_json:
@@ -103,16 +120,31 @@ def session(
 
 @backtest_app.command()
 def compare(
+    context: typer.Context,
     adviser: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--adviser",
             help="uninformed (replies at random), unchanged (replies without effect), foresight (knows the drift),"
             " silent, late, tape:FILE (recorded with --record), or model (the one of [adviser]: real calls).",
         ),
-    ],
-    side: Annotated[str, typer.Option("--side", help="buy or sell.")] = "buy",
-    qty: Annotated[str, typer.Option("--qty", help="Size of the order, BTC at 50000 USDT.")] = "0.4",
+    ] = None,
+    strategies: Annotated[
+        str | None,
+        typer.Option(
+            "--strategies",
+            help="Instead of --adviser, in recorded books: two or more of TWAP, VWAP, ARRIVAL-PRICE, CROSS (all at"
+            " arrival) and RANDOM, such as TWAP,CROSS,RANDOM.",
+        ),
+    ] = None,
+    side: Annotated[str, typer.Option("--side", help="buy or sell; with --strategies also both.")] = "buy",
+    qty: Annotated[
+        str,
+        typer.Option(
+            "--qty",
+            help="Size of the order, BTC at 50000 USDT; with --strategies of each instrument, with commas.",
+        ),
+    ] = "0.4",
     duration: Annotated[str, typer.Option("--duration", help="How long it is worked.")] = "2m",
     interval: Annotated[str, typer.Option("--interval", help="Length of one slice.")] = "20s",
     strategy: Annotated[str, typer.Option("--strategy", help="twap, vwap or arrival-price.")] = "twap",
@@ -144,31 +176,73 @@ def compare(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="With --record: replace a file that is there.")
     ] = False,
+    data: cli_recorded.Data = None,
+    symbol: cli_recorded.Symbol = None,
+    venue: cli_recorded.Venue = None,
+    category: cli_recorded.OfCategory = None,
+    start: cli_recorded.Start = None,
+    every: cli_recorded.Every = None,
+    until: cli_recorded.Until = None,
+    warmup: cli_recorded.Warmup = "60s",
+    latency_feed: cli_recorded.LatencyFeed = None,
+    latency_order: cli_recorded.LatencyOrder = "10",
+    latency_response: cli_recorded.LatencyResponse = "10",
+    queue: cli_recorded.Queue = "risk-averse",
+    requests_per_s: cli_recorded.RequestsPerS = cli_recorded.REQUESTS_PER_S,
+    price_band_bps: cli_recorded.PriceBand = None,
+    print_lag_ms: cli_recorded.PrintLag = cli_recorded.PRINT_LAG_MS,
+    over_gaps: cli_recorded.OverGaps = False,
+    impact: cli_recorded.Impact = "none",
+    seed: cli_recorded.Seed = 1,
+    twin: cli_recorded.Twin = False,
+    out: cli_recorded.Out = None,
+    journals: cli_recorded.JournalsMax = None,
     yes: Annotated[bool, typer.Option("--yes", help="With model: do not ask before money is spent.")] = False,
     profile: Profile = USUAL_PROFILE,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Work the same orders with and without advice in the same simulated markets, pair by pair.
+    """Work the same orders with and without advice, or by several strategies, pair by pair.
 
-    Prints what advice saved or lost in basis points, with a confidence interval, and what it cost. Terms (band, prices,
-    caps) come from [adviser] where it is enabled, with model and with --config; else from defaults.
+    With --adviser: in simulated markets, each from a seed. Prints what advice saved or lost in basis points, with a
+    confidence interval, and what it cost. Terms (band, prices, caps) come from [adviser] where it is enabled, with
+    model and with --config; else from defaults. The markets are random walks that react to nobody: they show that
+    mechanics and measurement work, and what a given amount of knowledge would be worth in them. They never show a
+    profit that a real market would pay.
 
-    The markets are random walks that react to nobody: they show that mechanics and measurement work, and what a given
-    amount of knowledge would be worth in them. They never show a profit that a real market would pay.
+    With --strategies: in recorded books, an order every so often (--data, --symbol, --every). Prints the mean
+    difference of each pair of strategies, with an interval from blocks of neighbouring orders, and which difference
+    could have been seen at all.
 
     Ends with 7 if the model gave no usable answer at all, with 9 if a question is not on the tape that is played.
     """
+    fees = read_bps("--maker-fee", maker_fee), read_bps("--taker-fee", taker_fee)
+    _check_mode(context, adviser, strategies)
+    cli_recorded.check_profile(context, config, asks_model=adviser == MODEL)
+    if adviser is None:
+        assert strategies is not None, "one of the two was given"
+        recorded = cli_recorded.Wanted(
+            data=data, symbol=symbol, venue=venue, category=category, sides=side, start=start, every=every, until=until,
+            warmup=warmup, latency_feed=latency_feed, latency_order=latency_order, latency_response=latency_response,
+            queue=queue, impact=impact, maker_fee=fees[0], taker_fee=fees[1], over_gaps=over_gaps, seed=seed, twin=twin,
+            profile=profile, config=config, requests_per_s=requests_per_s, price_band_bps=price_band_bps,
+            print_lag_ms=print_lag_ms,
+        )  # fmt: skip
+        terms_of_each = {"side": "buy", "duration": duration, "interval": interval}
+        orders = [read_order({**terms_of_each, "qty": one}) for one in qty.split(",")]
+        cli_recorded.compare_policies(
+            recorded, orders, strategies, out=out, journals=journals, as_json=as_json
+        )
+        return
     from backtest.scenes import Setting  # noqa: PLC0415 - brings the engine with it
     from executor.interfaces.experiments import comparison_record, comparison_words, counted  # noqa: PLC0415
 
     kind, chosen = _kind(adviser), _seeds(seeds)
-    settings = _settings(kind, profile, config)
-    terms, template = _terms(settings, ask_every, deadline)
-    order = _order(
+    settings = optional_settings(profile, config, kind)
+    terms, template = adviser_terms(settings, ask_every, deadline)
+    order = read_order(
         {"side": side, "qty": qty, "duration": duration, "interval": interval, "strategy": strategy}
     )
-    fees = _bps("--maker-fee", maker_fee), _bps("--taker-fee", taker_fee)
     try:
         scene = Setting(
             order=order,
@@ -183,8 +257,8 @@ def compare(
     except ValueError as error:
         raise _wrong("the market", str(error), "numbers that make a market") from error
     if record is not None:
-        _check_record(record, kind, overwrite=overwrite)
-    with _adviser(kind, scene, len(chosen), settings, record, yes=yes) as make:
+        check_record(record, kind, overwrite=overwrite)
+    with adviser_of(kind, terms, settings, partial(_estimate, scene, len(chosen)), record, yes=yes) as make:
         found = _run(scene, chosen, make, 1 if kind == MODEL else processes)  # one model has one bill
     if as_json:
         emit_json(comparison_record(found, kind))
@@ -201,6 +275,18 @@ def compare(
             f"MODEL: none of {found.questions} questions had a usable answer: {counted(found.reasons)}; next: {_DOCTOR}"
         )
         raise typer.Exit(ExitCode.UNREACHABLE)
+
+
+def _check_mode(context: typer.Context, adviser: str | None, strategies: str | None) -> None:
+    """Refuse a comparison of nothing, of two things at once, and options that would be without effect."""
+    if (adviser is None) == (strategies is None):
+        got = "neither" if adviser is None else "both"
+        raise _wrong("--adviser and --strategies", got, "one of them: what is held against what")
+    ours, theirs = (_SIMULATED, "--adviser") if adviser is None else (_RECORDED, "--strategies")
+    for name in ours:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise _wrong(f"--{name.replace('_', '-')}", "given", f"nothing without {theirs}", "leave it out")
 
 
 def _run(scene: "Scene", seeds: Sequence[int], make: "MakeAdviser", processes: int) -> "Comparison":
@@ -230,26 +316,41 @@ def _run(scene: "Scene", seeds: Sequence[int], make: "MakeAdviser", processes: i
     return summed(pairs)
 
 
+def _estimate(scene: "Scene", drives: int, make: "MakeAdviser") -> tuple[int, Decimal]:
+    from backtest.run import drive  # noqa: PLC0415
+
+    sample = drive(scene, 0, make)
+    return sample.calls * drives, sample.bill * drives
+
+
 @contextmanager
-def _adviser(
-    kind: str, scene: "Scene", drives: int, settings: "Settings | None", record: Path | None, *, yes: bool
+def adviser_of(
+    kind: str,
+    terms: "AdviserTerms",
+    settings: "Settings | None",
+    estimate: Callable[["MakeAdviser"], tuple[int, Decimal]],
+    record: Path | None,
+    *,
+    yes: bool,
 ) -> Iterator["MakeAdviser"]:
-    """Make what makes the adviser of each drive."""
-    from backtest.kinds import Kind, KnownAdviser, TapedAdviser  # noqa: PLC0415
+    """Make what makes the adviser of each drive.
+
+    Parameters
+    ----------
+    estimate
+        Says about how many calls an adviser gets in all drives together, and what they cost at a byte to a token.
+    """
     from backtest.live_model import NobodyAnswers  # noqa: PLC0415
-    from executor.adviser.tape import TapeError, TapeWriter, read_tape  # noqa: PLC0415
+    from executor.adviser.tape import TapeError, TapeWriter  # noqa: PLC0415
 
     try:
         if settings is not None and kind == MODEL:
-            _agree(scene, drives, settings, yes=yes)
+            _agree(terms, estimate, settings, yes=yes)
             with ExitStack() as stack:
                 tape = None if record is None else stack.enter_context(TapeWriter(_emptied(record)))
-                yield stack.enter_context(_live(settings, scene, tape))
-        elif kind.startswith(TAPE):
-            lines = tuple(read_tape(Path(kind.removeprefix(TAPE))))
-            yield TapedAdviser(lines, lines[0].model if lines else scene.terms.model)
+                yield stack.enter_context(_live(settings, terms, tape))
         else:
-            yield KnownAdviser(Kind(kind), scene.terms.model)
+            yield _written_adviser(kind, terms.model)
     except TapeError as error:
         raise _no_tape(error) from error
     except NobodyAnswers as error:
@@ -261,7 +362,29 @@ def _adviser(
         ) from error  # fmt: skip
 
 
-def _check_record(record: Path, kind: str, *, overwrite: bool) -> None:
+def _written_adviser(kind: str, model: str) -> "MakeAdviser":
+    """Make what makes advisers that ask nobody: scripts by name, and tapes.
+
+    Raises
+    ------
+    CommandFailed
+        If there is no such adviser, or the tape cannot be read.
+    """
+    from backtest.kinds import Kind, KnownAdviser, TapedAdviser  # noqa: PLC0415
+    from executor.adviser.tape import TapeError, read_tape  # noqa: PLC0415
+
+    if not kind.startswith(TAPE):
+        if kind not in set(Kind):
+            raise _wrong("--adviser", kind, f"{', '.join(Kind)} or {TAPE}FILE")
+        return KnownAdviser(Kind(kind), model)
+    try:
+        lines = tuple(read_tape(Path(kind.removeprefix(TAPE))))
+    except TapeError as error:
+        raise _no_tape(error) from error
+    return TapedAdviser(lines, lines[0].model if lines else model)
+
+
+def check_record(record: Path, kind: str, *, overwrite: bool) -> None:
     """Refuse a file for the calls where there are none to be written, or where others stand in it."""
     if kind != MODEL:
         raise _wrong(
@@ -287,30 +410,35 @@ def _emptied(record: Path) -> Path:
     return record
 
 
-def _live(settings: "Settings", scene: "Scene", tape: "TapeWriter | None") -> "LiveModel":
+def _live(settings: "Settings", terms: "AdviserTerms", tape: "TapeWriter | None") -> "LiveModel":
     from backtest.live_model import LiveModel  # noqa: PLC0415
     from executor.app.advising import client_of  # noqa: PLC0415 - brings the whole daemon with it
     from executor.runtime.clock import Clock  # noqa: PLC0415
 
-    return LiveModel(lambda: client_of(settings, Clock().now_ns), scene.terms, tape)
+    return LiveModel(lambda: client_of(settings, Clock().now_ns), terms, tape)
 
 
-def _agree(scene: "Scene", drives: int, settings: "Settings", *, yes: bool) -> None:
+def _agree(
+    terms: "AdviserTerms",
+    estimate: Callable[["MakeAdviser"], tuple[int, Decimal]],
+    settings: "Settings",
+    *,
+    yes: bool,
+) -> None:
     """Say what the calls are going to cost, and go on only if that is wanted; a model of one's own costs nothing."""
     from backtest.kinds import Kind, KnownAdviser  # noqa: PLC0415
-    from backtest.run import drive  # noqa: PLC0415
     from executor.advice.capabilities import Capability  # noqa: PLC0415
 
-    sample = drive(scene, 0, KnownAdviser(Kind.UNINFORMED, scene.terms.model))
-    caps = scene.terms.caps
+    calls, bill = estimate(KnownAdviser(Kind.UNINFORMED, terms.model))
+    caps = terms.caps
     thinks = Capability.REASONING in settings.adviser.capabilities().able
     thoughts = "; what the model thinks before its answer comes on top" if thinks else ""
     say(
-        f"about {sample.calls * drives} calls for about {sample.bill * drives / BYTES_PER_TOKEN:.4f} US dollars"
+        f"about {calls} calls for about {bill / BYTES_PER_TOKEN:.4f} US dollars"
         f" (four bytes to a token{thoughts}); never more than {caps.day_calls_max} calls or"
         f" {caps.day_cost_max:f} US dollars"
     )
-    if yes or not sample.bill:
+    if yes or not bill:
         return
     if not sys.stdin.isatty():
         raise _wrong(
@@ -321,10 +449,10 @@ def _agree(scene: "Scene", drives: int, settings: "Settings", *, yes: bool) -> N
         raise typer.Abort
 
 
-def _terms(
+def adviser_terms(
     settings: "Settings | None", ask_every: int | None, deadline: int | None
 ) -> tuple["AdviserTerms", "Template"]:
-    """The terms of the questions and their wording: those of the settings, or the usual ones."""
+    """Give the terms of the questions and their wording: those of the settings, or the usual ones."""
     from backtest.scenes import USUAL_TERMS  # noqa: PLC0415
     from executor.adviser.template_files import DEFAULT, load_template  # noqa: PLC0415
 
@@ -345,7 +473,7 @@ def _terms(
     ), template
 
 
-def _settings(kind: str, profile: str, config: Path | None) -> "Settings | None":
+def optional_settings(profile: str, config: Path | None, kind: str = "") -> "Settings | None":
     """The settings with a model, where they are asked for.
 
     Raises
@@ -366,17 +494,30 @@ def _settings(kind: str, profile: str, config: Path | None) -> "Settings | None"
     return settings if settings.adviser.enabled else None
 
 
-def _order(wanted: Mapping[str, object]) -> "ParentSubmitted":
-    """Read the order as `executor submit` does."""
-    from executor.interfaces.cli_orders import flag  # noqa: PLC0415
+def read_order(wanted: Mapping[str, object]) -> "ParentSubmitted":
+    """Read the order as `executor submit` does; one of BTCUSDT unless the caller says otherwise afterwards."""
     from executor.interfaces.intents import submitted  # noqa: PLC0415
-    from executor.interfaces.models import SubmitBody, read_body  # noqa: PLC0415
+    from executor.interfaces.models import SubmitBody  # noqa: PLC0415
+
+    body = in_flags(SubmitBody, {"residual": "cross", **wanted, "symbol": "BTCUSDT", "seed": 1})
+    return submitted(body, request_id="", idempotency_key="x", now_ns=0, is_repeat=False, has_model=False)
+
+
+def in_flags(model: type[_B], values: Mapping[str, object]) -> _B:
+    """Read options as the fields of a request, and say what is wrong with them in the words of a command.
+
+    Raises
+    ------
+    ConfigProblems
+        With every problem found.
+    """
+    from executor.interfaces.cli_orders import flag  # noqa: PLC0415
+    from executor.interfaces.models import read_body  # noqa: PLC0415
 
     try:
-        body = read_body(SubmitBody, {**wanted, "symbol": "BTCUSDT", "residual": "cross", "seed": 1}, flag)
+        return read_body(model, dict(values), flag)
     except ConfigProblems as error:
         raise ConfigProblems(in_command_words(problem) for problem in error.problems) from None
-    return submitted(body, request_id="", idempotency_key="x", now_ns=0, is_repeat=False, has_model=False)
 
 
 def _seeds(text: str) -> range:
@@ -399,18 +540,21 @@ def _kind(text: str) -> str:
     return text
 
 
-def _bps(option: str, text: str) -> Decimal:
+def read_bps(option: str, text: str) -> Decimal:
+    """Read a number of basis points; below zero it is a rebate."""
     from executor.domain.units import parse_plain  # noqa: PLC0415
 
+    rebate = text.startswith("-")
     try:
-        return parse_plain(text)
+        found = parse_plain(text.removeprefix("-"))
     except ValueError:
         raise _wrong(option, text, "a number such as 5.5, negative for a rebate") from None
+    if found >= BPS_PER_UNIT:
+        raise _wrong(option, text, f"less than {BPS_PER_UNIT:f}, which is all of the value")
+    return -found if rebate else found
 
 
-def _wrong(
-    where: str, got: str, allowed: str, next_step: str = _HELP.format(command="compare")
-) -> CommandFailed:
+def _wrong(where: str, got: str, allowed: str, next_step: str = HELP) -> CommandFailed:
     return failed(ExitCode.USAGE, "USAGE", where, quoted(got), allowed, next_step)
 
 

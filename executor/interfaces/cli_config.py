@@ -18,11 +18,7 @@ def check(
 ) -> None:
     """Read the settings, report every problem, start nothing."""
     settings = load_settings(profile, config, os.environ, yes_live)
-    remarks = (
-        []
-        if settings.credentials is not None
-        else [missing_credentials(settings.executor.mode, settings.other_keys)]
-    )
+    remarks = [missing_credentials(settings.executor.mode, settings.other_keys)] if settings.lacks_key else []
     if as_json:
         emit_json({"ok": True, "profile": profile, "remarks": [remark.record() for remark in remarks]})
         return

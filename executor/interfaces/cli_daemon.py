@@ -29,7 +29,7 @@ def run(
     yes_live: YesLive = False,
     init: Annotated[bool, typer.Option("--init", help="Create the database of a new account.")] = False,
     new: Annotated[
-        bool, typer.Option("--new", help="Sandbox: put the old database aside, for an exchange started anew.")
+        bool, typer.Option("--new", help="Sandbox and paper: put the old database aside and begin anew.")
     ] = False,
     no_sentinel: Annotated[
         bool, typer.Option("--no-sentinel", help="Do not start a sentinel; one that runs by itself is used.")
@@ -43,7 +43,8 @@ def run(
     directory or the account (docs/reference/exit-codes.md).
     """
     settings = load_settings(profile, config, os.environ, yes_live)
-    settings.require()
+    if settings.lacks_key:
+        settings.require()
     make_private_dir(settings.executor.data_dir)
     _say_if_nobody_answers(settings.venue.rest_url)
     from executor.app.start import run_daemon  # noqa: PLC0415 - brings the whole daemon with it

@@ -48,7 +48,9 @@ def look_at_home(settings: Settings) -> Iterator[Finding]:
         f"profile {settings.profile}, mode {settings.executor.mode.value}, {settings.venue.rest_url}",
     )
     keys = settings.credentials
-    if keys is None:
+    if keys is None and not settings.lacks_key:
+        yield fine("key", "none is needed: nothing is signed")
+    elif keys is None:
         problem = missing_credentials(settings.executor.mode, settings.other_keys)
         yield Finding(
             check="key",

@@ -28,7 +28,7 @@ class ExitCode(IntEnum):
     ALREADY_RUNNING = 5
     """Another process holds the account or the database."""
     UNREACHABLE = 7
-    """The exchange, the daemon or the model cannot be reached, refused our key or token, or gave no usable answer."""
+    """Exchange, daemon, model or archive cannot be reached, refused our key or token, or gave no usable answer."""
     HALTED = 8
     """The stop is latched; `executor rearm` clears it."""
     AUDIT_DIFFERS = 9

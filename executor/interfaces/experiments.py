@@ -13,6 +13,9 @@ SMALL_BPS: Final = 0.5
 """Difference whose number of pairs is told."""
 MOST: Final = 0.5
 """Share of questions without an answer from which the figures are no longer the adviser's."""
+KINDS: Final = ("create", "amend", "cancel")
+"""Requests about orders."""
+_FURTHER: Final = {"amend": "amended", "cancel": "canceled"}
 BARS: Final = 9
 BAR_CHARS: Final = 40
 
@@ -25,6 +28,7 @@ def session_record(result: SessionResult, latency: str) -> dict[str, object]:
         "latency": latency,
         "events": result.events,
         "orders": result.orders,
+        "requests": {kind: result.requests.get(kind, 0) for kind in KINDS},
         "questions": result.questions,
         "not_on_tape": list(result.misses),
         "not_on_tape_then": list(result.missed_then),
@@ -36,7 +40,7 @@ def session_record(result: SessionResult, latency: str) -> dict[str, object]:
         "first_difference": None
         if found is None
         else {
-            "order": found.number,
+            "request": found.number,
             "recorded": _order(found.recorded),
             "replayed": _order(found.replayed),
             "why": found.why,
@@ -48,8 +52,8 @@ def session_words(result: SessionResult, latency: str) -> str:
     """The same for people."""
     lines = [
         (
-            f"latency {latency}: {result.events} events, {result.orders} child orders as recorded,"
-            f" {result.questions} questions asked"
+            f"latency {latency}: {result.events} events, {result.orders} child orders sent as recorded"
+            f"{_further(result)}, {result.questions} questions asked"
         )
     ]
     if result.misses:
@@ -69,7 +73,7 @@ def session_words(result: SessionResult, latency: str) -> str:
     found = result.difference
     if found is not None:
         lines += [
-            f"DIFFERS at child order {found.number}; the recorded venue has no answer to it, so that the play ends",
+            f"DIFFERS at request {found.number} about an order; the recorded venue has no answer to it: the play ends",
             f"  recorded  {_words(found.recorded)}",
             f"  replayed  {_words(found.replayed)}",
             f"  because   {found.why}",
@@ -81,6 +85,13 @@ def session_words(result: SessionResult, latency: str) -> str:
     elif result.identical:
         lines.append("identical: every child order is the recorded one")
     return "\n".join(lines)
+
+
+def _further(result: SessionResult) -> str:
+    told = [
+        f"{result.requests[kind]} {words}" for kind, words in _FURTHER.items() if result.requests.get(kind)
+    ]
+    return "".join(f", {one}" for one in told)
 
 
 def comparison_record(found: Comparison, adviser: str) -> dict[str, object]:

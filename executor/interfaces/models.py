@@ -28,6 +28,7 @@ from executor.interfaces.kinds import (
     SYMBOL,
     TIME_FORM,
     URGENCY,
+    duration,
     read_instant,
     refuse,
     whole,
@@ -132,6 +133,15 @@ class SubmitBody(Body):
     seed: Annotated[int | None, whole(0, SEED_MAX)] = None
     advised: Annotated[bool | None, FLAG] = None
     """Whether a model is asked about it; None leaves it to the daemon, which asks wherever one is configured."""
+
+
+class WindowBody(Body):
+    """Instants and distances of orders in a recording."""
+
+    start: Annotated[int | None, INSTANT] = None
+    until: Annotated[int | None, INSTANT] = None
+    every: Annotated[int | None, DURATION] = None
+    warmup: Annotated[int, duration(0)] = 0
 
 
 class AmendBody(Body):

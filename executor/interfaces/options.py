@@ -25,7 +25,7 @@ YesLive = Annotated[
 Profile = Annotated[
     str,
     typer.Option(
-        "--profile", "-p", envvar="EXECUTOR_PROFILE", help="sandbox (usual), testnet, demo or live."
+        "--profile", "-p", envvar="EXECUTOR_PROFILE", help="sandbox (usual), paper, testnet, demo or live."
     ),
 ]
 ConfigFile = Annotated[

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TextIO
@@ -79,16 +80,43 @@ def show_rich(renderable: "RenderableType", width: int | None = None) -> None:
 
 
 @contextmanager
-def progress_on_terminal(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress_on_terminal(what: str, *, in_bytes: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on standard error while long work goes on; nothing where that is no terminal."""
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
-    from rich.progress import Progress  # noqa: PLC0415 - slow to import, and only needed on a terminal
+    from rich.progress import DownloadColumn, Progress  # noqa: PLC0415 - slow to import, for terminals only
 
-    with Progress(console=console_on(sys.stderr), transient=True) as bar:
+    columns = (*Progress.get_default_columns(), *[DownloadColumn()] * in_bytes)
+    with Progress(*columns, console=console_on(sys.stderr), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def line_on_terminal() -> Iterator[Callable[[str], None]]:
+    """Show a line on standard error that is written over as work goes on; nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _text: None
+        return
+    from rich.live import Live  # noqa: PLC0415 - slow to import, for terminals only
+    from rich.text import Text  # noqa: PLC0415
+
+    with Live(console=console_on(sys.stderr), transient=True, auto_refresh=False) as line:
+        yield lambda text: line.update(Text(printable(text)), refresh=True)
+
+
+@contextmanager
+def said_if_long(text: str, after_s: float = 2.0) -> Iterator[None]:
+    """Say what is waited for on standard error, once, where it takes longer than a moment."""
+    timer = threading.Timer(after_s, say, (text,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def tell_problems(problems: Iterable[Problem], *, as_json: bool) -> None:

@@ -28,6 +28,7 @@ class Unit(StrEnum):
     BASE = "base"
     QUOTE = "quote"
     COIN = "coin"
+    BYTES = "bytes"
     TOKENS = "tokens"
     USD = "usd"
 
@@ -128,6 +129,24 @@ RECONCILE_FAILURES: Final = _counter(
     Unit.COUNT,
     ("category",),
     "Reads of the venue that were incomplete, so that nothing could be concluded.",
+)
+CAPTURE_FRAMES: Final = _counter(
+    "executor_capture_frames_total",
+    Unit.COUNT,
+    (),
+    "Messages of public streams that the recording has taken (market.record_dir; 0 where nothing is recorded).",
+)
+CAPTURE_BYTES: Final = _counter(
+    "executor_capture_written_bytes_total", Unit.BYTES, (), "Bytes written by the recording, uncompressed."
+)
+CAPTURE_DROPPED: Final = _counter(
+    "executor_capture_dropped_total",
+    Unit.COUNT,
+    (),
+    "Messages that the recording lost: the disk did not keep up, or refused.",
+)
+CAPTURE_ERRORS: Final = _counter(
+    "executor_capture_errors_total", Unit.COUNT, (), "Times that the disk refused to take the recording."
 )
 RECONNECTS: Final = _counter(
     "executor_stream_reconnects_total", Unit.COUNT, ("stream",), "Connections made again after a loss."
@@ -389,6 +408,10 @@ METRICS: Final = (
     FILLED_QUOTE,
     ALERTS,
     RECONCILE_FAILURES,
+    CAPTURE_FRAMES,
+    CAPTURE_BYTES,
+    CAPTURE_DROPPED,
+    CAPTURE_ERRORS,
     RECONNECTS,
     ADVICE_OUTCOMES,
     ADVICE_ANSWERED,

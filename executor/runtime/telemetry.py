@@ -40,6 +40,7 @@ from executor.engine.report import running_shortfall_bps, schedule_progress
 from executor.engine.state import ChildState, EngineState, ParentState
 from executor.runtime import metrics
 from executor.runtime.advice_counts import counts_of_call, counts_of_ending
+from executor.runtime.market_recorder import CaptureCounts
 from executor.runtime.metrics import METRICS, Kind, Metric
 
 PARENT_SHOWN_AFTER_END_NS: Final = 10 * NS_PER_MIN
@@ -73,6 +74,8 @@ class Telemetry:
         self._histograms = {
             metric.name: _histogram(metric) for metric in METRICS if metric.kind is Kind.HISTOGRAM
         }
+        self._capture: Callable[[], CaptureCounts] | None = None
+        self._captured = CaptureCounts(frames=0, written_bytes=0, dropped=0, errors=0)
         self._inbox = Gauge(metrics.INBOX_DEPTH.name, metrics.INBOX_DEPTH.text, registry=None)
         self._registry = CollectorRegistry()
         self._registry.register(
@@ -140,9 +143,22 @@ class Telemetry:
         """Count a connection that was made again after a loss."""
         self._count(metrics.RECONNECTS, stream)
 
+    def follow_capture(self, counts: Callable[[], CaptureCounts]) -> None:
+        """Take what became of a recording from here whenever the page is asked for."""
+        self._capture = counts
+
     def page(self) -> tuple[bytes, str]:
         """Write everything in Prometheus' text format; returns the body and its content type."""
+        if self._capture is not None:
+            self._count_captured(self._capture())
         return generate_latest(self._registry), CONTENT_TYPE_PLAIN_1_0_0
+
+    def _count_captured(self, counts: CaptureCounts) -> None:
+        before, self._captured = self._captured, counts
+        self._count(metrics.CAPTURE_FRAMES, amount=counts.frames - before.frames)
+        self._count(metrics.CAPTURE_BYTES, amount=counts.written_bytes - before.written_bytes)
+        self._count(metrics.CAPTURE_DROPPED, amount=counts.dropped - before.dropped)
+        self._count(metrics.CAPTURE_ERRORS, amount=counts.errors - before.errors)
 
     def _count(self, metric: Metric, *labels: str, amount: Decimal | int = 1) -> None:
         counter = self._counters[metric.name]

@@ -1,11 +1,11 @@
-"""The shell in virtual time: one heap of what is due, one engine, and no clock but the next instant on the heap.
+"""The shell in virtual time: what is due here, a world beyond the wire, one engine, and no clock but the next instant.
 
-It decides as little as the live shell does. What differs is where things come from: a market that is an iterator, a
-venue that is a function, and an adviser who answers at once and is heard after the latency that he names. The same
+It decides as little as the live shell does. What differs is where things come from: a world that is let go on until
+something of it is heard, and an adviser who answers at once and is heard after the latency that he names. The same
 inputs give the same journal, byte for byte.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import count
@@ -31,16 +31,13 @@ from executor.domain.commands import (
     Subscribe,
 )
 from executor.domain.errors import LocalProtocolError
-from executor.domain.events import BookUpdated, Event, TimerFired
-from executor.domain.market import MarketSnapshot
+from executor.domain.events import Event, TimerFired
 from executor.domain.ports import VirtualCounsel
 from executor.engine.engine import Engine
 from executor.engine.report import parent_facts
 from executor.engine.state import EngineState
 from executor.runtime.journal import Journal, needs_commit
 from impact.shortfall import as_json, make_report
-from simulation.frictions import Latencies
-from simulation.moments import MarketMoment, PublicTrade
 
 Request = PlaceOrder | ReplaceOrder | CancelOrder | QueryOrder | Reconcile | Subscribe
 
@@ -50,14 +47,21 @@ _THEN: Final = 1
 still has to travel."""
 
 
-class VirtualVenue(Protocol):
-    """A venue that is told of everything in order of time, and answers at once."""
+class VirtualWorld(Protocol):
+    """Everything beyond our end of the wire: a market, a venue, and the time that messages take both ways."""
 
-    def follow(self, moment: MarketMoment) -> list[Event]:
-        """Something happened in the market: what it does to our orders."""
+    @property
+    def now_ns(self) -> int:
+        """How far it has gone on."""
 
-    def take(self, request: Request, *, asked_ns: int, at_ns: int) -> list[Event]:
-        """Take in a request that was sent at one instant and arrives at another."""
+    def send(self, request: Request, at_ns: int) -> None:
+        """Take a request that leaves us at an instant, not before now."""
+
+    def advance(self, until_ns: int) -> Event | None:
+        """Go on to an instant, the instant included, but not beyond the first thing that is heard here.
+
+        Called with an instant that has passed, it goes nowhere, and what is heard now is told by a later call.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +72,14 @@ class _Due:
     setting: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    """A request reaches the venue."""
-
-    request: Request
-    asked_ns: int
-
-
-_Item = Event | MarketMoment | _Due | _Arrival
+_Item = Event | _Due
 
 
 class VirtualRuntime:
-    """Drives one engine against one market and one venue.
+    """Drives one engine against one world. At one instant our own things come before what is heard of the world.
 
     Parameters
     ----------
-    market
-        What happens, in order of time and not before the start; it may end.
     counsel
         Answers requests for advice; None where no model is configured: then the engine asks nobody.
     journal
@@ -96,9 +90,7 @@ class VirtualRuntime:
         self,
         *,
         engine: Engine,
-        market: Iterator[MarketMoment],
-        venue: VirtualVenue,
-        latencies: Latencies,
+        world: VirtualWorld,
         start_ns: int,
         counsel: VirtualCounsel | None = None,
         journal: Journal | None = None,
@@ -110,15 +102,12 @@ class VirtualRuntime:
         self.replies: list[Reply] = []
         self.decisions: dict[str, AdviceRecord] = {}
         """Every question and what became of it, as last recorded."""
-        self._market = market
-        self._venue = venue
-        self._latencies = latencies
+        self._world = world
         self._counsel = counsel
         self._journal = journal
         self._heap: list[tuple[int, int, int, _Item]] = []
         self._numbers = count()
         self._timers: dict[str, int] = {}
-        self._market_begun = False
 
     def post(self, event: Event, at_ns: int) -> None:
         """Let something happen to the engine at an instant, not before now."""
@@ -137,18 +126,27 @@ class VirtualRuntime:
         LocalProtocolError
             If something is due in the past: a market out of order, or an answer before its question.
         """
-        if not self._market_begun:
-            self._market_begun = True
-            self._draw()
         worked = self.events
-        while self._heap and self._heap[0][0] <= until_ns:
-            self.now_ns, _, _, item = heappop(self._heap)
-            self._happen(item)
+        while self._step(until_ns):
             if done is not None and self.events != worked:
                 worked = self.events
                 if done(self.engine.state):
                     return
         self.now_ns = max(self.now_ns, until_ns)
+
+    def _step(self, until_ns: int) -> bool:
+        """Let one thing happen, if one does until an instant."""
+        due_ns = self._heap[0][0] if self._heap else until_ns + 1
+        heard = self._world.advance(min(until_ns, due_ns - 1))
+        if heard is not None:
+            self.now_ns = max(self.now_ns, self._world.now_ns)
+            self._work(heard)
+        elif due_ns <= until_ns:
+            self.now_ns, _, _, item = heappop(self._heap)
+            self._happen(item)
+        else:
+            return False
+        return True
 
     def finish(self) -> None:
         """Write the state down, as at the end of a live run."""
@@ -157,30 +155,12 @@ class VirtualRuntime:
 
     def _happen(self, item: _Item) -> None:
         match item:
-            case PublicTrade() | MarketSnapshot():
-                self._tell(self._venue.follow(item))
-                if isinstance(item, MarketSnapshot):
-                    at_ns = self.now_ns + self._latencies.feed_ns
-                    self._push(at_ns, BookUpdated(at_ns=at_ns, market=item))
-                self._draw()
             case _Due():
                 if self._timers.get(item.key) == item.setting:
                     del self._timers[item.key]
                     self._work(TimerFired(at_ns=self.now_ns, key=item.key))
-            case _Arrival():
-                self._tell(self._venue.take(item.request, asked_ns=item.asked_ns, at_ns=self.now_ns))
             case _:
                 self._work(item)
-
-    def _draw(self) -> None:
-        """Take the next moment of the market: one at a time, so that it is never ahead of the clock."""
-        moment = next(self._market, None)
-        if moment is not None:
-            self._push(moment.ts_exchange_ns, moment)
-
-    def _tell(self, events: list[Event]) -> None:
-        for event in events:
-            self._push(self.now_ns + self._latencies.answer_ns, event)
 
     def _push(self, at_ns: int, item: _Item, rank: int = _THEN) -> None:
         if at_ns < self.now_ns:
@@ -205,7 +185,7 @@ class VirtualRuntime:
     def _carry_out(self, command: Command) -> None:
         match command:
             case PlaceOrder() | ReplaceOrder() | CancelOrder() | QueryOrder() | Reconcile() | Subscribe():
-                self._push(self.now_ns + self._latencies.entry_ns, _Arrival(command, self.now_ns))
+                self._world.send(command, self.now_ns)
             case RequestAdvice():
                 if self._counsel is None:
                     raise LocalProtocolError("the terms name a model and there is nobody to ask")

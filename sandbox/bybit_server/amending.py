@@ -6,7 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sandbox.bybit_server.accounts import Account
-from sandbox.bybit_server.admission import check_funds, price_within_band, promised_to_close, reducing_room
+from sandbox.bybit_server.admission import (
+    check_funds,
+    check_live,
+    price_within_band,
+    promised_to_close,
+    reducing_room,
+)
 from sandbox.bybit_server.clock import now_ms
 from sandbox.bybit_server.market import Market
 from sandbox.bybit_server.order_requests import Amendment, check_stops, check_trigger, check_value
@@ -25,9 +31,12 @@ def amend_working(
     Raises
     ------
     RefusalError
-        When nothing changes, the quantity is filled already, or the rules of a new order are broken.
+        When nothing changes, the quantity is filled already, or the rules of a new order are broken; where a
+        recording is played, also while it is closed.
     """
     item = order.instrument
+    if market.is_played:
+        check_live(market.instrument, reduce_only=order.reduce_only)
     px, qty = order.px, order.qty
     if amendment.px is not None:
         moves = account.moves_px_to_band.get(item.category, True)

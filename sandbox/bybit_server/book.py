@@ -107,6 +107,10 @@ class HalfBook:
         flip, totals = self._flip, self._totals
         return [(key * flip, totals[key * flip]) for key in self._keys[:depth]]
 
+    def prices(self) -> list[int]:
+        """Return every price in ticks at which something rests, best first."""
+        return [key * self._flip for key in self._keys]
+
     def better_than(self, px_ticks: int) -> list[int]:
         """Return the prices that trade before ``px_ticks``, best first."""
         place = bisect_left(self._keys, px_ticks * self._flip)
@@ -136,6 +140,17 @@ class HalfBook:
             insort(self._keys, order.px_ticks * self._flip)
         queue[order.order_id] = order
         self._totals[order.px_ticks] += order.lots
+
+    def lay(self, px_ticks: int, orders: list[Resting]) -> None:
+        """Make these orders the queue of a price, whatever it was before."""
+        if px_ticks in self._queues and not orders:
+            del self._queues[px_ticks], self._totals[px_ticks]
+            del self._keys[bisect_left(self._keys, px_ticks * self._flip)]
+        elif orders:
+            if px_ticks not in self._queues:
+                insort(self._keys, px_ticks * self._flip)
+            self._queues[px_ticks] = {order.order_id: order for order in orders}
+            self._totals[px_ticks] = sum(order.lots for order in orders)
 
     def shrink(self, order: Resting, lots: int) -> None:
         """Take ``lots`` off an order, and the order off the book when nothing is left."""
@@ -236,6 +251,18 @@ class OrderBook:
         self.half(order.side).shrink(order, lots)
         self.version += 1
         return lots
+
+    def lay(self, side: Side, px_ticks: int, orders: list[Resting]) -> None:
+        """Make these orders the queue of a price, the first to trade first; nothing is matched.
+
+        A recorded book is laid down as it was, crossed or not.
+        """
+        half = self.half(side)
+        for gone in half.queue(px_ticks):
+            del self._orders[gone.order_id]
+        half.lay(px_ticks, orders)
+        self._orders.update({order.order_id: order for order in orders})
+        self.version += 1
 
     def take_from(self, order_id: str, lots: int) -> Match:
         """Trade against one resting order wherever it stands in its queue."""

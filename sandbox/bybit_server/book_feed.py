@@ -74,7 +74,7 @@ class BookFeed:
     def poll(self, now_ns: int, server_ms: int) -> JsonObject | None:
         """Return what is due now: a change, at depth 1 a new snapshot, or nothing."""
         distortion = self._distortion()
-        if now_ns < self._due_ns or distortion == "stale":
+        if now_ns < self._due_ns or distortion == "stale" or self._market.is_silent:
             return None
         self._due_ns = now_ns + self._interval_ns
         self._last_push_ns = self._last_push_ns or now_ns

@@ -142,6 +142,8 @@ class Exchange:
             for market in self.markets.values():
                 market.measure_premium(at_s)
             for market in self._funding.due(now_ns // NS_PER_MS):
+                if market.is_played:
+                    continue
                 pay_funding(self, market, market.premium.funding_rate())
         for uid, product in self.dcp.due():
             for order in list(self.accounts[uid].open_orders.values()):
@@ -238,6 +240,14 @@ class Exchange:
         """Withdraw an anonymous order."""
         market.next_seq()
         market.book.cancel(order_id)
+
+    def crowd_trade(self, market: Market, side: Side, matches: tuple[Match, ...]) -> None:
+        """Print trades that an anonymous taker made elsewhere; clients among the makers are filled."""
+        self.settle(market, side, None, matches)
+
+    def crowd_fund(self, market: Market, rate: Decimal) -> None:
+        """Let every position of a market pay or receive funding."""
+        pay_funding(self, market, rate)
 
     # ---- shared with the operator's interventions and the venue's own duties ----------------------------
 

@@ -40,6 +40,8 @@ class KlineFeed:
 
     def due(self, now_ns: int, server_ms: int) -> list[JsonObject]:
         """Return the candle just closed, if one has, and the open one if it has changed."""
+        if self._market.is_silent:
+            return []
         messages = []
         start_ms = self._interval.start_of(server_ms)
         if start_ms != self._start_ms:
@@ -106,7 +108,7 @@ class PriceLimitFeed:
 
     def due(self, now_ns: int, server_ms: int) -> list[JsonObject]:
         """Return the limits, if it is time."""
-        if now_ns < self._due_ns:
+        if now_ns < self._due_ns or self._market.is_silent:
             return []
         self._due_ns = now_ns + LIMIT_INTERVAL_NS
         return [self.first(server_ms)]

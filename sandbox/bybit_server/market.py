@@ -87,6 +87,10 @@ class Market:
         self.mark_px = instrument.start_px
         self.index_px = instrument.start_px
         self.premium: Final = PremiumGauge(SPOT_PREMIUM_S if instrument.is_spot else CONTRACT_PREMIUM_S)
+        self.is_played = False
+        """Whether it is a recording: funding is then what was recorded, and mark and index are not the venue's."""
+        self.is_silent = False
+        """Whether its streams say nothing, because the recording has no more to say."""
         self.seq = SEQ_FIRST + instrument.symbol_id * 1_000_000_000
         self._reference: Final = ReferencePrices(rng)
         self._tick_direction = "ZeroPlusTick"

@@ -1,9 +1,10 @@
 """The seam between the venue and whoever makes its markets.
 
 A market source is asked to act up to an instant of the venue's time, and does so through three operations that
-are open to anonymous participants: rest an order, take, withdraw. The seeded crowd of ``flow`` is one source; a
-recorded book that is played back, or a population of agents, is another. Matching, accounts and streams know
-of none of them.
+are open to anonymous participants: rest an order, take, withdraw. A source that plays what happened elsewhere
+lays its book down itself, and says which trades and payments that brought. The seeded crowd of ``flow`` is one
+source, a recorded book that is played back (``recorded_market``) another. Matching, accounts and streams know of
+none of them.
 
 Order ids of a source begin with ``CROWD_PREFIX``, so that they can never be those of a client. A source draws
 its chance from the generator it is given and its time from ``advance``: then two venues with the same seed and
@@ -13,10 +14,11 @@ the same requests behave alike.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from random import Random
 from typing import Final, Protocol, TypeAlias
 
-from sandbox.bybit_server.book import Side
+from sandbox.bybit_server.book import Match, Side
 from sandbox.bybit_server.market import Market
 
 CROWD_PREFIX: Final = "~"
@@ -33,6 +35,12 @@ class FlowVenue(Protocol):
 
     def crowd_cancel(self, market: Market, order_id: str) -> None:
         """Withdraw a resting order."""
+
+    def crowd_trade(self, market: Market, side: Side, matches: tuple[Match, ...]) -> None:
+        """Print trades of an anonymous taker; clients among the makers, already off the book, are filled."""
+
+    def crowd_fund(self, market: Market, rate: Decimal) -> None:
+        """Let every position pay or receive funding."""
 
 
 class MarketSource(Protocol):

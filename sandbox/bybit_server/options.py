@@ -8,12 +8,14 @@ from decimal import Decimal
 
 from sandbox.bybit_server.accounts import DEFAULT_BALANCES, Credentials
 from sandbox.bybit_server.flow import FlowSettings
+from sandbox.bybit_server.recorded_market import PlaySettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxOptions:
     """Options of one server. A port of 0 lets the system choose a free one.
 
+    With ``played`` the recording's symbol is the only one listed, and there is no crowd.
     ``shared_allowance`` says whether REST and the order socket draw on the same requests per second.
     """
 
@@ -24,6 +26,7 @@ class SandboxOptions:
     credentials: tuple[Credentials, ...] = (Credentials(),)
     balances: Mapping[str, Decimal] = field(default_factory=lambda: dict(DEFAULT_BALANCES))
     flow: FlowSettings = field(default_factory=FlowSettings)
+    played: PlaySettings | None = None
     step_ms: float = 10.0
     rest_ack_delay_ms: float = 0.0
     stream_ack_delay_ms: float = 12.0

@@ -28,6 +28,7 @@ from sandbox.bybit_server.private_stream import PrivateStream
 from sandbox.bybit_server.public_stream import PublicStream
 from sandbox.bybit_server.public_topics import STATUS_CATEGORY
 from sandbox.bybit_server.rate_limit import AddressLimit, RollingLimits
+from sandbox.bybit_server.recorded_market import played
 from sandbox.bybit_server.rest import MOUNT_PREFIX, RestDoor
 from sandbox.bybit_server.stream_control import IDLE_MAX_S, idle_limit_s
 from sandbox.bybit_server.switchboard import Switchboard
@@ -68,6 +69,8 @@ class BybitServer:
             flow=options.flow,
             credentials=options.credentials,
             balances=options.balances,
+            instruments=None if options.played is None else (options.played.recording.instrument,),
+            source=None if options.played is None else played(options.played),
         )
         exchange = self.exchange
         self._faults = FaultBoard(Random(f"{options.seed}.faults"))  # noqa: S311 - replayable chance

@@ -36,7 +36,7 @@ class TickerFeed:
 
     def due(self, now_ns: int, server_ms: int) -> list[JsonObject]:
         """Return the fields that changed since the last push, if a push is due."""
-        if now_ns < self._due_ns:
+        if now_ns < self._due_ns or self._market.is_silent:
             return []
         self._due_ns = now_ns + self._interval_ns
         fresh = ticker_push(self._market, server_ms)

@@ -30,7 +30,7 @@ from executor.runtime.clock import Clock
 from sandbox.llm_server import DEFAULT_API_KEY, running_llm_server
 
 MODEL = "sandbox-trader"
-DEADLINE_S = 0.2
+DEADLINE_S = 0.5
 FACTS = facts()
 QUESTION = Question(
     decision_id=FACTS.decision_id,

@@ -45,7 +45,7 @@ DRIFTING = replace(
 )
 
 
-def chance(_market, seed):
+def chance(_drift, seed):
     return scripted.uninformed("wise", seed)
 
 
@@ -63,7 +63,7 @@ def test_an_adviser_without_information_shows_no_gain():
 
 
 def test_where_crossing_costs_more_than_waiting_advice_at_random_loses():
-    found = compare(replace(SCENE, charges=Charges()), range(1_000, 1_024), chance, confidence=0.99)
+    found = compare(replace(SCENE, charges=Charges()), range(1_000, 1_016), chance, confidence=0.99)
     assert found.gain.shows_loss
     assert found.sign_p < 0.01
 
@@ -105,24 +105,22 @@ def test_how_many_processes_share_the_work_changes_nothing():
 
 
 def test_an_adviser_who_knows_the_drift_gains_and_one_who_has_it_backwards_loses():
-    knows = compare(
-        DRIFTING, range(10), lambda market, _: scripted.informed("wise", market.drift_bps_per_min)
-    )
+    knows = compare(DRIFTING, range(10), lambda drift, _: scripted.informed("wise", drift))
     assert knows.gain.t > 4
     assert knows.gain.shows_gain
     assert knows.net_gain_bps > 0
-    backwards = compare(DRIFTING, range(8), lambda market, _: scripted.informed("wise", turned(market)))
+    backwards = compare(DRIFTING, range(8), lambda drift, _: scripted.informed("wise", turned(drift)))
     assert backwards.gain.t < -4
     assert not backwards.gain.shows_gain
 
 
-def turned(market) -> Callable[[int], float]:
-    return lambda at_ns: -market.drift_bps_per_min(at_ns)
+def turned(drift) -> Callable[[int], float]:
+    return lambda at_ns: -drift(at_ns)
 
 
 @pytest.mark.parametrize("make", [scripted.silent, lambda: scripted.late("wise")], ids=["silent", "late"])
 def test_an_adviser_who_is_not_heard_changes_nothing_at_all(make):
-    found = compare(SCENE, range(4), lambda _market, _seed: make())
+    found = compare(SCENE, range(4), lambda _drift, _seed: make())
     assert {pair.gain_bps for pair in found.pairs} == {0}
     assert (found.gain.mean, found.gain.t) == (0, None)
     assert set(found.outcomes) == {"LATE", "NOT_ASKED"}  # in the end the breaker leaves it alone
@@ -152,7 +150,7 @@ def test_both_of_a_pair_see_one_market_and_the_sums_are_those_of_the_pairs():
 
 
 def test_a_comparison_can_be_made_again():
-    def make(_market, seed):
+    def make(_drift, seed):
         return scripted.uninformed("wise", seed)
 
     assert compare(SCENE, (1, 2), make) == compare(SCENE, (1, 2), make)
@@ -161,7 +159,7 @@ def test_a_comparison_can_be_made_again():
 @pytest.mark.parametrize("seeds", [(), (1,), (1, 2, 1)])
 def test_a_seed_counts_once_and_one_is_not_enough(seeds):
     with pytest.raises(ValueError, match="two different seeds"):
-        compare(SCENE, seeds, lambda _market, _seed: scripted.silent())
+        compare(SCENE, seeds, lambda _drift, _seed: scripted.silent())
 
 
 def test_what_is_drawn_at_random_is_always_a_valid_reply():

@@ -34,7 +34,7 @@ ORDER = submitted(order_qty=D("0.4"), duration_s=120, params=TwapParams(interval
 SCENE = Scene(walk=WALK, parents=(ORDER, replace(ORDER, order_qty=D("0.3"))), terms=TERMS)
 
 
-def chance(_market, seed):
+def chance(_drift, seed):
     return scripted.uninformed("wise", seed)
 
 
@@ -124,7 +124,7 @@ def test_an_order_that_is_refused_is_no_drive():
 
 def test_an_order_without_an_end_in_time_is_no_drive():
     endless = replace(ORDER, residual=ResidualRule.CROSS, limit_px=D(10))
-    with pytest.raises(DriveError, match="no cost"):
+    with pytest.raises(DriveError, match="ACTIVE without a cost"):
         drive(replace(SCENE, parents=(endless,), grace_s=0), 1)
 
 

@@ -143,7 +143,7 @@ def begins_ns(difference):
 
 
 def sent_by(recorded):
-    """Instants of all child orders of the journal."""
+    """Instants of all requests about child orders of the journal."""
     db = sqlite3.connect(recorded.journal)
     try:
         found = db.execute("SELECT at_ns, commands FROM journal ORDER BY seq").fetchall()
@@ -157,7 +157,10 @@ def test_with_the_taped_latencies_every_order_and_every_row_comes_out_again(reco
     assert result.difference is None
     assert result.identical
     assert result.rebuilt
-    assert result.orders == len(sent_by(recorded)) > 6
+    assert sum(result.requests.values()) == len(sent_by(recorded)) > 6
+    with Journal.open(recorded.journal, create=False) as journal:
+        report = json.loads(journal.report("P1"))
+    assert result.orders == report["orders_sent"]
     assert (result.misses, result.cut_off) == ((), (f"P1-{CUT_OFF}",))
     assert (result.estimated, result.tolerance_ns, result.unasked) == (0, 0, 0)
     told = recorded.told()
@@ -170,7 +173,7 @@ def test_with_no_latency_the_orders_are_others(recorded):
     assert not result.identical
     assert not result.rebuilt
     found = result.difference
-    assert found.number == result.orders + 1
+    assert found.number == sum(result.requests.values()) + 1
     assert found.recorded != found.replayed
     assert "ms earlier than recorded" in found.why
 
@@ -199,7 +202,7 @@ def test_another_reply_differs_at_the_first_order_after_it(recorded):
     result = play(recorded, lines)
     heard_ns = hearing(lines, "P1-1").heard_ns
     before = [at_ns for at_ns in sent_by(recorded) if at_ns < heard_ns]
-    assert len(before) <= result.orders <= len(before) + 1
+    assert len(before) <= sum(result.requests.values()) <= len(before) + 1
     assert begins_ns(result.difference) >= heard_ns
     assert result.difference.why == "the answer to P1-1 is another one than was recorded"
 
@@ -249,7 +252,7 @@ def test_on_the_command_line(recorded, capsys):
     assert "identical: every row of the journal came out again" in capsys.readouterr().out
     assert main([*words, "--latency", "zero"]) == ExitCode.AUDIT_DIFFERS
     out = capsys.readouterr().out
-    assert "DIFFERS at child order" in out
+    assert "DIFFERS at request" in out
     assert "because" in out
     assert main([*words, "--latency", "zero", "--json"]) == ExitCode.AUDIT_DIFFERS
     told = json.loads(capsys.readouterr().out)
@@ -262,12 +265,15 @@ def test_a_latency_that_means_nothing_is_refused(latency, tmp_path, capsys):
     assert main(["backtest", "session", str(tmp_path / "j.db"), f"--latency={latency}"]) == ExitCode.USAGE
     told = capsys.readouterr().err
     assert "--latency" in told
-    assert "executor backtest session --help" in told
+    assert "the same command with --help" in told
 
 
 def test_no_tape_and_no_journal_are_said(tmp_path, capsys):
     (tmp_path / "journal.db").write_bytes(b"")
-    assert main(["backtest", "session", str(tmp_path / "journal.db")]) == ExitCode.USAGE
+    words = ["backtest", "session", str(tmp_path / "journal.db")]
+    assert main(words) == ExitCode.DURABILITY
+    assert "no such table" in capsys.readouterr().err
+    assert main([*words, "--tape", str(tmp_path / "advice.jsonl")]) == ExitCode.USAGE
     assert "advice.jsonl: No such file" in capsys.readouterr().err
     assert main(["backtest", "session", str(tmp_path / "none.db")]) == ExitCode.DURABILITY
     assert "no such file" in capsys.readouterr().err

@@ -4,11 +4,13 @@ import pytest
 
 from backtest.pace import read_pace
 from backtest.run import Scene, drive
-from backtest.session import replay_session
+from backtest.session import has_questions, replay_session
 from executor.adviser.playback import Replay
 from executor.domain.advice_terms import AdviserTerms, Caps, Prices
 from executor.domain.orders import TwapParams
 from executor.domain.timeline import NS_PER_S
+from executor.interfaces.cli import main
+from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.experiments import session_words
 from executor.runtime.journal import Journal
 from simulation.walk_market import Walk
@@ -51,3 +53,17 @@ def test_it_is_identical_and_says_what_was_missing_then(untaped):
 
 def test_a_question_that_nobody_recorded_is_the_same_at_any_pace(untaped):
     assert replay_session(untaped[0], [], read_pace("x2")).identical
+
+
+def test_a_session_that_asked_nothing_needs_no_tape_and_one_that_asked_does(untaped, tmp_path, capsys):
+    path = tmp_path / "journal.db"
+    with Journal.open(path, create=True, instance="sim") as journal:
+        drive(SCENE, 1, None, journal)
+    assert not has_questions(path)
+    assert main(["backtest", "session", str(path)]) == ExitCode.OK
+    assert "0 questions asked\nidentical: every row of the journal" in capsys.readouterr().out
+    assert main(["backtest", "session", str(path), "--tape", str(tmp_path / "none.jsonl")]) == ExitCode.USAGE
+    assert has_questions(untaped[0])
+    assert main(["backtest", "session", str(untaped[0])]) == ExitCode.USAGE
+    assert "advice.jsonl: No such file" in capsys.readouterr().err
+    assert main(["backtest", "session", str(tmp_path / "none.db")]) == ExitCode.DURABILITY

@@ -51,7 +51,7 @@ def test_an_unreadable_file(tmp_path: Path):
 def test_an_unknown_profile_lists_the_profiles(tmp_path: Path):
     problem = only(problems_of(tmp_path, profile="prod"))
     assert (problem.code, problem.got) == ("CONFIG_READ", '"prod"')
-    assert "sandbox, testnet, demo, live" in problem.allowed
+    assert "sandbox, paper, testnet, demo, live" in problem.allowed
 
 
 @pytest.mark.parametrize(

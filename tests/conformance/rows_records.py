@@ -40,6 +40,15 @@ def closed_orders_of_a_moment_ago(stage: Stage) -> None:
     assert stage.http.get_open_orders(**BTC, openOnly=0)["result"]["list"] == []
 
 
+def _rows_if_let_in(stage: Stage) -> list[Any]:
+    """Open orders, or none while too many questions were asked: a retry of pybit may sleep a negative time."""
+    try:
+        rows: list[Any] = stage.http.get_open_orders(**BTC)["result"]["list"]
+    except stage.invalid_request:
+        return []
+    return rows
+
+
 @ROWS.pybit("get_open_orders", "GET /v5/order/realtime")
 def query_trails_the_matching(stage: Stage) -> None:
     """While the venue's queries lag, a new order is not to be seen yet; afterwards it is."""
@@ -48,8 +57,7 @@ def query_trails_the_matching(stage: Stage) -> None:
     try:
         placed(stage, **LOW, qty="0.010")
         assert stage.http.get_open_orders(**BTC)["result"]["list"] == []
-        stage.http.retry_codes, stage.http.max_retries = {10006}, 10
-        poll_until(lambda: stage.http.get_open_orders(**BTC)["result"]["list"])
+        poll_until(lambda: _rows_if_let_in(stage))
     finally:
         stage.do("lag", ms=0)
 

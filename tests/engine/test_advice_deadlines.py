@@ -5,7 +5,7 @@ people pause and resume, the stop is pulled, and the daemon falls and starts aga
 every question, in virtual time, and that what the schedule wants is sent in the very event in which a question ends.
 The same life without an adviser is the measure of what that costs the order: nothing.
 
-2 000 faulty calls, 100 000 with `EXECUTOR_CAMPAIGN=full`; one life again: `EXECUTOR_LIFE=17`.
+700 faulty calls, 100 000 with `EXECUTOR_CAMPAIGN=full`; one life again: `EXECUTOR_LIFE=17`.
 """
 
 import os
@@ -39,7 +39,7 @@ from tests.engine.advised_floor import Fills, Floor, told_when_it_fails
 from tests.engine.test_advice_campaign import SCHEDULES, WIDE
 
 FULL = os.environ.get("EXECUTOR_CAMPAIGN") == "full"
-CALLS = 100_000 if FULL else 2_000
+CALLS = 100_000 if FULL else 700
 SOMETIMES = {
     *FAULTS, *UNANSWERED, *(set(Failure) - {Failure.CROWDED}), AdviceOutcome.BRIDGED, AdviceOutcome.ENDED, "RESTARTED",
     "fallback acted", "paused", "silent at the deadline", "paused at the deadline", "restart", "halt", "book lost",

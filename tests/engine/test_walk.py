@@ -26,7 +26,7 @@ from tests.engine.invariants import check_always, heal_and_check
 from tests.engine.world import World
 
 FULL = os.environ.get("EXECUTOR_CAMPAIGN") == "full"
-HISTORIES = 20_000 if FULL else 120
+HISTORIES = 20_000 if FULL else 80
 CHUNK = 200
 STEPS = 60
 JOURNALED_EVERY = 25

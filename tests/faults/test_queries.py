@@ -332,5 +332,6 @@ async def test_61_errors_count_for_nothing(tmp_path, path):
         assert child.open_qty == child.order.qty
         assert len(parent.children) == 1
         await played.levers.heal()
-        await played.until(lambda: child.status is ChildStatus.NEW)
+        # Where the book was lost meanwhile, the order paused: then the venue has the cancel first.
+        await played.until(lambda: child.status in {ChildStatus.NEW, ChildStatus.CANCELED})
         await played.check()

@@ -11,6 +11,7 @@ from executor.adviser.tape import read_tape
 from executor.interfaces.cli import main
 from executor.interfaces.exit_codes import ExitCode
 from sandbox.llm_server import DEFAULT_API_KEY
+from tests.backtest.recorded_days import store, wander
 
 COMPARE = ["backtest", "compare"]
 SHORT = ["--duration", "60s", "--seeds", "2"]
@@ -168,6 +169,33 @@ def test_a_model_is_asked_recorded_and_played_again_for_nothing(capsys, config, 
     code, out, err = run(capsys, "--adviser", f"tape:{tape}", *words, "--qty", "0.5")
     assert code == ExitCode.AUDIT_DIFFERS
     assert "not on the tape" in err
+
+
+@pytest.mark.process
+def test_a_model_is_asked_about_orders_in_recorded_books_and_played_again(capsys, config, tmp_path):
+    store(tmp_path / "market", wander(200))
+    recorded = [
+        "--data",
+        str(tmp_path / "market"),
+        "--symbol",
+        "BTCUSDT",
+        "--warmup",
+        "15s",
+        "--twin",
+        "--json",
+    ]
+    order = ["--qty", "0.06", "--duration", "40s", "--interval", "20s", "--side", "both"]
+    words = ["backtest", "run", *recorded, *order, "--config", config()]
+    tape = tmp_path / "calls.jsonl"
+    assert main([*words, "--adviser", "model", "--record", str(tape), "--yes"]) == ExitCode.OK
+    live = capsys.readouterr()
+    assert "US dollars" in live.err
+    asked = [sum(parent["questions"].values()) for parent in json.loads(live.out)["parents"]]
+    assert min(asked) > 0
+    assert len(list(read_tape(tape))) == sum(asked)
+    assert main([*words, "--adviser", f"tape:{tape}"]) == ExitCode.OK
+    assert capsys.readouterr().out == live.out
+    assert main([*words, "--adviser", "silent", "--record", str(tape)]) == ExitCode.USAGE
 
 
 def test_a_model_that_is_not_there_ends_it_at_once_with_the_reason(capsys, dead, tmp_path):

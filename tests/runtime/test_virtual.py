@@ -29,6 +29,7 @@ from executor.engine.engine import Engine
 from executor.runtime.audit import audit
 from executor.runtime.journal import Journal
 from executor.runtime.virtual import VirtualRuntime
+from simulation.drawn_world import DrawnWorld
 from simulation.frictions import Charges, Latencies
 from simulation.moments import PublicTrade
 from simulation.touch_venue import TouchVenue
@@ -105,9 +106,12 @@ def runtime(*, counsel=None, journal=None, market=None, seed=1, advised=True, **
     walk = Walk(instrument=instrument(), start_px=D(50_000), step_ns=500 * NS_PER_MS)
     made = VirtualRuntime(
         engine=Watched(),
-        market=market or WalkMarket(walk, seed=seed, start_ns=T0),
-        venue=TouchVenue(instrument(), Charges()),
-        latencies=LATENCIES,
+        world=DrawnWorld(
+            market=market or WalkMarket(walk, seed=seed, start_ns=T0),
+            venue=TouchVenue(instrument(), Charges()),
+            latencies=LATENCIES,
+            start_ns=T0,
+        ),
         start_ns=T0,
         counsel=counsel,
         journal=journal,

@@ -5,7 +5,7 @@ import pytest
 from executor.domain.commands import Subscribe
 from executor.domain.events import InstrumentLoaded, InstrumentMissing
 from executor.domain.orders import Category
-from executor.venues.bybit import gateway
+from executor.venues.bybit import public_side
 from tests.builders import D
 from tests.venues.venue_bench import bench
 
@@ -19,8 +19,8 @@ def follow(symbol="BTCUSDT"):
 
 @pytest.fixture
 def often(monkeypatch):
-    monkeypatch.setattr(gateway, "_RULES_LOOK_S", 0.02)
-    monkeypatch.setattr(gateway, "_RULES_EVERY_S", 0.02)
+    monkeypatch.setattr(public_side, "_RULES_LOOK_S", 0.02)
+    monkeypatch.setattr(public_side, "_RULES_EVERY_S", 0.02)
 
 
 async def loaded(heard, symbol="BTCUSDT", **fields):

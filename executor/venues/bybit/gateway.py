@@ -9,26 +9,24 @@ import aiohttp
 from executor.advice.context import MarketContext
 from executor.domain.approval import Approved
 from executor.domain.commands import CancelOrder, QueryOrder, Reconcile, Subscribe
-from executor.domain.errors import Disconnected, Overflow, RemoteProtocolError, TransportError
+from executor.domain.errors import RemoteProtocolError, TransportError
 from executor.domain.events import (
     AccountUnreadable,
     Event,
-    InstrumentLoaded,
-    InstrumentMissing,
     StreamChanged,
 )
 from executor.domain.events import Stream as StreamName
 from executor.domain.orders import Category, NewOrder, Replacement
 from executor.domain.ports import Log, Post
-from executor.domain.timeline import NS_PER_S
 from executor.runtime.clock import Clock
 from executor.venues.bybit.access import Access, Way
 from executor.venues.bybit.account_feed import AccountFeed
 from executor.venues.bybit.account_queries import AccountQueries
 from executor.venues.bybit.ask import Asker, Manners
 from executor.venues.bybit.limiter import Limiter
-from executor.venues.bybit.market_feed import MarketFeed
+from executor.venues.bybit.market_feed import MarketKeeper
 from executor.venues.bybit.order_entry import Door, OrderEntry
+from executor.venues.bybit.public_side import PublicSide
 from executor.venues.bybit.queries import Queries
 from executor.venues.bybit.rest_entry import RestEntry
 from executor.venues.bybit.server_time import ServerTime
@@ -41,13 +39,7 @@ from executor.venues.bybit.transport import new_session
 from risk.turnstile import Turnstile
 
 _TIME_EVERY_S = 60.0
-_RULES_EVERY_S = 600.0
-_RULES_LOOK_S = 30.0
-_RULES_AGAIN_S = 10.0
-_DOUBTS_MAX = 1_000
-_UNREAD = (TransportError, RemoteProtocolError, Overflow)
 _RETRY_S = 2.0
-_RETRY_S_MAX = 30.0
 
 
 class BybitVenue:
@@ -65,7 +57,9 @@ class BybitVenue:
         seed: int,
         ping_every_s: float = PING_EVERY_S,
         silence_s_max: float = SILENCE_S_MAX,
+        keeper: MarketKeeper | None = None,
     ) -> None:
+        self._keeper = keeper
         self._ping_every_s = ping_every_s
         self._silence_s_max = silence_s_max
         self._access = access
@@ -87,17 +81,22 @@ class BybitVenue:
         self._account = Asker(access, self._signer, self._time, manners)
         self.account = AccountQueries(self._account)
         self._queries = Queries(access, self._signer, clock, self._time, self._prefix, manners)
-        self._wanted: asyncio.Queue[Subscribe] = asyncio.Queue(maxsize=1_000)
-        self._feeds: dict[Category, MarketFeed] = {}
-        self._known: set[tuple[Category, str]] = set()
-        self._quote_coins: dict[tuple[Category, str], str] = {}
-        self._doubted: asyncio.Queue[tuple[Category, str]] = asyncio.Queue(maxsize=_DOUBTS_MAX)
 
     async def __aenter__(self) -> "BybitVenue":
         """Open the HTTP clients and the ways of sending orders; nothing is connected yet."""
         access = self._access
         self._http = new_session(access.hosts, access.request_timeout_s)
         self._sockets = new_session(access.hosts)
+        self._public = PublicSide(
+            http=self._sockets,
+            access=access,
+            queries=self._queries,
+            clock=self._clock,
+            time=self._time,
+            log=self._log,
+            random=self._random,
+            keeper=self._keeper,
+        )
         self._rest = RestEntry(
             self._http, access.rest_url, self._signer, self._time, self._clock, self._standing
         )
@@ -113,7 +112,7 @@ class BybitVenue:
             standing=self._standing,
             clock=self._clock,
             cancel_s_max=access.request_timeout_s,
-            on_rules_doubt=self._doubt_rules,
+            on_rules_doubt=self._public.doubt_rules,
         )
         return self
 
@@ -151,19 +150,18 @@ class BybitVenue:
 
     def context(self, category: Category, symbol: str) -> MarketContext:
         """Describe the surroundings of a symbol's market; empty if it is not followed."""
-        feed = self._feeds.get(category)
-        return MarketContext(at_ns=self._clock.now_ns()) if feed is None else feed.context(symbol)
+        return self._public.context(category, symbol)
 
     def subscribe(self, command: Subscribe) -> None:
         """Follow a symbol: its rules and its market."""
-        self._wanted.put_nowait(command)
+        self._public.subscribe(command)
 
     async def run(self, post: Post) -> None:
         """Keep everything up until cancelled."""
 
         def on_unreadable(error: RemoteProtocolError) -> None:
             self._log("private row not readable", error=str(error))
-            for category in sorted({category for category, _ in self._known}):
+            for category in self._public.categories:
                 post(AccountUnreadable(at_ns=0, category=category, detail=str(error)[:200]))
 
         account = AccountFeed(
@@ -185,8 +183,7 @@ class BybitVenue:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._standing.tell(post))
             group.create_task(self._keep_time())
-            group.create_task(self._keep_rules(post))
-            group.create_task(self._reread_rules(post))
+            group.create_task(self._public.run(post))
             group.create_task(self._keep_trade())
             group.create_task(account.stream.run())
             if self._access.status_feed:
@@ -199,110 +196,6 @@ class BybitVenue:
                     random=self._random,
                 )
                 group.create_task(status.run())
-            while True:
-                command = await self._wanted.get()
-                if (command.category, command.symbol) in self._known:
-                    continue
-                self._known.add((command.category, command.symbol))
-                group.create_task(self._follow(group, post, command.category, command.symbol))
-
-    async def _follow(self, group: asyncio.TaskGroup, post: Post, category: Category, symbol: str) -> None:
-        """Read the rules first: a symbol that does not exist must not spoil the subscription of the others."""
-        if not await self._load_rules(post, category, symbol):
-            self._known.discard((category, symbol))
-            return
-        feed = self._feeds.get(category)
-        if feed is None:
-            feed = MarketFeed(
-                http=self._sockets,
-                access=self._access,
-                category=category,
-                clock=self._clock,
-                time=self._time,
-                post=post,
-                log=self._log,
-                random=self._random,
-            )
-            self._feeds[category] = feed
-            await feed.add(symbol, self._quote_coins[category, symbol])
-            group.create_task(feed.stream.run())
-        else:
-            await self._add(feed, symbol, self._quote_coins[category, symbol])
-
-    async def _add(self, feed: MarketFeed, symbol: str, quote_coin: str) -> None:
-        try:
-            await feed.add(symbol, quote_coin)
-        except (Disconnected, RemoteProtocolError, TimeoutError, aiohttp.ClientError) as error:
-            self._log("subscription failed", level="warning", symbol=symbol, error=str(error))
-            await feed.stream.drop()  # the next connection subscribes to every symbol anew
-
-    async def _load_rules(self, post: Post, category: Category, symbol: str) -> bool:
-        """Read the rules of a symbol until it works; False if the venue says there is none."""
-        told, wait_s = "", _RETRY_S
-        while True:
-            try:
-                return await self._read_rules(post, category, symbol)
-            except _UNREAD as error:
-                if str(error) != told:
-                    told = str(error)
-                    self._tell_unread(symbol, told)
-                await asyncio.sleep(wait_s)
-                wait_s = min(wait_s * 2, _RETRY_S_MAX)
-
-    async def _read_rules(self, post: Post, category: Category, symbol: str) -> bool:
-        rules = await self._queries.instrument(category, symbol)
-        if rules is None:
-            detail = await self._why_unlisted(category, symbol)
-            post(InstrumentMissing(at_ns=0, category=category, symbol=symbol, detail=detail))
-            return False
-        self._quote_coins[category, symbol] = rules.quote_coin
-        post(InstrumentLoaded(at_ns=0, instrument=rules))
-        return True
-
-    async def _read_rules_again(self, post: Post, category: Category, symbol: str) -> bool:
-        """Try once to read rules that were read before: one symbol that cannot be read must not hold up the others."""
-        try:
-            await self._read_rules(post, category, symbol)
-        except _UNREAD as error:
-            self._tell_unread(symbol, str(error))
-            return False
-        return True
-
-    def _tell_unread(self, symbol: str, detail: str) -> None:
-        self._log("instrument rules not readable", level="warning", symbol=symbol, error=detail)
-
-    async def _why_unlisted(self, category: Category, symbol: str) -> str:
-        """Say in words that a symbol is not among those that trade."""
-        if (category, symbol) in self._quote_coins:
-            return f"Bybit no longer lists {category} {symbol} among the symbols that trade"
-        nearest = await self._queries.nearest_symbols(category, symbol)
-        hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
-        return f"Bybit has no {category} symbol {symbol}{hint}"
-
-    async def _keep_rules(self, post: Post) -> None:
-        """Read all rules again from time to time; what could not be read is tried again soon."""
-        due_ns: dict[tuple[Category, str], int] = {}
-        while True:
-            await asyncio.sleep(_RULES_LOOK_S)
-            for key in sorted(self._known):
-                now_ns = self._clock.now_ns()
-                next_ns = now_ns + int(_RULES_EVERY_S * NS_PER_S)
-                if now_ns >= due_ns.setdefault(key, next_ns) and await self._read_rules_again(post, *key):
-                    due_ns[key] = next_ns
-
-    def _doubt_rules(self, category: Category, symbol: str) -> None:
-        if not self._doubted.full():
-            self._doubted.put_nowait((category, symbol))
-
-    async def _reread_rules(self, post: Post) -> None:
-        """Read the rules of a symbol again when the venue refused an order as if they had changed."""
-        read_ns: dict[tuple[Category, str], int] = {}
-        while True:
-            key = await self._doubted.get()
-            since_ns = self._clock.now_ns() - read_ns.get(key, 0)
-            is_due = since_ns >= int(_RULES_AGAIN_S * NS_PER_S)
-            if is_due and await self._read_rules_again(post, *key):
-                read_ns[key] = self._clock.now_ns()
 
     def _new_trade_socket(self) -> SocketEntry:
         return SocketEntry(

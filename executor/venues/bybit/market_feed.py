@@ -17,7 +17,9 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from random import Random
+from typing import Protocol
 
 import aiohttp
 
@@ -25,6 +27,7 @@ from executor.advice.context import MarketContext
 from executor.domain.errors import Overflow, RemoteProtocolError
 from executor.domain.events import BookLost, BookUpdated, StreamChanged
 from executor.domain.events import Stream as StreamName
+from executor.domain.instrument import Instrument
 from executor.domain.market import MarketSnapshot
 from executor.domain.orders import Category
 from executor.domain.ports import Log, Post
@@ -45,6 +48,7 @@ from executor.venues.bybit.reference_feed import ReferenceFeed
 from executor.venues.bybit.scenery import Scenery
 from executor.venues.bybit.server_time import ServerTime
 from executor.venues.bybit.stream import PING_EVERY_S, SILENCE_S_MAX, RequestRefused, Stream, Unacknowledged
+from executor.venues.bybit.ticker_sync import TickerSync
 
 BOOK_DEPTHS = frozenset({1, 50, 200, 1000})
 _QUIET_NS = NS_PER_S
@@ -80,6 +84,35 @@ class Tally:
     refused_topics: set[str] = field(default_factory=set)
 
 
+class MarketWatcher(Protocol):
+    """Somebody who sees books and trades as they come, and not only what is told of them to the engine."""
+
+    def book(self, category: Category, frame: BookFrame) -> None:
+        """Take a message that the book has taken."""
+
+    def trades(self, category: Category, trades: PublicTrades) -> None:
+        """Take public trades."""
+
+    def ticker(self, category: Category, symbol: str, ticker: TickerSync) -> None:
+        """Take a ticker that has taken a message."""
+
+    def lost(self, category: Category, symbol: str) -> None:
+        """Learn that a book is void until its next snapshot."""
+
+
+class MarketKeeper(Protocol):
+    """Somebody who keeps what is said of markets, word by word."""
+
+    def frame(self, url: str, text: str) -> None:
+        """Keep a text that a stream sent."""
+
+    def lost(self, url: str) -> None:
+        """Keep in mind that a stream has ended."""
+
+    def rules(self, instrument: Instrument) -> None:
+        """Keep the rules of an instrument."""
+
+
 class MarketFeed:
     """The public stream of one category.
 
@@ -102,6 +135,8 @@ class MarketFeed:
         random: Random,
         ping_every_s: float = PING_EVERY_S,
         silence_s_max: float = SILENCE_S_MAX,
+        watcher: MarketWatcher | None = None,
+        keeper: MarketKeeper | None = None,
     ) -> None:
         if access.book_depth not in BOOK_DEPTHS:
             raise ValueError(f"no order book of {access.book_depth} levels, only {sorted(BOOK_DEPTHS)}")
@@ -111,13 +146,17 @@ class MarketFeed:
         self._time = time
         self._post = post
         self._log = log
+        self._watcher = watcher
+        self._keeper = keeper
         self._symbols: dict[str, _Symbol] = {}
         self._books: dict[str, _Symbol] = {}
         self._joined = False
         self.tally = Tally()
+        self._url = url = f"{access.public_ws_url}/v5/public/{category.value}"
         self.stream = Stream(
             http=http,
-            url=f"{access.public_ws_url}/v5/public/{category.value}",
+            url=url,
+            on_text=None if keeper is None else partial(keeper.frame, url),
             join=self._join,
             on_message=self._on_message,
             on_lost=self._on_lost,
@@ -214,6 +253,8 @@ class MarketFeed:
                 )
             )
             self._joined = False
+            if self._keeper is not None:
+                self._keeper.lost(self._url)
         for entry in self._symbols.values():
             entry.band = None
             entry.scenery.lose()
@@ -223,6 +264,8 @@ class MarketFeed:
     def _lose(self, entry: _Symbol, detail: str) -> None:
         entry.book.lose()
         entry.has_sides = True
+        if self._watcher is not None:
+            self._watcher.lost(self._category, entry.name)
         self._post_lost(entry, detail)
 
     def _post_lost(self, entry: _Symbol, detail: str) -> None:
@@ -259,6 +302,8 @@ class MarketFeed:
                     entry.traded_qty += trade.qty
                     entry.traded_notional += trade.qty * trade.px
                 entry.scenery.take_trades(frame.trades, self._clock.now_ns())
+                if self._watcher is not None:
+                    self._watcher.trades(self._category, frame)
             case TickerFrame():
                 for error in frame.bad:
                     self._on_bad(error)
@@ -268,6 +313,8 @@ class MarketFeed:
                     self._on_bad(error)
                 else:
                     entry.scenery.heard_ticker(self._clock.now_ns())
+                    if self._watcher is not None:
+                        self._watcher.ticker(self._category, entry.name, entry.reference.ticker)
             case PriceLimitFrame():
                 entry.band, entry.band_ns = frame, self._clock.now_ns()
             case LiquidationsFrame():
@@ -283,6 +330,8 @@ class MarketFeed:
             self.tally.bad_messages += 1
             self._lose(entry, str(error))
             raise
+        if self._watcher is not None:
+            self._watcher.book(self._category, frame)
         stamp_ms = frame.cts or frame.ts
         entry.ts_exchange_ns = stamp_ms * NS_PER_MS if stamp_ms < _STAMP_MS_MAX else 0
         if entry.book.sound:

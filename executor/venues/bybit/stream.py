@@ -74,6 +74,8 @@ class Stream:
         Called when a connection has ended, with the reason; again if it found no room.
     on_bad_frame
         Called with what could not be decoded.
+    on_text
+        Called with every text before it is read, as it came.
     log
         Told of every connection that failed or ended.
     random
@@ -99,8 +101,10 @@ class Stream:
         steps_s: tuple[float, ...] = STEPS_S,
         on_bad_frame: Callable[[RemoteProtocolError], None] | None = None,
         on_reply: Callable[[Message], None] | None = None,
+        on_text: Callable[[str], None] | None = None,
     ) -> None:
         self._on_reply = on_reply
+        self._on_text = on_text
         self._on_bad_frame = on_bad_frame
         self._ping_every_s = ping_every_s
         self._silence_s_max = silence_s_max
@@ -270,6 +274,8 @@ class Stream:
         self._heard_s = max(self._heard_s, min(self._heard_s + stood_still_s, enough_s))
 
     def _take(self, text: str) -> None:
+        if self._on_text is not None:
+            self._on_text(text)
         try:
             if self._on_reply is not None:
                 message = parse_object(text)

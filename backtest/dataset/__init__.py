@@ -1,0 +1,1 @@
+"""Recorded market data: reading what others wrote, checking it, and keeping it in one columnar store."""

@@ -1,0 +1,236 @@
+"""Compiled functions kept on disk as machine code, so that a run starts without the compiler.
+
+The compiler itself keeps code too, but to read it back it wants all of itself in memory and a second look at every
+type: that takes longer than to play millions of rows. Here the linker alone brings in what the compiler once made.
+
+Whoever needs code that is not there compiles it, while others who need the same wait for it.
+"""
+
+import ctypes
+import fcntl
+import hashlib
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import llvmlite.binding as llvm  # type: ignore[import-untyped]
+
+from executor.domain.errors import InvariantViolation
+
+Native = Callable[..., int]
+
+_HERE: Final = Path(__file__).parent
+_PACKAGE: Final = tuple(_HERE / name for name in ("codes.py", "layout.py", "kernel.py", "kept_code.py"))
+_KEPT_MAX: Final = 4
+_UNREACHED: Final = (
+    "NRT_Free",
+    "NRT_MemInfo_call_dtor",
+    "numba_do_raise",
+    "numba_gil_ensure",
+    "numba_gil_release",
+    "numba_runtime_build_excinfo_struct",
+    "numba_unpickle",
+)
+"""What compiled code would call to raise an error or to free an array; it does neither."""
+
+
+@cache
+def stamp() -> int:
+    """Sum of the sources of the compiled venue: what was compiled from others is told by it."""
+    return int.from_bytes(_digest(_PACKAGE).digest()[:7], "big")
+
+
+def _digest(files: tuple[Path, ...]) -> Any:  # noqa: ANN401 - a hash has no public type
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest
+
+
+class KeptCode:
+    """Functions of whole numbers, compiled once for this machine.
+
+    Parameters
+    ----------
+    name
+        Of the file.
+    numbers
+        For each function how many numbers it is given; it gives one back.
+    define
+        Brings the functions themselves, as ordinary ones. It is called only if they have to be compiled, so that what
+        it imports costs nothing otherwise. They raise nothing, and index nothing that is not there.
+    sources
+        Files beside those of the venue which the code is made from.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        numbers: Mapping[str, int],
+        define: Callable[[], Mapping[str, Callable[..., int]]],
+        *,
+        sources: tuple[Path, ...] = (),
+    ) -> None:
+        self._name = name
+        self._numbers = dict(numbers)
+        self._define = define
+        self._sources = sources
+        self._linked: dict[str, Native] = {}
+
+    def linked(self) -> Mapping[str, Native]:
+        """Bring the functions, from disk or from the compiler.
+
+        Returns
+        -------
+        Mapping
+            By name. Numbers beyond 64 bits are for the caller to refuse: they would be cut.
+        """
+        if not self._linked:
+            objects = self._read()
+            if objects is None:
+                objects = self._compile_or_wait()
+            self._linked = _link(_made_linker(), objects, self._numbers)
+        return self._linked
+
+    def _path(self, folder: Path) -> Path:
+        digest = _digest((*_PACKAGE, *self._sources))
+        about = (
+            platform.python_version(),
+            version("numba"),
+            version("llvmlite"),
+            llvm.get_default_triple(),
+            llvm.get_host_cpu_name(),
+            llvm.get_host_cpu_features().flatten(),
+            self._numbers,
+        )
+        digest.update(repr(about).encode())
+        return folder / f"{self._name}-{digest.hexdigest()[:24]}.code"
+
+    def _read(self) -> dict[str, bytes] | None:
+        for folder in _folders():
+            path = self._path(folder)
+            if path.is_file():
+                return _unpacked(path.read_bytes())
+        return None
+
+    def _compile_or_wait(self) -> dict[str, bytes]:
+        for folder in _folders():
+            with _locked(folder / f"{self._name}.lock") as is_ours:
+                if not is_ours:
+                    continue
+                objects = self._read()
+                if objects is None:
+                    objects = self._compile()
+                    path = self._path(folder)
+                    partial = path.with_suffix(f".{os.getpid()}")
+                    partial.write_bytes(_packed(objects))
+                    partial.replace(path)
+                    self._tidy(folder)
+                return objects
+        return self._compile()
+
+    def _tidy(self, folder: Path) -> None:
+        """Leave the latest few: other interpreters use the same folder."""
+        kept = sorted(folder.glob(f"{self._name}-*.code"), key=lambda path: path.stat().st_mtime_ns)
+        for old in kept[:-_KEPT_MAX]:
+            old.unlink(missing_ok=True)
+
+    def _compile(self) -> dict[str, bytes]:
+        import numba  # noqa: PLC0415 - slow, and only needed here
+
+        cfunc: Any = numba.cfunc
+        objects = {}
+        for name, function in self._define().items():
+            signature = numba.int64(*[numba.int64] * self._numbers[name])
+            made = cfunc(signature, error_model="numpy")(function)
+            # There is no public way to the machine code.
+            objects[f"{name} {made._wrapper_name}"] = bytes(made._library._get_compiled_object())
+        return objects
+
+
+def _folders() -> Iterator[Path]:
+    """Where code is kept: where it was asked to be, else beside its source, else with the user's other caches."""
+    asked = os.environ.get("NUMBA_CACHE_DIR")
+    if asked:
+        yield Path(asked)
+    else:
+        yield _HERE / "__pycache__"
+        home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+        yield Path(home) / "bybit-executor"
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Have something alone for a while; False where nothing can be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError:
+        yield False
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield True
+    finally:
+        os.close(file)
+
+
+def _packed(objects: Mapping[str, bytes]) -> bytes:
+    head = "\n".join(f"{len(code)} {name}" for name, code in objects.items()).encode()
+    body = len(head).to_bytes(4, "big") + head + b"".join(objects.values())
+    return hashlib.sha256(body).digest() + body
+
+
+def _unpacked(data: bytes) -> dict[str, bytes] | None:
+    """Take a file apart; None where it is damaged."""
+    body = data[32:]
+    if hashlib.sha256(body).digest() != data[:32]:
+        return None
+    at = 4 + int.from_bytes(body[:4], "big")
+    objects = {}
+    for line in body[4:at].decode().split("\n"):
+        size, _, name = line.partition(" ")
+        objects[name] = body[at : at + int(size)]
+        at += int(size)
+    return objects
+
+
+def _made_linker() -> Any:  # noqa: ANN401 - not typed
+    """Make one that knows nothing of other code: it may use the same names."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    for name in _UNREACHED:
+        if not llvm.address_of_symbol(name):
+            llvm.add_symbol(name, ctypes.cast(_FALL, ctypes.c_void_p).value)
+    target = llvm.Target.from_default_triple()
+    machine = target.create_target_machine(opt=3, jit=True, codemodel="jitdefault")
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+
+
+def _fall() -> None:
+    """End the process: compiled code went where it cannot go, and what it holds is worth nothing."""
+    os.abort()
+
+
+_FALL: Final = ctypes.CFUNCTYPE(None)(_fall)
+
+
+def _link(linker: Any, objects: Mapping[str, bytes], numbers: Mapping[str, int]) -> dict[str, Native]:  # noqa: ANN401
+    for code in objects.values():
+        linker.add_object_file(llvm.ObjectFileRef.from_data(code))
+    linker.finalize_object()
+    linked: dict[str, Native] = {}
+    for name in objects:
+        ours, _, symbol = name.partition(" ")
+        address = linker.get_function_address(symbol)
+        if not address:
+            raise InvariantViolation(f"kept code has no {ours}")
+        native: Any = ctypes.CFUNCTYPE(*[ctypes.c_int64] * (1 + numbers[ours]))(address)
+        native.linker = linker  # the code lives as long as who linked it
+        linked[ours] = native
+    return linked
