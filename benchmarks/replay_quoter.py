@@ -18,6 +18,7 @@ from simulation.replay.machine import ReplayMachine
 STEP_NS: Final = 100_000_000
 QTY: Final = 1
 GONE, SENT, RESTS, LEAVING = 0, 1, 2, 3
+_OVER: Final = frozenset({codes.ENDED, codes.REJECTED})
 MEMORY: Final = 11
 """Numbers of the compiled strategy: wake-up, its time, ids, submits, cancels; of each quote id, price and state."""
 
@@ -33,15 +34,14 @@ class Quoter:
 
     def wake(self, venue: ReplayMachine) -> None:
         """Look at the market and at what was answered, and act."""
-        for answer in venue.answers():
-            quote = self._quotes[1] if answer.order_id == self._quotes[1][0] else self._quotes[-1]
-            if answer.order_id != quote[0]:
+        bought, sold = self._quotes[1], self._quotes[-1]
+        for _, _, kind, order_id, _, _, _, leaves, _ in venue.answers():
+            quote = bought if order_id == bought[0] else sold
+            if order_id != quote[0]:
                 continue
-            if answer.kind == codes.ACCEPTED:
+            if kind == codes.ACCEPTED:
                 quote[2] = RESTS
-            elif answer.kind in {codes.ENDED, codes.REJECTED} or (
-                answer.kind == codes.FILLED and answer.leaves == 0
-            ):
+            elif kind in _OVER or (kind == codes.FILLED and leaves == 0):
                 quote[2] = GONE
         _, bid, _, ask, _, _, _ = venue.glance()
         self.touches.append((bid, ask))
