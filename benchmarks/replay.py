@@ -22,6 +22,9 @@ from simulation.replay.layout import Rows
 from simulation.replay.machine import ReplayMachine, no_rows
 from simulation.replay.terms import Delay, ReplayTerms
 
+Touches = list[tuple[int, int]] | NDArray[np.int64]
+"""Best bid and best ask at each wake-up."""
+
 
 def wakes_of(info: Info) -> int:
     """Wake-ups of a strategy that stops two steps before the last row."""
@@ -42,7 +45,7 @@ class Player:
         self._end_ns = info.last_exch_ns
         self._start_ns = info.first_exch_ns
         self._wakes = wakes_of(info)
-        self.touches: list[tuple[int, int]] | NDArray[np.int64] = []
+        self.touches: Touches = []
         self.submits = self.cancels = 0
         first = next(pieces)
         self.venue = ReplayMachine(terms, start_ns=self._start_ns)
@@ -89,13 +92,21 @@ def peak_mib() -> float:
     return float("nan")
 
 
+def played(info: Info, terms: ReplayTerms, held: list[Rows], options: argparse.Namespace) -> Player:
+    """Play once, from memory if the rows are there, else from the file."""
+    player = Player(info, terms, iter(held) if held else pieces_of(options.file))
+    player.play(options.how, options.distance)
+    return player
+
+
 def main() -> None:
     """Play, and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--how", choices=("pass", "look", "object", "compiled"), default="compiled")
     parser.add_argument("--in-memory", action="store_true", help="have the file read before the clock runs")
-    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--each", type=int, default=1, help="plays of which the mean time is told")
+    parser.add_argument("--asked", action="store_true", help="play once for every line that comes in")
     parser.add_argument("--distance", type=int, default=0)
     parser.add_argument("--feed-ns", type=int, help="instead of what the recording shows")
     parser.add_argument(
@@ -114,15 +125,17 @@ def main() -> None:
         if options.in_memory
         else []
     )
-    player = None
-    for _ in range(options.runs):
+    touches: Touches = []
+    for _ in sys.stdin if options.asked else (None,):
         wall, cpu = perf_counter(), process_time()
-        player = Player(info, terms, iter(held) if held else pieces_of(options.file))
-        player.play(options.how, options.distance)
+        for _ in range(options.each - 1):
+            played(info, terms, held, options)
+        player = played(info, terms, held, options)
+        wall, cpu = perf_counter() - wall, process_time() - cpu
         account = player.venue.account()
         result = {
-            "wall_s": perf_counter() - wall,
-            "cpu_s": process_time() - cpu,
+            "wall_s": wall / options.each,
+            "cpu_s": cpu / options.each,
             "submits": player.submits,
             "cancels": player.cancels,
             "fills": account.fills,
@@ -133,8 +146,9 @@ def main() -> None:
         }
         sys.stdout.write(json.dumps(result) + "\n")
         sys.stdout.flush()
-    if options.touches and player is not None:
-        np.save(options.touches, np.asarray(player.touches))
+        touches = player.touches
+    if options.touches:
+        np.save(options.touches, np.asarray(touches))
 
 
 if __name__ == "__main__":

@@ -106,25 +106,30 @@ def main() -> None:
     parser.add_argument("--distance", type=int, default=0)
     parser.add_argument("--orders-ns", type=int, nargs=2, default=[10_000_001, 10_000_003])
     parser.add_argument("--touches", type=Path)
-    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--each", type=int, default=1, help="plays of which the mean time is told")
+    parser.add_argument("--asked", action="store_true", help="play once for every line that comes in")
     options = parser.parse_args()
     tick, lot = options.steps
     data = np.load(options.events)["data"] if options.in_memory else str(options.events)
     touches = np.zeros((options.wakes, 2), np.int64)
-    for _ in range(options.runs):
+    for _ in sys.stdin if options.asked else (None,):
         wall, cpu = perf_counter(), process_time()
-        hbt = build(data, tick, lot, *options.orders_ns)
-        submits = cancels = 0
-        if options.how == "quote":
-            submits, cancels = _quote(hbt, touches, options.distance, tick, lot)
-        elif options.how == "look":
-            _look(hbt, touches)
-        else:
-            _pass(hbt, FOREVER_NS)
+        for play in range(options.each):
+            hbt = build(data, tick, lot, *options.orders_ns)
+            submits = cancels = 0
+            if options.how == "quote":
+                submits, cancels = _quote(hbt, touches, options.distance, tick, lot)
+            elif options.how == "look":
+                _look(hbt, touches)
+            else:
+                _pass(hbt, FOREVER_NS)
+            if play < options.each - 1:
+                hbt.close()
+        wall, cpu = perf_counter() - wall, process_time() - cpu
         values = hbt.state_values(0)
         result = {
-            "wall_s": perf_counter() - wall,
-            "cpu_s": process_time() - cpu,
+            "wall_s": wall / options.each,
+            "cpu_s": cpu / options.each,
             "submits": submits,
             "cancels": cancels,
             "fills": int(values.num_trades),

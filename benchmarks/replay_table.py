@@ -11,7 +11,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -31,6 +32,8 @@ from benchmarks.replay_stream import make_rows, write_day
 _FEED_NS: Final = 5_000_003
 _COMPARED: Final = ("submits", "cancels", "fills", "position", "traded_value")
 _FAR: Final = ("usdm/btcusdt_20230404.dat.gz", "usdm/btcusdt_20230405.dat.gz")
+_FAR_PLAYS: Final = 20
+"""One takes a hundredth of a second."""
 _PEER: Final = "hftbacktest"
 _INSTALL: Final = f"""\
 {_PEER} is not installed: only our own rows follow. To have it beside them, in an environment of its own:
@@ -44,7 +47,7 @@ _INSTALL: Final = f"""\
 class Measured:
     """Runs of one thing: JSON lines of the program, and how long its processes took from start to end."""
 
-    runs: list[dict[str, Any]]
+    runs: list[dict[str, Any]] = field(default_factory=list)
     whole_s: list[float] = field(default_factory=list)
 
     @property
@@ -57,17 +60,65 @@ class Measured:
         """Largest memory of any run."""
         return max(float(run["peak_mib"]) for run in self.runs)
 
+    def times(self, other: "Measured") -> list[float]:
+        """How many times as long the other took, round by round."""
+        return [theirs["cpu_s"] / ours["cpu_s"] for ours, theirs in zip(self.runs, other.runs, strict=True)]
+
 
 def measure(interpreter: str, module: str, words: Sequence[object], processes: int = 1) -> Measured:
     """Run a program, some times over."""
-    lines, spans = [], []
+    found = Measured()
     for _ in range(processes):
         began = perf_counter()
         command = [interpreter, "-m", module, *map(str, words)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own programs
-        spans.append(perf_counter() - began)
-        lines += [json.loads(line) for line in done.stdout.splitlines()]
-    return Measured(lines, spans)
+        found.whole_s.append(perf_counter() - began)
+        found.runs.extend(json.loads(line) for line in done.stdout.splitlines())
+    return found
+
+
+def in_turns(commands: Mapping[str, Sequence[object]], rounds: int) -> dict[str, Measured]:
+    """Have programs play in turns, so that all of them meet the same moods of the machine; the first turn is not told.
+
+    Parameters
+    ----------
+    commands
+        By name: the interpreter, the module and its words. Each plays once for every line that it is given.
+    """
+    found = {name: Measured() for name in commands}
+    with ExitStack() as stack:
+        running = {
+            name: stack.enter_context(
+                subprocess.Popen(  # noqa: S603 - our own programs
+                    [str(interpreter), "-m", str(module), *map(str, words), "--asked"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for name, (interpreter, module, *words) in commands.items()
+        }
+        for turn in range(rounds + 1):
+            for name, process in running.items():
+                line = asked(process)
+                if turn:  # the first links or compiles
+                    found[name].runs.append(line)
+        for process in running.values():
+            process.communicate()
+    return found
+
+
+def asked(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    """Have a program play once."""
+    if process.stdin is None or process.stdout is None:
+        raise AssertionError("both ends were asked for")
+    process.stdin.write("\n")
+    process.stdin.flush()
+    line = process.stdout.readline()
+    if not line:
+        raise SystemExit(f"{process.args!r} ended with {process.wait()}")
+    answer: dict[str, Any] = json.loads(line)
+    return answer
 
 
 def peer_interpreter() -> str | None:
@@ -104,53 +155,52 @@ def tell(text: str) -> None:
 
 def row(name: str, rows: int, measured: Measured, against: Measured | None = None) -> None:
     """Print a row of the table."""
-    ratio = "" if against is None else f"{against.cpu_s / measured.cpu_s:6.1f} x"
+    ratio = ""
+    if against is not None:
+        times = sorted(measured.times(against))
+        ratio = f"{median(times):6.2f} x ({times[0]:.2f} to {times[-1]:.2f})"
     tell(f"{name:<34} {measured.cpu_s:8.3f} s {rows / measured.cpu_s / 1e6:7.2f} M/s {ratio}")
 
 
-def compare_generated(folder: Path, count: int, runs: int, peer: str | None) -> bool:
+def compare_generated(folder: Path, count: int, rounds: int, peer: str | None) -> bool:
     """Play the made recording; False where the two engines disagree."""
     day, events = folder / "made" / "rows.parquet", folder / "made.npz"
     write_day(make_rows(count, seed=1), day, feed_ns=_FEED_NS)
     wakes = wakes_of(read_info(day))
     touches = folder / "ours.npy", folder / "theirs.npy"
-    ours = [day, "--feed-ns", _FEED_NS, "--touches", touches[0]]
-    held = [*ours, "--in-memory", "--runs", runs + 1]
-    slow, quick, idle = (
-        measure(sys.executable, "benchmarks.replay", [*held, "--how", how])
+    ours = [day, "--feed-ns", _FEED_NS]
+    commands: dict[str, list[object]] = {
+        how: [sys.executable, "benchmarks.replay", *ours, "--in-memory", "--how", how]
         for how in ("object", "compiled", "pass")
-    )
-    for each in (slow, quick, idle):
-        del each.runs[0]  # the first links or compiles
-    whole = measure(sys.executable, "benchmarks.replay", [*ours, "--how", "compiled"], runs)
+    }
+    commands["compiled"] += ["--touches", touches[0]]
+    words = [events, "--steps", 0.1, 0.001, "--wakes", wakes, "--touches", touches[1]]
+    if peer is not None:
+        to_hftbacktest(day, events)
+        commands["theirs"] = [peer, "benchmarks.replay_peer", *words, "--in-memory"]
+    found = in_turns(commands, rounds)
+    slow, quick, idle, theirs = *(found[how] for how in ("object", "compiled", "pass")), found.get("theirs")
+    whole = measure(sys.executable, "benchmarks.replay", [*ours, "--how", "compiled"], rounds)
     answer = {name: slow.runs[0][name] for name in _COMPARED}
     tell(f"made recording: {count} rows, {wakes} wake-ups; {answer}")
     if slow.runs[0]["state_hash"] != quick.runs[0]["state_hash"]:
         tell("DIFFERENT: the strategy as an object and compiled")
         return False
-    theirs = None
-    words = [events, "--steps", 0.1, 0.001, "--wakes", wakes, "--touches", touches[1]]
-    if peer is not None:
-        to_hftbacktest(day, events)
-        theirs = measure(peer, "benchmarks.replay_peer", [*words, "--in-memory", "--runs", runs + 1])
-        del theirs.runs[0]
+    if theirs is not None:
         wrong = differences(quick, theirs, touches)
         if wrong:
             tell("DIFFERENT: " + "; ".join(wrong))
             return False
         tell(f"equal with {_PEER}: best prices at every wake-up, {', '.join(_COMPARED)}")
         row(f"{_PEER}, HashMap book, compiled", count, theirs)
-        row("ours, strategy as an object", count, slow, theirs)
-        row("ours, strategy compiled", count, quick, theirs)
-    else:
-        row("ours, strategy as an object", count, slow)
-        row("ours, strategy compiled", count, quick)
+    row("ours, strategy as an object", count, slow, theirs)
+    row("ours, strategy compiled", count, quick, theirs)
     row("ours, without orders", count, idle)
     tell(
         f"{'ours, whole process from disk':<34} {median(whole.whole_s):8.3f} s wall, peak {whole.peak_mib:.0f} MiB"
     )
-    if peer is not None and theirs is not None:
-        from_disk = measure(peer, "benchmarks.replay_peer", words, min(runs, 3))
+    if peer is not None:
+        from_disk = measure(peer, "benchmarks.replay_peer", words, min(rounds, 3))
         tell(
             f"{_PEER + ', whole process from disk':<34} {median(from_disk.whole_s):8.3f} s wall,"
             f" peak {from_disk.peak_mib:.0f} MiB"
@@ -158,38 +208,33 @@ def compare_generated(folder: Path, count: int, runs: int, peer: str | None) -> 
     return True
 
 
-def compare_far(folder: Path, recordings: Path, runs: int, peer: str | None) -> bool:
+def compare_far(folder: Path, recordings: Path, rounds: int, peer: str | None) -> bool:
     """Play a recording with quotes far from the touch, without orders; False where the two engines disagree."""
     files = [recordings / "binance" / name for name in _FAR]
     *_, stored = Intake(folder / "far", Options()).run(files).stored
     info = read_info(stored.path)
     touches = folder / "far-ours.npy", folder / "far-theirs.npy"
-    ours = measure(
-        sys.executable,
-        "benchmarks.replay",
-        [stored.path, "--in-memory", "--how", "pass", "--runs", runs + 1],
-    )
-    del ours.runs[0]
+    passing: list[object] = ["--in-memory", "--how", "pass", "--each", _FAR_PLAYS]
+    commands: dict[str, list[object]] = {"ours": [sys.executable, "benchmarks.replay", stored.path, *passing]}
     tell(f"{stored.stream.symbol} of {_FAR[-1]}: {info.rows} rows, quotes far away, no orders")
-    if peer is None:
-        row("ours", info.rows, ours)
-        return True
-    events = folder / "far.npz"
-    _, behind_ns = to_hftbacktest(stored.path, events)
-    looking = ["--in-memory", "--how", "look", "--receiver-behind-ns", behind_ns, "--touches", touches[0]]
-    looked = measure(sys.executable, "benchmarks.replay", [stored.path, *looking])
-    words = [events, "--in-memory", "--steps", info.tick_size, info.lot_size, "--wakes", wakes_of(info)]
-    theirs_looked = measure(
-        peer, "benchmarks.replay_peer", [*words, "--how", "look", "--touches", touches[1]]
-    )
-    theirs = measure(peer, "benchmarks.replay_peer", [*words, "--how", "pass", "--runs", runs + 1])
-    del theirs.runs[0]
-    wrong = differences(looked, theirs_looked, touches)
-    if wrong:
-        tell("DIFFERENT: " + "; ".join(wrong))
-        return False
-    row(f"{_PEER}, HashMap book", info.rows, theirs)
-    row("ours", info.rows, ours, theirs)
+    if peer is not None:
+        events = folder / "far.npz"
+        _, behind_ns = to_hftbacktest(stored.path, events)
+        looking = ["--in-memory", "--how", "look", "--receiver-behind-ns", behind_ns, "--touches", touches[0]]
+        looked = measure(sys.executable, "benchmarks.replay", [stored.path, *looking])
+        words = [events, "--steps", info.tick_size, info.lot_size, "--wakes", wakes_of(info)]
+        theirs_looked = measure(
+            peer, "benchmarks.replay_peer", [*words, "--in-memory", "--how", "look", "--touches", touches[1]]
+        )
+        wrong = differences(looked, theirs_looked, touches)
+        if wrong:
+            tell("DIFFERENT: " + "; ".join(wrong))
+            return False
+        commands["theirs"] = [peer, "benchmarks.replay_peer", *words, *passing]
+    found = in_turns(commands, rounds)
+    if peer is not None:
+        row(f"{_PEER}, HashMap book", info.rows, found["theirs"])
+    row("ours", info.rows, found["ours"], found.get("theirs"))
     return True
 
 
@@ -197,18 +242,18 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=8_000_000)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     peer = peer_interpreter()
     if peer is None:
         tell(_INSTALL)
     with TemporaryDirectory() as name:
-        equal = compare_generated(Path(name), options.rows, options.runs, peer)
+        equal = compare_generated(Path(name), options.rows, options.rounds, peer)
         recorded = os.environ.get("EXECUTOR_REAL_DATA")
         if recorded is None:
             tell("EXECUTOR_REAL_DATA is not set: no recording with quotes far away")
         else:
-            equal = compare_far(Path(name), Path(recorded), options.runs, peer) and equal
+            equal = compare_far(Path(name), Path(recorded), options.rounds, peer) and equal
     sys.exit(0 if equal else 1)
 
 

@@ -14,10 +14,11 @@ import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+import llvmlite  # type: ignore[import-untyped]
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
 from executor.domain.errors import InvariantViolation
@@ -98,11 +99,10 @@ class KeptCode:
         return self._linked
 
     def _path(self, folder: Path) -> Path:
-        digest = _digest((*_PACKAGE, *self._sources))
+        digest = _digest((*_PACKAGE, *self._sources, _compiler_version()))
         about = (
             platform.python_version(),
-            version("numba"),
-            version("llvmlite"),
+            llvmlite.__version__,
             llvm.get_default_triple(),
             llvm.get_host_cpu_name(),
             llvm.get_host_cpu_features().flatten(),
@@ -151,6 +151,14 @@ class KeptCode:
             # There is no public way to the machine code.
             objects[f"{name} {made._wrapper_name}"] = bytes(made._library._get_compiled_object())
         return objects
+
+
+def _compiler_version() -> Path:
+    """Which release of the compiler there is, in its own words: neither it nor the index of all packages is loaded."""
+    found = find_spec("numba")
+    if found is None or found.origin is None:
+        raise InvariantViolation("numba, which compiles the replay venue, is not installed")
+    return Path(found.origin).with_name("_version.py")
 
 
 def _folders() -> Iterator[Path]:

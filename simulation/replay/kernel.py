@@ -58,6 +58,7 @@ from simulation.replay.layout import (
     ORDER_WIDTH,
     ORDERS,
     POSITION,
+    POSTED,
     R_AT,
     R_HOLD,
     R_ID,
@@ -545,19 +546,24 @@ def _show(state: State) -> None:
 @compiled
 def _see(registers: Numbers, terms: Numbers, coming: Numbers, until_ns: int, looks: bool) -> None:
     """Let what was sent to be seen arrive."""
-    size = coming.shape[0]
-    while registers[COMING_HEAD] < registers[COMING_TAIL]:
-        slot = registers[COMING_HEAD] & (size - 1)
+    size, head, arrived = coming.shape[0], registers[COMING_HEAD], -1
+    while head < registers[COMING_TAIL]:
+        slot = head & (size - 1)
         if coming[slot, 0] > until_ns:
-            return
-        moved = coming[slot, 1] != registers[SEEN + 1] or coming[slot, 3] != registers[SEEN + 3]
-        if not terms[layout.PRICES_ONLY]:
-            moved = moved or coming[slot, 2] != registers[SEEN + 2] or coming[slot, 4] != registers[SEEN + 4]
+            break
+        if looks and registers[TOUCH_AT] == NEVER:
+            before = registers[SEEN : SEEN + GLANCE_WIDTH] if arrived < 0 else coming[arrived]
+            moved = coming[slot, 1] != before[1] or coming[slot, 3] != before[3]
+            if not terms[layout.PRICES_ONLY]:
+                moved = moved or coming[slot, 2] != before[2] or coming[slot, 4] != before[4]
+            if moved:
+                registers[TOUCH_AT] = max(coming[slot, 0], registers[TOUCH_LAST] + terms[layout.CONFLATE_NS])
+        arrived = slot
+        head += 1
+    registers[COMING_HEAD] = head
+    if arrived >= 0:
         for field in range(GLANCE_WIDTH):
-            registers[SEEN + field] = coming[slot, field]
-        if looks and moved and registers[TOUCH_AT] == NEVER:
-            registers[TOUCH_AT] = max(coming[slot, 0], registers[TOUCH_LAST] + terms[layout.CONFLATE_NS])
-        registers[COMING_HEAD] += 1
+            registers[SEEN + field] = coming[arrived, field]
 
 
 # ---------------------------------------------------------------------- fills
@@ -915,34 +921,44 @@ def _follow_other(state: State, rows: Rows, i: int, kind: int, at_ns: int) -> No
         registers[MARK_PX] = px
 
 
-@compiled
-def _clock_row(state: State, rows: Rows, i: int, at_ns: int) -> int:
+@inlined
+def _clock_row(
+    registers: Numbers, terms: Numbers, samples: Numbers, received_ns: int, at_ns: int, is_measured: bool
+) -> int:
     """How long a row is on its way to us, where that is not constant."""
-    registers, terms = state.registers, state.terms
-    if terms[layout.DELAY_SOURCE] == codes.MEASURED:
-        recv_ns = max(rows.recv_ns[i], 0)
+    if is_measured:
+        recv_ns = max(received_ns, 0)
         if recv_ns > NEVER:
             registers[BROKEN] = codes.TOO_LARGE
         registers[layout.DELAY_NS] = max(recv_ns - at_ns, 0)
     elif registers[BEGUN] == 0:
-        registers[layout.DELAY_NS] = _draw(registers, terms, state.samples, 0, registers[layout.MESSAGES])
+        registers[layout.DELAY_NS] = _draw(registers, terms, samples, 0, registers[layout.MESSAGES])
     registers[BEGUN] = 1
     return registers[layout.DELAY_NS]
 
 
 @inlined
 def _set_level_at_once(
-    registers: Numbers, level: Numbers, bits: Numbers, orders: Numbers, side: int, px: int, lots: int
+    registers: Numbers,
+    level: Numbers,
+    bits: Numbers,
+    far: Numbers,
+    orders: Numbers,
+    side: int,
+    px: int,
+    lots: int,
 ) -> bool:
-    """Write a total where nothing follows from it: within the window, and for no order of ours."""
+    """Write a total where nothing follows from it: no better price than the window's, and for no order of ours."""
     b, key, mask = (1 - side) >> 1, side * px, level.shape[1] - 1
     base, best = registers[BASE + b], registers[BEST + b]
-    done = base <= key <= base + mask and registers[TAKEN + b] == 0
+    done = key <= base + mask and registers[TAKEN + b] == 0 and (base <= key or best != _NONE)
     for j in range(registers[ORDERS]):
         own_key = side * orders[j, O_PX]
         if own_key == key or (orders[j, O_SIDE] != side and key > own_key):
             done = False
-    if done:
+    if done and key < base:
+        _far_put(registers, far, b, key, lots)
+    elif done:
         at = key & mask
         bit = 1 << (at & (_WORD - 1))
         if lots > 0:
@@ -976,15 +992,19 @@ def _reaches(registers: Numbers, orders: Numbers, side: int, px: int) -> bool:
 @compiled
 def _play(state: State, rows: Rows, limit_ns: int, stays_quiet: bool) -> None:
     """Follow rows up to an instant, or until something was sent to us that is waited for."""
-    registers, level, bits, orders, coming = (
+    registers, terms, samples, level, bits, far, orders, coming = (
         state.registers,
+        state.terms,
+        state.samples,
         state.level,
         state.bits,
+        state.far,
         state.orders,
         state.coming,
     )
-    exch_ns, kinds, sides, pxs, qtys, flags = (
+    exch_ns, recv_ns, kinds, sides, pxs, qtys, flags = (
         rows.exch_ns,
+        rows.recv_ns,
         rows.kind,
         rows.side,
         rows.px,
@@ -993,21 +1013,21 @@ def _play(state: State, rows: Rows, limit_ns: int, stays_quiet: bool) -> None:
     )
     i, end, at_ns = registers[ROW], exch_ns.shape[0], registers[ROW_NS]
     mask = level.shape[1] - 1
-    delay_ns = state.terms[layout.DELAY_CONSTANT]
-    is_constant = state.terms[layout.DELAY_SOURCE] == codes.CONSTANT
+    delay_ns, source = terms[layout.DELAY_CONSTANT], terms[layout.DELAY_SOURCE]
+    is_constant, is_measured = source == codes.CONSTANT, source == codes.MEASURED
     answers, glances = registers[ANSWER_TAIL], registers[COMING_TAIL]
     numbers = 0
     while i < end and max(at_ns, exch_ns[i]) <= limit_ns:
         at_ns = max(at_ns, exch_ns[i])
         if not is_constant:
-            delay_ns = _clock_row(state, rows, i, at_ns)
+            delay_ns = _clock_row(registers, terms, samples, recv_ns[i], at_ns, is_measured)
         registers[ROW_NS] = at_ns
         registers[LOCAL_NS] = max(registers[LOCAL_NS], at_ns + delay_ns)
         registers[LAG_NS] = registers[LOCAL_NS] - at_ns
         kind, side, px, qty = int(kinds[i]), int(sides[i]), pxs[i], qtys[i]
         numbers |= (px ^ (px >> 63)) | qty
         if kind == codes.LEVEL:
-            if not _set_level_at_once(registers, level, bits, orders, side, px, qty):
+            if not _set_level_at_once(registers, level, bits, far, orders, side, px, qty):
                 _set_level(state, side, px, qty, at_ns, False)
         elif kind == codes.TRADE:
             _print(registers, px, qty)
@@ -1032,8 +1052,9 @@ def _play(state: State, rows: Rows, limit_ns: int, stays_quiet: bool) -> None:
         if glances != registers[COMING_TAIL]:
             if not stays_quiet:
                 break
-            _see(registers, state.terms, coming, at_ns, False)
             glances = registers[COMING_TAIL]
+            if (glances - registers[COMING_HEAD]) * 4 > coming.shape[0]:
+                _see(registers, terms, coming, at_ns, False)
     registers[ROW] = i
     if (numbers >> NUMBER_BITS) != 0 or registers[TRADED_QTY] > _SUM_MAX:
         registers[BROKEN] = codes.TOO_LARGE
@@ -1208,20 +1229,30 @@ def _take(state: State) -> None:
 
 
 @compiled
+def _depart(state: State) -> None:
+    """Send off what was handed over since time passed last: nothing that its time of arrival depends on has changed."""
+    registers = state.registers
+    while registers[REQUEST_TAIL] < registers[POSTED]:
+        delay_ns = _draw(registers, state.terms, state.samples, 1, registers[layout.SENT])
+        registers[layout.SENT] += 1
+        at_ns = max(registers[layout.REQUEST_NS], registers[NOW] + delay_ns, registers[ROW_NS])
+        registers[layout.REQUEST_NS] = at_ns
+        state.requests[registers[REQUEST_TAIL] & (state.requests.shape[0] - 1), R_AT] = at_ns
+        registers[REQUEST_TAIL] += 1
+
+
+@compiled
 def send(state: State, what: int, order_id: int, side: int, px: int, qty: int, hold: int) -> bool:
     """Send a request off; False if there is no room on the wire: then nothing was sent."""
     registers = state.registers
-    tail, size = registers[REQUEST_TAIL], state.requests.shape[0]
+    tail, size = registers[POSTED], state.requests.shape[0]
     if tail - registers[REQUEST_HEAD] >= size:
         return False
-    delay_ns = _draw(registers, state.terms, state.samples, 1, registers[layout.SENT])
-    registers[layout.SENT] += 1
-    at_ns = max(registers[layout.REQUEST_NS], registers[NOW] + delay_ns, registers[ROW_NS])
-    registers[layout.REQUEST_NS] = at_ns
     request = state.requests[tail & (size - 1)]
-    request[R_AT], request[R_WHAT], request[R_ID], request[R_SIDE] = at_ns, what, order_id, side
+    request[R_WHAT], request[R_ID], request[R_SIDE] = what, order_id, side
     request[R_PX], request[R_QTY], request[R_HOLD] = px, qty, hold
-    registers[REQUEST_TAIL] = tail + 1
+    registers[POSTED] = tail + 1
+    _depart(state)
     return True
 
 
@@ -1263,6 +1294,7 @@ def advance(state: State, rows: Rows, until_ns: int, wake: int) -> int:
     registers = state.registers
     if registers[layout.STAMP] != STAMP:
         return codes.STALE
+    _depart(state)
     until_ns = max(until_ns, registers[NOW])
     hears, looks = (wake & codes.WAKE_ANSWER) != 0, (wake & codes.WAKE_TOUCH) != 0
     end = rows.exch_ns.shape[0]
@@ -1347,6 +1379,7 @@ def _book_hash(state: State) -> int:
 @compiled
 def state_hash(state: State) -> int:
     """Sum everything up in 64 bits, as the twin does; signed here."""
+    _depart(state)
     registers = state.registers
     total = 0
     for field in (
@@ -1454,13 +1487,6 @@ def advance_at(table_at: int, until_ns: int, wake: int) -> int:
     """`advance`, with the address of a table as `opened` reads it."""
     state, rows = opened_at(table_at)
     return advance(state, rows, until_ns, wake)
-
-
-def send_at(table_at: int, request_at: int) -> int:
-    """`send`, likewise, with the address of what is sent; 1 if it was sent."""
-    state, _ = opened_at(table_at)
-    one = array_at(pointer(request_at), (6,), np.int64)
-    return 1 if send(state, one[0], one[1], one[2], one[3], one[4], one[5]) else 0
 
 
 def state_hash_at(table_at: int) -> int:

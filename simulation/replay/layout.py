@@ -62,6 +62,8 @@ CASH_HIGH: Final = 67
 MAKER_HIGH: Final = 68
 TAKER_HIGH: Final = 69
 TRADED_HIGH: Final = 70
+# Requests that were handed over; those up to REQUEST_TAIL have left.
+POSTED: Final = 71
 REGISTERS: Final = 72
 
 # Terms.

@@ -1,6 +1,7 @@
 """The compiled replay venue as Python sees it: makes its arrays, hands it rows, gives it more room when it asks."""
 
 from copy import copy
+from struct import Struct
 from typing import Any, Final, Self
 
 import numpy as np
@@ -19,6 +20,11 @@ _MASK: Final = (1 << 64) - 1
 _new: Final = (
     tuple.__new__
 )  # a strategy that is an ordinary object waits for these: `_make` takes twice as long
+_REQUEST: Final = Struct("6q")
+_ANSWER: Final = Struct(f"{layout.ANSWER_WIDTH}q")
+_SEEN: Final = Struct(f"{layout.GLANCE_WIDTH}q")
+_REQUEST_BYTES: Final = 8 * layout.REQUEST_WIDTH
+_ANSWER_BYTES: Final = _ANSWER.size
 _BASE_AT_FIRST: Final = -(1 << 61)
 
 
@@ -168,10 +174,7 @@ class ReplayMachine:
         self, terms: ReplayTerms, *, start_ns: int = 0, window: int = 1 << 14, room: int = 1 << 12
     ) -> None:
         native = VENUE.linked()
-        self._native_advance, self._native_send = native["advance"], native["send"]
-        self._native_hash = native["state_hash"]
-        request = _zeros(6)
-        self._request, self._request_at = memoryview(request), int(request.ctypes.data)  # type: ignore[arg-type]
+        self._native_advance, self._native_hash = native["advance"], native["state_hash"]
         self._rows = no_rows()
         self._adopt(make_state(terms, start_ns=start_ns, window=window, room=room))
 
@@ -179,8 +182,9 @@ class ReplayMachine:
         self.state = state
         self._lay(_table(state, self._rows))
         self._registers = memoryview(state.registers)  # type: ignore[arg-type]
-        self._answers = memoryview(state.answers).cast("B").cast("q")  # type: ignore[arg-type]
-        self._seen = state.registers[layout.SEEN : layout.SEEN + layout.GLANCE_WIDTH]
+        self._requests = memoryview(state.requests).cast("B")  # type: ignore[arg-type]
+        self._answers = memoryview(state.answers).cast("B")  # type: ignore[arg-type]
+        self._room_out, self._room_in = len(state.requests), len(state.answers)
 
     def _lay(self, table: Numbers) -> None:
         self.table = table
@@ -231,12 +235,16 @@ class ReplayMachine:
     def _send(self, what: int, order_id: int, side: int, px: int, qty: int, hold: int) -> None:
         if not (-_MOST <= order_id <= _MOST and -_MOST <= px <= _MOST and -_MOST <= qty <= _MOST):
             raise OverflowError(f"order {order_id}, {qty} at {px}: beyond what the venue reckons with")
-        one = self._request
-        one[0], one[1], one[2], one[3], one[4], one[5] = what, order_id, side, px, qty, hold
-        while not self._native_send(self.table_at, self._request_at):
+        registers = self._registers
+        posted = registers[layout.POSTED]
+        if posted - registers[layout.REQUEST_HEAD] >= self._room_out:
             state = self.state
-            wider = _wider_ring(state.requests, state.registers, layout.REQUEST_HEAD, layout.REQUEST_TAIL)
+            wider = _wider_ring(state.requests, state.registers, layout.REQUEST_HEAD, layout.POSTED)
             self._adopt(state._replace(requests=wider))
+            registers = self._registers
+        slot = posted & (self._room_out - 1)
+        _REQUEST.pack_into(self._requests, slot * _REQUEST_BYTES + 8, what, order_id, side, px, qty, hold)
+        registers[layout.POSTED] = posted + 1
 
     def advance(self, until_ns: int, wake: int = 0) -> int:
         """Let time pass until an instant, or until what is waited for; MORE asks for rows and the same call again.
@@ -266,29 +274,26 @@ class ReplayMachine:
         head, tail = registers[layout.ANSWER_HEAD], registers[layout.ANSWER_TAIL]
         if head == tail:
             return []
-        answers, width = self._answers, layout.ANSWER_WIDTH
-        size = len(self.state.answers)
-        begin = head & (size - 1)
-        if answers[begin * width] > registers[layout.NOW]:
-            return []
-        count = min(tail - head, size - begin)
-        numbers = answers[begin * width : (begin + count) * width].tolist()
-        if count < tail - head:  # the ring goes on at its beginning
-            numbers += answers[: (tail - head - count) * width].tolist()
-        heard, now_ns = [], registers[layout.NOW]
-        for first in range(0, len(numbers), width):
-            if numbers[first] > now_ns:
-                break
-            heard.append(_new(Answer, numbers[first : first + width]))
+        size, now_ns = self._room_in, registers[layout.NOW]
+        begin, count = head & (size - 1), tail - head
+        part = self._answers[begin * _ANSWER_BYTES : min(begin + count, size) * _ANSWER_BYTES]
+        heard = [_new(Answer, numbers) for numbers in _ANSWER.iter_unpack(part)]
+        if begin + count > size:  # the ring goes on at its beginning
+            part = self._answers[: (begin + count - size) * _ANSWER_BYTES]
+            heard += [_new(Answer, numbers) for numbers in _ANSWER.iter_unpack(part)]
+        while heard and heard[-1].due_ns > now_ns:  # under way yet
+            heard.pop()
         registers[layout.ANSWER_HEAD] = head + len(heard)
         return heard
 
     def glance(self) -> Glance:
         """See the market."""
-        seen = self._seen.tolist()
-        value_high = seen.pop()
-        seen[-1] += value_high * codes.VALUE_UNIT
-        return _new(Glance, seen)
+        at_ns, bid_px, bid_qty, ask_px, ask_qty, volume, value, high = _SEEN.unpack_from(
+            self._registers, layout.SEEN * 8
+        )
+        return _new(
+            Glance, (at_ns, bid_px, bid_qty, ask_px, ask_qty, volume, value + high * codes.VALUE_UNIT)
+        )
 
     def account(self) -> Account:
         """Read position and money, as the exchange has them."""

@@ -11,7 +11,6 @@ def _define() -> Mapping[str, Callable[..., int]]:
 
     return {
         "advance": kernel.advance_at,
-        "send": kernel.send_at,
         "state_hash": kernel.state_hash_at,
         "far_copy": kernel.far_copy_at,
         "theirs_copy": kernel.theirs_copy_at,
@@ -20,7 +19,7 @@ def _define() -> Mapping[str, Callable[..., int]]:
 
 VENUE: Final = KeptCode(
     "replay-venue",
-    {"advance": 3, "send": 2, "state_hash": 1, "far_copy": 4, "theirs_copy": 4},
+    {"advance": 3, "state_hash": 1, "far_copy": 4, "theirs_copy": 4},
     _define,
 )
 """`VENUE.linked()` compiles where nothing is kept: some twenty seconds, once on a machine."""

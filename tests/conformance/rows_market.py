@@ -416,13 +416,24 @@ async def open_interest_history(stage: Stage, ccxt: Any) -> None:
 
 @ROWS.pybit("get_price_limit", "GET /v5/market/price-limit")
 def price_limits(stage: Stage) -> None:
-    """Highest buy and lowest sell stand about one per cent around the mark on a contract, half of that on spot."""
+    """Highest buy and lowest sell stand one per cent around the mark on a contract, half of that around spot's index.
+
+    The mean distance of the middle of the book from there, which other rows have a part in, widens a contract's band
+    on its own side, and moves both ends of spot's.
+    """
     stage.btc_book()
     stage.spot_book()
-    for where, width in ((BTC, 0.01), (SPOT, 0.005)):
+    for where, price, width in ((BTC, "markPrice", 0.01), (SPOT, "usdIndexPrice", 0.005)):
+        middle = float(stage.http.get_tickers(**where)["result"]["list"][0][price])
         limits = stage.http.get_price_limit(**where)["result"]
-        assert float(limits["buyLmt"]) == FLOATS(65000 * (1 + width), rel=0.001)
-        assert float(limits["sellLmt"]) == FLOATS(65000 * (1 - width), rel=0.001)
+        above = float(limits["buyLmt"]) / middle - 1 - width
+        below = float(limits["sellLmt"]) / middle - 1 + width
+        if where is BTC:
+            assert -0.0005 < below < 0.0005 or -0.0005 < above < 0.0005
+            assert below < 0.0005
+            assert above > -0.0005
+        else:
+            assert above == FLOATS(below, abs=0.0005)
 
 
 @ROWS.pybit("get_price_limit", "GET /v5/market/price-limit", REFUSED)
