@@ -10,7 +10,7 @@ from random import Random
 from typing import Final
 
 from executor.domain.events import ParentSubmitted
-from executor.domain.orders import TwapParams
+from executor.domain.orders import StrategyParams
 from executor.domain.units import ONE, ZERO
 from strategies.base import STRATEGIES
 
@@ -29,7 +29,7 @@ def _scheduled(strategy: str) -> Policy:
 
 def _cross(order: ParentSubmitted, seed: int) -> ParentSubmitted:
     """All of it at arrival: one slice that rests for no time; what is not there at once is taken as it comes."""
-    params = TwapParams(interval_s=order.duration_s, passiveness=ZERO, catch_up_max=ONE)
+    params = StrategyParams(interval_s=order.duration_s, passiveness=ZERO, catch_up_max=ONE)
     return replace(order, strategy="twap", params=params)
 
 
@@ -37,7 +37,7 @@ def _random(order: ParentSubmitted, seed: int) -> ParentSubmitted:
     """Slices of random number, size and start, resting for a random share of their time: it knows nothing."""
     chance = Random(f"{seed}:random policy")  # noqa: S311 - a baseline is no cryptography
     fitting = [one for one in _INTERVALS_S if one <= order.duration_s] or [order.duration_s]
-    params = TwapParams(
+    params = StrategyParams(
         interval_s=chance.choice(fitting),
         randomize_size_pct=_JITTER_PCT,
         randomize_timing_pct=_JITTER_PCT,

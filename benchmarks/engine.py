@@ -46,7 +46,7 @@ from executor.domain.orders import (
     Replacement,
     ResidualRule,
     Side,
-    TwapParams,
+    StrategyParams,
     Urgency,
 )
 from executor.domain.timeline import NS_PER_S
@@ -283,7 +283,7 @@ def _opening() -> list[Event]:
             limit_px=None,
             urgency=Urgency.MEDIUM,
             strategy="twap",
-            params=TwapParams(interval_s=30),
+            params=StrategyParams(interval_s=30),
             reduce_only=False,
             position_idx=0,
             decision_px=None,

@@ -39,7 +39,15 @@ from executor.domain.events import (
     ReplaceAcked,
     ReplaceRejected,
 )
-from executor.domain.orders import Category, NewOrder, ResidualRule, Side, TimeInForce, TwapParams, Urgency
+from executor.domain.orders import (
+    Category,
+    NewOrder,
+    ResidualRule,
+    Side,
+    StrategyParams,
+    TimeInForce,
+    Urgency,
+)
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.domain.units import ZERO, Quantity, install_decimal_context
 from executor.engine.engine import Engine
@@ -236,7 +244,7 @@ def make_order(
         limit_px=None,
         urgency=Urgency.MEDIUM,
         strategy="twap",
-        params=TwapParams(interval_s=interval_s),
+        params=StrategyParams(interval_s=interval_s),
         reduce_only=False,
         position_idx=0,
         decision_px=None,

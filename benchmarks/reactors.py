@@ -138,7 +138,7 @@ async def our_client(rest_url: str, ws_url: str, *, over_socket: bool, commit: b
     from executor.domain.decision import Decision, Style, View, Why
     from executor.domain.events import DrainPolicy, EngineStarted, ParentSubmitted, ShutdownRequested
     from executor.domain.limits import Limits, Timings
-    from executor.domain.orders import Category, ResidualRule, Side, TwapParams, Urgency
+    from executor.domain.orders import Category, ResidualRule, Side, StrategyParams, Urgency
     from executor.domain.timeline import NS_PER_S
     from executor.domain.units import Price, Quantity, install_decimal_context
     from executor.engine.engine import Engine
@@ -217,7 +217,7 @@ async def our_client(rest_url: str, ws_url: str, *, over_socket: bool, commit: b
                 at_ns=0, request_id="r", idempotency_key="k", body_sha256="b", category=Category.LINEAR, symbol=SYMBOL,
                 side=Side.BUY, order_qty=Quantity(Decimal(10)), duration_s=3_600, residual=ResidualRule.LEAVE,
                 extend_s=0, limit_px=Price(LIMIT), urgency=Urgency.HIGH, strategy="on-touch",
-                params=TwapParams(interval_s=3_600), reduce_only=False, position_idx=0, decision_px=None, seed=1,
+                params=StrategyParams(interval_s=3_600), reduce_only=False, position_idx=0, decision_px=None, seed=1,
             )  # fmt: skip
             await runtime.ask(submitted, "r")
             state = runtime.engine.state

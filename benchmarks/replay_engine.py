@@ -23,7 +23,7 @@ from backtest.recording import Recording, Reel, find_recording
 from benchmarks.replay_stream import START_NS, make_rows, write_day
 from executor.domain.commands import Command
 from executor.domain.events import Event, ParentSubmitted
-from executor.domain.orders import ResidualRule, Side, TwapParams, Urgency
+from executor.domain.orders import ResidualRule, Side, StrategyParams, Urgency
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.domain.units import Quantity
 from executor.engine.engine import Engine
@@ -157,7 +157,7 @@ def make_order(recording: Recording, qty: str, conditions: Conditions, interval_
         limit_px=None,
         urgency=Urgency.MEDIUM,
         strategy="twap",
-        params=TwapParams(interval_s=interval_s),
+        params=StrategyParams(interval_s=interval_s),
         reduce_only=False,
         position_idx=0,
         decision_px=None,

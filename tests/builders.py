@@ -14,8 +14,8 @@ from executor.domain.orders import (
     ParentOrder,
     ResidualRule,
     Side,
+    StrategyParams,
     TimeInForce,
-    TwapParams,
     Urgency,
 )
 from executor.domain.timeline import NS_PER_S
@@ -69,7 +69,7 @@ def parent_order(**over):
         extend_s=0,
         urgency=Urgency.MEDIUM,
         strategy="twap",
-        params=TwapParams(),
+        params=StrategyParams(),
         reduce_only=False,
         position_idx=0,
         decision_px=None,
@@ -110,7 +110,7 @@ def submitted(**over):
         limit_px=None,
         urgency=Urgency.MEDIUM,
         strategy="twap",
-        params=TwapParams(interval_s=20),
+        params=StrategyParams(interval_s=20),
         reduce_only=False,
         position_idx=0,
         decision_px=None,

@@ -13,7 +13,7 @@ from executor.domain.fills import Fill
 from executor.domain.instrument import Instrument
 from executor.domain.limits import Limits, Timings
 from executor.domain.market import MarketSnapshot
-from executor.domain.orders import Category, ResidualRule, Side, TwapParams, Urgency
+from executor.domain.orders import Category, ResidualRule, Side, StrategyParams, Urgency
 from executor.domain.units import Money, Price, Quantity
 
 
@@ -173,7 +173,7 @@ class ParentSubmitted:
     limit_px: Price | None
     urgency: Urgency
     strategy: str
-    params: TwapParams
+    params: StrategyParams
     reduce_only: bool
     position_idx: int
     decision_px: Price | None
@@ -216,7 +216,7 @@ class AmendRequested:
     deadline_ns: int | None
     urgency: Urgency | None
     strategy: str | None
-    params: TwapParams | None
+    params: StrategyParams | None
     expected_version: int | None
 
 

@@ -56,8 +56,8 @@ class ResidualRule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TwapParams:
-    """Choices of the TWAP strategy (see `strategies.twap`).
+class StrategyParams:
+    """Choices of a strategy (see `strategies`).
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class ParentOrder:
     extend_s: int
     urgency: Urgency
     strategy: str
-    params: TwapParams
+    params: StrategyParams
     reduce_only: bool
     position_idx: int
     decision_px: Price | None

@@ -12,7 +12,7 @@ from executor.domain.events import (
     ParentSubmitted,
     RearmRequested,
 )
-from executor.domain.orders import TwapParams
+from executor.domain.orders import StrategyParams
 from executor.domain.timeline import NS_PER_S, iso_utc
 from executor.domain.units import Price, Quantity
 from executor.engine.state import EngineState
@@ -63,7 +63,7 @@ def submitted(
         limit_px=None if body.limit_price is None else Price(body.limit_price),
         urgency=body.urgency,
         strategy=body.strategy,
-        params=TwapParams(
+        params=StrategyParams(
             interval_s=body.interval,
             randomize_size_pct=body.randomize_size,
             randomize_timing_pct=body.randomize_timing,
@@ -106,7 +106,7 @@ def amended(
         deadline_ns=deadline_ns,
         urgency=body.urgency,
         strategy=body.strategy,
-        params=_changed(TwapParams() if parent is None else parent.order.params, body),
+        params=_changed(StrategyParams() if parent is None else parent.order.params, body),
         expected_version=body.version,
     )
 
@@ -173,7 +173,7 @@ def _check_deadline(deadline_ns: int, now_ns: int) -> None:
     )
 
 
-def _changed(params: TwapParams, body: AmendBody) -> TwapParams | None:
+def _changed(params: StrategyParams, body: AmendBody) -> StrategyParams | None:
     """Apply the named parameters to those in force; None if none was named."""
     names = {
         "interval": "interval_s",

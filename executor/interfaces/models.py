@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from config.problems import ConfigProblems, Problem, printable, quoted
 from config.written import nearest
 from executor.adviser.news import SOURCE_LEN_MAX, TEXT_LEN_MAX
-from executor.domain.orders import Category, ResidualRule, Side, TwapParams, Urgency
+from executor.domain.orders import Category, ResidualRule, Side, StrategyParams, Urgency
 from executor.domain.timeline import NS_PER_MS
 from executor.interfaces.kinds import (
     CATCH_UP_MAX,
@@ -38,7 +38,7 @@ from strategies.base import STRATEGIES
 REASON_CHARS_MAX: Final = 200
 PUBLISHED_MS_MAX: Final = 253_402_300_799_999
 """The last millisecond of the year 9999."""
-USUAL: Final = TwapParams()
+USUAL: Final = StrategyParams()
 USUAL_STRATEGY: Final = "twap"
 _M = TypeVar("_M", bound="Body")
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from executor.domain.limits import Limits
-from executor.domain.orders import Side, TwapParams
+from executor.domain.orders import Side, StrategyParams
 from executor.domain.timeline import NS_PER_S, iso_utc
 from executor.domain.units import plain
 from executor.engine.report import running_shortfall_bps, schedule_progress
@@ -157,7 +157,7 @@ def children_view(state: EngineState, parent: ParentState) -> Json:
     }
 
 
-def params_view(params: TwapParams) -> Json:
+def params_view(params: StrategyParams) -> Json:
     """Show the parameters under the names a request uses."""
     return {
         "interval_s": params.interval_s,

@@ -16,7 +16,7 @@ from executor.advice.ruling import Clip
 from executor.domain.advice import Action, OrderKind
 from executor.domain.advice_terms import Band
 from executor.domain.decision import Style, Why
-from executor.domain.orders import Side, TwapParams, Urgency
+from executor.domain.orders import Side, StrategyParams, Urgency
 from executor.domain.timeline import NS_PER_S
 from strategies.base import STRATEGIES
 from tests.adviser.steered_life import Case, Life, advice_of
@@ -100,7 +100,7 @@ def rolled_case(rng: Random) -> Case:
         deadline_ns=T0 + slices * interval_s * NS_PER_S + rng.randint(0, 10**9),
         urgency=rng.choice(list(Urgency)),
         strategy=rng.choice(list(STRATEGIES)),
-        params=TwapParams(
+        params=StrategyParams(
             interval_s=interval_s,
             randomize_size_pct=rng.choice([0, 0, 30, 50]),
             randomize_timing_pct=rng.choice([0, 0, 30, 50]),

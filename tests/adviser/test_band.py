@@ -20,7 +20,7 @@ from executor.advice.band import (
 from executor.domain.advice import Action
 from executor.domain.advice_terms import Band
 from executor.domain.decision import Schedule, Style
-from executor.domain.orders import Side, TwapParams
+from executor.domain.orders import Side, StrategyParams
 from executor.domain.timeline import NS_PER_S
 from strategies.twap import Twap
 from tests.builders import T0, D, instrument, parent_order, view
@@ -144,15 +144,15 @@ def test_crossing_holds_whatever_the_order_has_done():
 
 def test_later_slices_make_up_what_the_catch_up_multiple_lets_them():
     assert make_up_qty(at(60)) == 8
-    triple = parent_order(order_qty=D(10), params=TwapParams(catch_up_max=D(3)))
+    triple = parent_order(order_qty=D(10), params=StrategyParams(catch_up_max=D(3)))
     assert make_up_qty(at(60, order=triple)) == 16
-    some = parent_order(order_qty=D(10), params=TwapParams(catch_up_max=D("1.1")))
+    some = parent_order(order_qty=D(10), params=StrategyParams(catch_up_max=D("1.1")))
     assert make_up_qty(at(60, order=some)) == D("0.8") - 8 * D("0.001")
     assert make_up_qty(at(599)) == 0
 
 
 def test_an_order_that_may_not_catch_up_is_slowed_within_a_slice_only():
-    order = parent_order(order_qty=D(10), params=TwapParams(catch_up=False))
+    order = parent_order(order_qty=D(10), params=StrategyParams(catch_up=False))
     assert offset(directive("0.5"), 60, cum="1", order=order) == 0
     assert may_slow(BAND, at(89, cum="1", order=order))
     assert not may_slow(BAND, at(90, cum="1", order=order))
@@ -160,7 +160,7 @@ def test_an_order_that_may_not_catch_up_is_slowed_within_a_slice_only():
 
 
 def test_the_second_half_of_a_slice_may_be_left_only_to_slices_that_can_make_it_up():
-    some = parent_order(order_qty=D(10), params=TwapParams(catch_up_max=D("1.2")))
+    some = parent_order(order_qty=D(10), params=StrategyParams(catch_up_max=D("1.2")))
     assert make_up_qty(at(270, order=some)) == D("0.995")
     assert may_slow(BAND, at("269.9", cum="4", order=some))
     assert not may_slow(BAND, at(270, cum="4.004", order=some))

@@ -17,7 +17,7 @@ from executor.domain.advice_facts import PastDecision
 from executor.domain.commands import RequestAdvice
 from executor.domain.events import AdviceFailed, EngineStarted
 from executor.domain.limits import Limits
-from executor.domain.orders import TwapParams
+from executor.domain.orders import StrategyParams
 from executor.engine.state import EngineState
 from tests.advice_records import ADVISER
 from tests.adviser.questions import TEMPLATE, context, facts, news_item
@@ -131,7 +131,7 @@ def test_what_the_engine_puts_into_a_question_holds_no_name_of_ours_and_no_money
     rig.send(
         submitted(
             idempotency_key=CANARY, request_id=CANARY, body_sha256=CANARY, order_qty=D(2), duration_s=1_200,
-            params=TwapParams(interval_s=60), seed=918_273_645, advised=True,
+            params=StrategyParams(interval_s=60), seed=918_273_645, advised=True,
         )
     )  # fmt: skip
     rig.settle()

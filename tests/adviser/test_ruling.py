@@ -6,7 +6,7 @@ from executor.advice.ruling import CLIP_TEXT, Clip, Standing, Stop, direct
 from executor.domain.advice import Action, OrderKind
 from executor.domain.advice_terms import Band
 from executor.domain.decision import Style
-from executor.domain.orders import Side, TwapParams
+from executor.domain.orders import Side, StrategyParams
 from executor.domain.timeline import NS_PER_S
 from tests.adviser.steered_life import advice_of
 from tests.adviser.test_band import TEN_SLICES, at, directive
@@ -115,7 +115,7 @@ def test_it_is_said_when_it_is_too_late_to_slow_down():
 def test_it_is_said_when_the_order_is_too_far_behind_or_may_not_catch_up():
     assert clips(Action.WAIT, 121, cum="1") == {Clip.TOO_FAR_BEHIND}
     assert ruled(Action.WAIT, 121, cum="1").directive.style is Style.WAIT  # it may hold once it has caught up
-    fixed = parent_order(order_qty=D(10), params=TwapParams(catch_up=False))
+    fixed = parent_order(order_qty=D(10), params=StrategyParams(catch_up=False))
     assert clips(Action.DECELERATE, order=fixed) == {Clip.NO_CATCH_UP}
     assert clips(Action.ACCELERATE, order=fixed) == set()
 

@@ -7,7 +7,7 @@ import pytest
 from executor.advice.worst_case import path_length_bps, worst_case
 from executor.domain.advice_terms import Band
 from executor.domain.decision import Schedule, Style, Why, Working
-from executor.domain.orders import Side, TwapParams
+from executor.domain.orders import Side, StrategyParams
 from executor.domain.timeline import NS_PER_S
 from executor.engine.steering import steer, switched
 from strategies.twap import Twap
@@ -150,7 +150,7 @@ def test_a_switch_carries_lead_and_lag_over():
 
 
 def test_a_switch_carries_no_lag_that_can_not_be_made_up():
-    fixed = parent_order(order_qty=D(10), strategy="vwap", params=TwapParams(catch_up=False))
+    fixed = parent_order(order_qty=D(10), strategy="vwap", params=StrategyParams(catch_up=False))
     assert switched(at(150, cum="2.25", order=fixed), fixed, Vwap()).base_qty == D("2.25")
 
 
@@ -225,5 +225,5 @@ def test_never_more_than_is_left():
 
 
 def test_an_order_that_stays_behind_on_purpose_still_does_its_slices():
-    some = replace(TEN_SLICES, params=TwapParams(catch_up_max=D("1.2")))
+    some = replace(TEN_SLICES, params=StrategyParams(catch_up_max=D("1.2")))
     assert steered(directive(offset="-0.5"), 300, "4", order=some)[0].qty == D("1.2")

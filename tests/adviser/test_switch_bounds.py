@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from executor.advice.worst_case import may_switch, worst_case
 from executor.domain.advice import Action
 from executor.domain.advice_terms import Band
-from executor.domain.orders import TwapParams
+from executor.domain.orders import StrategyParams
 from executor.domain.timeline import NS_PER_S
 from executor.engine.steering import switched
 from strategies.base import STRATEGIES
@@ -21,7 +21,7 @@ from tests.adviser.test_band import TEN_SLICES, at
 from tests.builders import T0, D
 
 ALL = Band(strategies=tuple(STRATEGIES))
-FIXED = replace(TEN_SLICES, strategy="vwap", params=TwapParams(catch_up=False))
+FIXED = replace(TEN_SLICES, strategy="vwap", params=StrategyParams(catch_up=False))
 
 
 def bounds(order=TEN_SLICES, schedule=None, *, least="0", switchable=True, path="50"):
@@ -83,7 +83,7 @@ def test_a_switch_can_take_all_that_is_told():
 @pytest.mark.parametrize("cum", ["6", "6.5", "7.9"])
 def test_no_plan_starts_below_what_is_filled_and_where_the_old_one_is(times, cum):
     """Also where nothing was filled yet of a plan that was made in mid-life."""
-    params = TwapParams(interval_s=60, catch_up_max=D(times))
+    params = StrategyParams(interval_s=60, catch_up_max=D(times))
     order = replace(TEN_SLICES, strategy="vwap", params=params)
     start_ns, end_ns = T0 + 60 * NS_PER_S, order.deadline_ns
     for name in STRATEGIES:

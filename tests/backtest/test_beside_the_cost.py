@@ -18,7 +18,7 @@ from backtest.policies import POLICIES
 from backtest.recorded import Conditions, Errand, work
 from backtest.recording import Reel, find_recording
 from backtest.results import contest_record, run_record, write_results
-from executor.domain.orders import Category, Liquidity, Side, TwapParams
+from executor.domain.orders import Category, Liquidity, Side, StrategyParams
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.domain.units import ONE, ZERO
 from executor.interfaces.recorded_words import contest_words
@@ -39,7 +39,7 @@ TERMS = ReplayTerms(
 )  # fmt: skip
 CONDITIONS = Conditions(terms=TERMS, charges=Charges(), warmup_s=15)
 BEGIN_NS = T0 + 20 * NS_PER_S
-AT_ONCE = TwapParams(interval_s=10, passiveness=ZERO, catch_up_max=ONE)
+AT_ONCE = StrategyParams(interval_s=10, passiveness=ZERO, catch_up_max=ONE)
 """Three slices of an order of thirty seconds, each taken as it begins."""
 COIN = Stream("bybit", "inverse", "BTCUSD")
 SIDES = pytest.mark.parametrize("side", list(Side))

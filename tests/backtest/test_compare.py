@@ -15,7 +15,7 @@ from executor.advice.prompt import Message
 from executor.advice.reply import parse_reply
 from executor.domain.advice import Action, Advice
 from executor.domain.advice_terms import AdviserTerms, Caps, Prices
-from executor.domain.orders import TwapParams
+from executor.domain.orders import StrategyParams
 from executor.domain.timeline import NS_PER_S
 from simulation.frictions import Charges
 from simulation.walk_market import Walk
@@ -36,7 +36,7 @@ FLAT = Charges(maker_fee_rate=D("0.0004"), taker_fee_rate=D("0.0004"))
 WALK = Walk(instrument=instrument(), start_px=D(50_000), step_ns=NS_PER_S)
 SCENE = Scene(
     walk=WALK,
-    parents=(submitted(order_qty=D("0.4"), duration_s=120, params=TwapParams(interval_s=20)),),
+    parents=(submitted(order_qty=D("0.4"), duration_s=120, params=StrategyParams(interval_s=20)),),
     terms=TERMS,
     charges=FLAT,
 )
@@ -74,7 +74,7 @@ def test_two_advisers_without_information_are_worth_the_same():
     Of ten experiments of five pairs each, an interval of 80 % holds zero in eight on average; fewer than four have a
     probability of 0.1 %. Over all fifty pairs t stays within the 99.9 % of its distribution.
     """
-    order = submitted(order_qty=D("0.2"), duration_s=40, params=TwapParams(interval_s=10))
+    order = submitted(order_qty=D("0.2"), duration_s=40, params=StrategyParams(interval_s=10))
     terms = replace(TERMS, interval_s=8, min_gap_s=5, deadline_ms=2_000)
     scene = replace(SCENE, parents=(order,), terms=terms, warmup_s=12)
 

@@ -10,7 +10,7 @@ from backtest import scripted
 from backtest.run import DriveError, Scene, drive
 from executor.domain.advice_terms import AdviserTerms, Caps, Prices
 from executor.domain.limits import Limits
-from executor.domain.orders import ResidualRule, TwapParams
+from executor.domain.orders import ResidualRule, StrategyParams
 from executor.domain.timeline import NS_PER_S
 from executor.runtime.audit import audit
 from executor.runtime.journal import Journal
@@ -30,7 +30,7 @@ TERMS = AdviserTerms(
 WALK = Walk(
     instrument=instrument(), start_px=D(50_000), step_ns=NS_PER_S, touch_qty=D("0.05"), trade_qty=D("0.1")
 )
-ORDER = submitted(order_qty=D("0.4"), duration_s=120, params=TwapParams(interval_s=20))
+ORDER = submitted(order_qty=D("0.4"), duration_s=120, params=StrategyParams(interval_s=20))
 SCENE = Scene(walk=WALK, parents=(ORDER, replace(ORDER, order_qty=D("0.3"))), terms=TERMS)
 
 

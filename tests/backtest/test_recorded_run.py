@@ -23,7 +23,7 @@ from backtest.scenes import USUAL_TERMS
 from executor.advice.prompt import Template
 from executor.domain.errors import InvariantViolation
 from executor.domain.limits import Limits, Timings
-from executor.domain.orders import Liquidity, Side, TwapParams
+from executor.domain.orders import Liquidity, Side, StrategyParams
 from executor.domain.timeline import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from executor.runtime.audit import audit
 from simulation.frictions import Charges
@@ -39,7 +39,7 @@ TERMS = ReplayTerms(
     conflate_ns=100 * NS_PER_MS, prices_only=True,
 )  # fmt: skip
 CONDITIONS = Conditions(terms=TERMS, charges=Charges(), warmup_s=15)
-ORDER = submitted(order_qty=D("0.06"), duration_s=30, params=TwapParams(interval_s=10))
+ORDER = submitted(order_qty=D("0.06"), duration_s=30, params=StrategyParams(interval_s=10))
 SECONDS = 200
 
 
@@ -416,7 +416,7 @@ def test_a_genuine_recording_through_the_whole_engine_by_both_venues(tmp_path, f
     real = find_recording(data, stream.symbol, venue=stream.venue, category=stream.category)
     limits = Limits(references_min=0, participation_pct_max=D(100))
     conditions = replace(CONDITIONS, warmup_s=10, timings=Timings(residual_window_s=5), limits=limits)
-    order = replace(ORDER, order_qty=D(qty), duration_s=8, params=TwapParams(interval_s=4))
+    order = replace(ORDER, order_qty=D(qty), duration_s=8, params=StrategyParams(interval_s=4))
     starts = plan_starts(real, conditions, order, start_ns=None, every_s=None)
     chosen = [
         Errand(number=1, start_ns=starts[0], order=replace(order, side=side), policy="twap") for side in Side

@@ -12,7 +12,7 @@ from backtest.recorded import CLOSING_S, Conditions, Errand, PlanError, plan_sta
 from backtest.recording import Reel, find_recording
 from backtest.results import run_record
 from executor.domain.limits import Limits, Timings
-from executor.domain.orders import ResidualRule, Side, TwapParams
+from executor.domain.orders import ResidualRule, Side, StrategyParams
 from executor.domain.timeline import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from simulation.frictions import Charges
 from simulation.replay.terms import Delay, ReplayTerms
@@ -25,7 +25,7 @@ MEASURED = ReplayTerms(
     conflate_ns=100 * NS_PER_MS, prices_only=True,
 )  # fmt: skip
 CONDITIONS = Conditions(terms=MEASURED, charges=Charges(), warmup_s=15)
-ORDER = submitted(order_qty=D("0.06"), duration_s=30, params=TwapParams(interval_s=10))
+ORDER = submitted(order_qty=D("0.06"), duration_s=30, params=StrategyParams(interval_s=10))
 SECONDS = 120
 
 

@@ -21,7 +21,7 @@ from executor.adviser.template_files import load_template
 from executor.domain.advice import AdviceOutcome
 from executor.domain.advice_terms import AdviserTerms, Band, BreakerRules, Caps, Prices
 from executor.domain.errors import JournalError
-from executor.domain.orders import ResidualRule, TwapParams
+from executor.domain.orders import ResidualRule, StrategyParams
 from executor.interfaces.cli import main
 from executor.interfaces.exit_codes import ExitCode
 from executor.runtime.journal import Journal
@@ -49,7 +49,7 @@ TERMS = AdviserTerms(
 )  # fmt: skip
 ORDER = dict(
     order_qty=D("0.06"), duration_s=10, residual=ResidualRule.CROSS, advised=True,
-    params=TwapParams(interval_s=2, passiveness=D("0.5")),
+    params=StrategyParams(interval_s=2, passiveness=D("0.5")),
 )  # fmt: skip
 ACTIONS = (
     "AGGRESSIVE", "PASSIVE", "AGGRESSIVE", "AGGRESSIVE", "DECELERATE", "AGGRESSIVE", "AGGRESSIVE", "ACCELERATE",

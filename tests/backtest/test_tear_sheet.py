@@ -22,7 +22,7 @@ from backtest.sheet_data import Results
 from backtest.sheet_figures import one_order
 from backtest.sheet_trace import Touch, read_trace, thinned
 from backtest.tear_sheet import chosen_parents, tear_sheet
-from executor.domain.orders import Side, TwapParams
+from executor.domain.orders import Side, StrategyParams
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.interfaces.cli import app
 from impact.square_root import SquareRoot
@@ -41,7 +41,7 @@ CONDITIONS = Conditions(
     warmup_s=15,
 )  # fmt: skip
 CHARGED = replace(CONDITIONS, impact=SquareRoot())
-ORDER = submitted(order_qty=D("0.06"), duration_s=20, params=TwapParams(interval_s=10))
+ORDER = submitted(order_qty=D("0.06"), duration_s=20, params=StrategyParams(interval_s=10))
 HOSTILE = '</script><img src=x onerror=alert(1)><a href="http://evil.example">'
 
 

@@ -7,7 +7,7 @@ from backtest.run import Scene, drive
 from backtest.session import has_questions, replay_session
 from executor.adviser.playback import Replay
 from executor.domain.advice_terms import AdviserTerms, Caps, Prices
-from executor.domain.orders import TwapParams
+from executor.domain.orders import StrategyParams
 from executor.domain.timeline import NS_PER_S
 from executor.interfaces.cli import main
 from executor.interfaces.exit_codes import ExitCode
@@ -18,7 +18,7 @@ from tests.builders import D, instrument, submitted
 
 SCENE = Scene(
     walk=Walk(instrument=instrument(), start_px=D(50_000), step_ns=NS_PER_S),
-    parents=(submitted(order_qty=D("0.2"), duration_s=60, params=TwapParams(interval_s=20)),),
+    parents=(submitted(order_qty=D("0.2"), duration_s=60, params=StrategyParams(interval_s=20)),),
     terms=AdviserTerms(
         model="wise", interval_s=20, deadline_ms=4_000,
         caps=Caps(

@@ -16,7 +16,7 @@ from executor.domain.advice import Failure
 from executor.domain.advice_terms import AdviserTerms, Caps, Prices
 from executor.domain.commands import RequestAdvice
 from executor.domain.events import AdviceFailed, AdviceReceived
-from executor.domain.orders import TwapParams
+from executor.domain.orders import StrategyParams
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from simulation.walk_market import Walk
 from tests.adviser.questions import facts
@@ -32,7 +32,7 @@ TERMS = AdviserTerms(
 )  # fmt: skip
 SCENE = Scene(
     walk=Walk(instrument=instrument(), start_px=D(50_000), step_ns=NS_PER_S),
-    parents=(submitted(order_qty=D("0.4"), duration_s=120, params=TwapParams(interval_s=20)),),
+    parents=(submitted(order_qty=D("0.4"), duration_s=120, params=StrategyParams(interval_s=20)),),
     terms=TERMS,
 )
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from executor.domain.commands import ReplaceOrder
 from executor.domain.events import ReplaceOutcomeUnknown
 from executor.domain.limits import Limits
-from executor.domain.orders import ResidualRule, Side, TwapParams
+from executor.domain.orders import ResidualRule, Side, StrategyParams
 from tests.builders import D, submitted
 from tests.engine.one_child import NAME
 from tests.engine.rig import Rig
@@ -20,7 +20,7 @@ class Following(Rig):
         usual = dict(
             side=side,
             duration_s=600,
-            params=TwapParams(interval_s=60, passiveness=D(1)),
+            params=StrategyParams(interval_s=60, passiveness=D(1)),
             residual=ResidualRule.LEAVE,
         )
         self.send(submitted(**{**usual, **over}))

@@ -7,7 +7,7 @@ from executor.domain.events import (
     OrderOutcomeUnknown,
     OrderQueryFailed,
 )
-from executor.domain.orders import Side, TwapParams
+from executor.domain.orders import Side, StrategyParams
 from tests.builders import submitted
 from tests.engine.model_venue import VenueOrder
 from tests.engine.rig import Rig
@@ -20,7 +20,7 @@ class OneChild(Rig):
         super().__init__()
         self.open_market()
         self.send(
-            submitted(**{"duration_s": 600, "side": side, "params": TwapParams(interval_s=300), **over})
+            submitted(**{"duration_s": 600, "side": side, "params": StrategyParams(interval_s=300), **over})
         )
         self.tick(1)
         self.create = next(command for command in self.pending if isinstance(command, PlaceOrder))

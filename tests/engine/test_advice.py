@@ -14,7 +14,7 @@ from executor.domain.advice_terms import AdviserTerms, Band, Caps, Prices
 from executor.domain.commands import AlertCode, RaiseAlert, RequestAdvice
 from executor.domain.decision import Style
 from executor.domain.events import AdviceFailed, AdviceReceived, NewsArrived, PauseRequested
-from executor.domain.orders import TwapParams
+from executor.domain.orders import StrategyParams
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.engine.engine import Engine
@@ -35,7 +35,7 @@ TERMS = AdviserTerms(
     band=Band(strategies=("twap", "vwap", "arrival-price")),
 )  # fmt: skip
 USAGE = Usage(prompt_tokens=1_000, cached_tokens=0, completion_tokens=100, reported=True)
-LONG = dict(order_qty=D(2), duration_s=1_200, params=TwapParams(interval_s=60), advised=True)
+LONG = dict(order_qty=D(2), duration_s=1_200, params=StrategyParams(interval_s=60), advised=True)
 
 
 class Desk(Rig):
@@ -128,7 +128,7 @@ def test_without_terms_or_without_the_wish_nobody_is_asked():
 
 
 def test_the_deadline_is_never_longer_than_half_a_slice():
-    desk = Desk(params=TwapParams(interval_s=6))
+    desk = Desk(params=StrategyParams(interval_s=6))
     assert desk.until_asked().within_ms == 3_000
 
 

@@ -19,7 +19,7 @@ from executor.domain.advice import AdviceOutcome, Failure, Unusable
 from executor.domain.advice_terms import AdviserTerms, Band, BreakerRules, Caps, Prices, Triggers
 from executor.domain.events import NewsArrived, PauseRequested, ResumeRequested
 from executor.domain.limits import Limits, Timings
-from executor.domain.orders import Category, ResidualRule, Side, TwapParams
+from executor.domain.orders import Category, ResidualRule, Side, StrategyParams
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from tests.adviser.model_replies import ACTIONS, SCHEDULES, ModelDouble
@@ -178,7 +178,7 @@ class Life:
             extend_s=20,
             limit_px=rules.round_px(side, stall.mid_px * (1 + away)) if limited else None,
             strategy=rng.choice(SCHEDULES),
-            params=TwapParams(
+            params=StrategyParams(
                 interval_s=interval_s,
                 passiveness=rng.choice((None, D(0), D("0.5"), D(1))),
                 catch_up=rng.random() < 0.8,

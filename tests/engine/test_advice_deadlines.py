@@ -29,7 +29,7 @@ from executor.domain.events import (
     StreamChanged,
 )
 from executor.domain.limits import Limits, Timings
-from executor.domain.orders import ResidualRule, Side, TwapParams
+from executor.domain.orders import ResidualRule, Side, StrategyParams
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from tests.adviser.faulty_model import FAULTS, FaultyModel
@@ -124,7 +124,7 @@ class Twin:
                     duration_s=rng.randint(30, 90),
                     residual=ResidualRule.LEAVE,
                     strategy=rng.choice(SCHEDULES),
-                    params=TwapParams(
+                    params=StrategyParams(
                         interval_s=rng.choice((4, 10, 20)),
                         passiveness=rng.choice((D(0), D("0.5"), D(1))),
                         catch_up_max=D(rng.choice((2, 3))),

@@ -10,7 +10,7 @@ from executor.domain.advice_facts import Tolerance
 from executor.domain.advice_terms import Triggers
 from executor.domain.commands import RequestAdvice
 from executor.domain.events import AmendRequested, PauseRequested, ResumeRequested
-from executor.domain.orders import ResidualRule, TwapParams
+from executor.domain.orders import ResidualRule, StrategyParams
 from executor.domain.parent_state import ParentStatus
 from executor.domain.timeline import NS_PER_S
 from tests.builders import D
@@ -198,7 +198,7 @@ def test_near_its_end_an_order_is_neither_asked_about_nor_woken_up_for_it(deadli
 
 
 def test_a_market_in_which_nothing_trades_has_no_estimate_of_impact():
-    desk = Desk(replace(TERMS, interval_s=600), duration_s=86_400, params=TwapParams(interval_s=600))
+    desk = Desk(replace(TERMS, interval_s=600), duration_s=86_400, params=StrategyParams(interval_s=600))
     market = next(iter(desk.engine.state.markets.values()))
     for second in range(700):
         desk.tick(1, volume="0", move=("1", "-1")[second % 2])
@@ -217,7 +217,7 @@ def test_slices_alone_ask_no_more_often_than_the_interval():
     """Within a long slice an order is always a little off the even line; that is no news."""
     rules = replace(QUIET, schedule_pct=D(5))
     desk = Desk(
-        replace(TERMS, interval_s=60, triggers=rules), duration_s=3_600, params=TwapParams(interval_s=600)
+        replace(TERMS, interval_s=60, triggers=rules), duration_s=3_600, params=StrategyParams(interval_s=600)
     )
     why = Counter()
     for _ in range(1_200):

@@ -18,7 +18,7 @@ from executor.domain.events import (
 )
 from executor.domain.limits import Limits
 from executor.domain.order_state import ChildStatus
-from executor.domain.orders import Side, Terms, TwapParams
+from executor.domain.orders import Side, StrategyParams, Terms
 from executor.engine.ledger import open_notional
 from executor.engine.state import worst_case_qty
 from executor.runtime import record
@@ -332,7 +332,7 @@ def test_only_a_reduce_only_order_may_be_cut_by_the_venue(reduce_only):
     rig = Rig()
     rig.venue.opening = {("BTCUSDT", 0): D(-2)}
     rig.open_market()
-    rig.send(submitted(reduce_only=reduce_only, params=TwapParams(interval_s=60, passiveness=D(1))))
+    rig.send(submitted(reduce_only=reduce_only, params=StrategyParams(interval_s=60, passiveness=D(1))))
     rig.tick(1)
     rig.settle()
     (entry,) = rig.venue.orders.values()

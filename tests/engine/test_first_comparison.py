@@ -6,7 +6,7 @@ import pytest
 
 from executor.domain.commands import PlaceOrder, Reconcile
 from executor.domain.events import OrderAcked, OrderFilled, RearmRequested, Reconciled, Stream
-from executor.domain.orders import Category, Side, TwapParams
+from executor.domain.orders import Category, Side, StrategyParams
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
 from executor.engine.engine import Engine
@@ -21,7 +21,7 @@ HELD = ("BTCUSDT", 0)
 
 
 def crossing(rig, **over):
-    rig.send(submitted(duration_s=600, params=TwapParams(interval_s=20, passiveness=D(0)), **over))
+    rig.send(submitted(duration_s=600, params=StrategyParams(interval_s=20, passiveness=D(0)), **over))
 
 
 def at_work(side=Side.BUY, held="0", **over):

@@ -17,7 +17,7 @@ from executor.domain.advice import AdviceOutcome
 from executor.domain.advice_terms import AdviserTerms, Band, BreakerRules, Caps, Prices, Triggers
 from executor.domain.events import ResumeRequested
 from executor.domain.limits import Limits, Timings
-from executor.domain.orders import ResidualRule, Side, TwapParams
+from executor.domain.orders import ResidualRule, Side, StrategyParams
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from sandbox.llm_server.policy import advise
@@ -107,7 +107,7 @@ class Play:
             rules = stall.rules
             self.floor.submit(
                 stall, side=side, order_qty=rules.round_qty(rules.smallest_qty(stall.mid_px) * 40), duration_s=60,
-                residual=ResidualRule.LEAVE, params=TwapParams(interval_s=10, passiveness=D("0.5")),
+                residual=ResidualRule.LEAVE, params=StrategyParams(interval_s=10, passiveness=D("0.5")),
                 limit_px=rules.round_px(side, stall.mid_px * (1 + side.sign * D("0.01"))),
             )  # fmt: skip
 

@@ -11,14 +11,14 @@ from executor.domain.events import (
     PositionUpdated,
     RearmRequested,
 )
-from executor.domain.orders import Category, Side, TwapParams
+from executor.domain.orders import Category, Side, StrategyParams
 from executor.domain.timeline import NS_PER_S
 from tests.builders import D, fill, submitted
 from tests.engine.rig import Rig
 
 INDEX = {Side.BUY: 1, Side.SELL: 2}
 SIDES = pytest.mark.parametrize("side", list(Side))
-RESTING = TwapParams(interval_s=60, passiveness=D(1))
+RESTING = StrategyParams(interval_s=60, passiveness=D(1))
 
 
 def run(rig, seconds, *, fill_all=False):
@@ -179,12 +179,14 @@ def test_an_account_that_went_back_to_one_position_books_a_strangers_fill_to_it(
     """What was traded in hedge mode before says nothing of today."""
     rig = Rig(position_idx=1)
     rig.open_market()
-    rig.send(submitted(position_idx=1, duration_s=60, params=TwapParams(interval_s=60, passiveness=D(0))))
+    rig.send(submitted(position_idx=1, duration_s=60, params=StrategyParams(interval_s=60, passiveness=D(0))))
     run(rig, 100, fill_all=True)
     assert rig.parent().is_final
     sold = dict(side=Side.SELL, reduce_only=True, idempotency_key="back")
     rig.send(
-        submitted(position_idx=1, **sold, duration_s=60, params=TwapParams(interval_s=60, passiveness=D(0)))
+        submitted(
+            position_idx=1, **sold, duration_s=60, params=StrategyParams(interval_s=60, passiveness=D(0))
+        )
     )
     run(rig, 100, fill_all=True)
     assert rig.parent("P2").is_final

@@ -4,7 +4,7 @@ import pytest
 
 from executor.domain.events import OrderFilled, PaymentCharged
 from executor.domain.fills import Fill
-from executor.domain.orders import Category, Liquidity, Side, TwapParams
+from executor.domain.orders import Category, Liquidity, Side, StrategyParams
 from executor.domain.parent_state import ParentStatus
 from executor.domain.timeline import NS_PER_S
 from executor.engine.accounts import book_ledger, book_payment, fee_in_quote
@@ -69,7 +69,7 @@ def test_an_inverse_parent_is_worked_to_its_end_and_reported(side):
             symbol="BTCUSD",
             side=side,
             order_qty=size,
-            params=TwapParams(interval_s=20, passiveness=D(1)),
+            params=StrategyParams(interval_s=20, passiveness=D(1)),
         )
     )
     for _ in range(160):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from executor.domain.commands import CancelOrder, PlaceOrder, RefuseOrder
 from executor.domain.events import InstrumentLoaded, TimerFired
 from executor.domain.limits import Limits
-from executor.domain.orders import Side, TimeInForce, TwapParams
+from executor.domain.orders import Side, StrategyParams, TimeInForce
 from executor.domain.timeline import NS_PER_S
 from tests.builders import D, instrument, submitted
 from tests.engine.rig import Rig
@@ -27,7 +27,7 @@ LIMITS = st.builds(
     orders_per_min_max=st.sampled_from([20, 2]),
 )
 PARAMS = st.builds(
-    TwapParams,
+    StrategyParams,
     interval_s=st.sampled_from([5, 20, 60]),
     randomize_size_pct=st.sampled_from([0, 40]),
     catch_up=st.booleans(),
@@ -91,7 +91,7 @@ def test_resting_order_cut_by_a_limit_keeps_its_place(cut, side, gap_s):
     """A successor would be cut to the same size, so replacing it would only lose its place in the queue."""
     rig = Rig(limits=Limits(order_gap_s_min=gap_s, **cut))
     rig.open_market()
-    params = TwapParams(interval_s=60, passiveness=D(1))
+    params = StrategyParams(interval_s=60, passiveness=D(1))
     rig.send(submitted(side=side, order_qty=D(1), duration_s=60, params=params))
     rig.tick(1)
     carry_out(rig, D(0))
@@ -108,7 +108,7 @@ def test_resting_order_grows_when_a_successor_would_be_larger():
     """After half of it filled, the room of the value limit is free again and is used, once the gap is over."""
     rig = Rig(limits=Limits(child_notional_max=D(5_000)))
     rig.open_market()
-    rig.send(submitted(order_qty=D(1), duration_s=60, params=TwapParams(interval_s=60, passiveness=D(1))))
+    rig.send(submitted(order_qty=D(1), duration_s=60, params=StrategyParams(interval_s=60, passiveness=D(1))))
     rig.tick(1)
     carry_out(rig, D("0.5"))
     started_ns = rig.now_ns
@@ -128,7 +128,7 @@ def test_size_limit_below_the_venues_minimum_is_named_by_the_gate():
         rig = Rig(limits=Limits(participation_pct_max=D(pct)))
         rig.open_market()
         rig.send(InstrumentLoaded(at_ns=0, instrument=instrument(min_notional=D(100))))
-        rig.send(submitted(duration_s=60, params=TwapParams(interval_s=60)))
+        rig.send(submitted(duration_s=60, params=StrategyParams(interval_s=60)))
         rig.tick(1)
         carry_out(rig, D(0))
         assert rig.venue.orders == {}

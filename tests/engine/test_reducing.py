@@ -4,7 +4,7 @@ import pytest
 
 from executor.domain.commands import Outcome, PlaceOrder, RaiseAlert
 from executor.domain.events import AmendRequested, ExecutionUnexplained, RearmRequested
-from executor.domain.orders import Category, Side, TwapParams
+from executor.domain.orders import Category, Side, StrategyParams
 from executor.domain.parent_state import ParentStatus, Reason
 from tests.builders import D, fill, submitted
 from tests.engine.rig import Rig
@@ -22,7 +22,7 @@ def holding(qty, *, open_market=True):
 
 
 def reduce(rig, side, qty="1", **over):
-    usual = dict(duration_s=600, params=TwapParams(interval_s=60, passiveness=D(0)))
+    usual = dict(duration_s=600, params=StrategyParams(interval_s=60, passiveness=D(0)))
     rig.send(submitted(**{**usual, "side": side, "reduce_only": True, "order_qty": D(qty), **over}))
     return rig.last_reply()
 

@@ -13,8 +13,8 @@ from executor.domain.orders import (
     ParentOrder,
     ResidualRule,
     Side,
+    StrategyParams,
     TimeInForce,
-    TwapParams,
     Urgency,
 )
 from executor.domain.parent_state import ParentStatus, Reason
@@ -42,7 +42,7 @@ def order(side: Side = Side.BUY) -> ParentOrder:
         extend_s=0,
         urgency=Urgency.MEDIUM,
         strategy="twap",
-        params=TwapParams(),
+        params=StrategyParams(),
         reduce_only=False,
         position_idx=0,
         decision_px=Price(D(99)),

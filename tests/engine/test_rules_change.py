@@ -4,7 +4,7 @@ import pytest
 
 from executor.domain.commands import PlaceOrder, RefuseOrder
 from executor.domain.events import InstrumentLoaded, InstrumentMissing
-from executor.domain.orders import Category, Side, TwapParams
+from executor.domain.orders import Category, Side, StrategyParams
 from executor.domain.parent_state import ParentStatus, Reason
 from tests.builders import D, instrument, submitted
 from tests.engine.rig import Rig
@@ -16,7 +16,7 @@ def at_work(side, seconds=3):
     """Six slices of 0.166 or 0.167."""
     rig = Rig()
     rig.open_market()
-    rig.send(submitted(side=side, duration_s=120, params=TwapParams(interval_s=20, passiveness=D(0))))
+    rig.send(submitted(side=side, duration_s=120, params=StrategyParams(interval_s=20, passiveness=D(0))))
     run(rig, seconds)
     return rig
 
@@ -91,7 +91,7 @@ def test_a_symbol_that_does_not_trade_gets_no_order_until_it_does(side):
 def test_a_symbol_that_is_gone_ends_its_parents_once_nothing_is_open(side):
     rig = Rig()
     rig.open_market()
-    rig.send(submitted(side=side, duration_s=120, params=TwapParams(interval_s=60, passiveness=D(1))))
+    rig.send(submitted(side=side, duration_s=120, params=StrategyParams(interval_s=60, passiveness=D(1))))
     rig.tick(1)
     rig.settle()
     (entry,) = rig.venue.orders.values()

@@ -36,7 +36,7 @@ from executor.domain.events import (
 )
 from executor.domain.limits import Limits
 from executor.domain.order_state import ChildStatus
-from executor.domain.orders import Category, ResidualRule, Side, TimeInForce, TwapParams
+from executor.domain.orders import Category, ResidualRule, Side, StrategyParams, TimeInForce
 from executor.domain.parent_state import ParentStatus, Reason
 from tests.builders import fill, instrument, submitted
 from tests.engine.rig import Rig
@@ -109,7 +109,7 @@ def test_slice_that_does_not_fill_at_rest_is_crossed_at_its_end(rig, side):
 
 
 def test_orders_of_a_parent_are_at_least_the_gap_apart(rig):
-    rig.send(submitted(params=TwapParams(interval_s=10, passiveness=D(0))))
+    rig.send(submitted(params=StrategyParams(interval_s=10, passiveness=D(0))))
     run(rig, 125)
     children = sorted(rig.engine.state.children.values(), key=lambda child: child.created_ns)
     gaps = [b.created_ns - a.created_ns for a, b in pairwise(children)]
@@ -119,7 +119,9 @@ def test_orders_of_a_parent_are_at_least_the_gap_apart(rig):
 def test_large_slice_is_cut_to_the_value_limit():
     rig = Rig()
     rig.open_market()
-    rig.send(submitted(order_qty=D(60), params=TwapParams(interval_s=60, passiveness=D(0)), duration_s=60))
+    rig.send(
+        submitted(order_qty=D(60), params=StrategyParams(interval_s=60, passiveness=D(0)), duration_s=60)
+    )
     run(rig, 2)
     (entry,) = rig.venue.orders.values()
     # 10 % of what a minute trades is 30 BTC; the value cap of 100 000 allows 1.997 at 50 050.1.
@@ -130,7 +132,9 @@ def test_large_slice_is_cut_to_the_value_limit():
 @SIDES
 def test_deadline_with_rule_leave_expires_short(rig, side):
     rig.send(
-        submitted(side=side, residual=ResidualRule.LEAVE, params=TwapParams(interval_s=20, passiveness=D(1)))
+        submitted(
+            side=side, residual=ResidualRule.LEAVE, params=StrategyParams(interval_s=20, passiveness=D(1))
+        )
     )
     run(rig, 130, fill_share=0)
     parent = rig.parent()
@@ -142,7 +146,9 @@ def test_deadline_with_rule_leave_expires_short(rig, side):
 @SIDES
 def test_deadline_with_rule_cross_takes_the_rest(rig, side):
     rig.send(
-        submitted(side=side, residual=ResidualRule.CROSS, params=TwapParams(interval_s=20, passiveness=D(1)))
+        submitted(
+            side=side, residual=ResidualRule.CROSS, params=StrategyParams(interval_s=20, passiveness=D(1))
+        )
     )
     run(rig, 140, fill_share=0)
     assert rig.parent().status is ParentStatus.COMPLETE
@@ -152,7 +158,7 @@ def test_deadline_with_rule_cross_takes_the_rest(rig, side):
 @SIDES
 def test_deadline_with_rule_cross_expires_when_the_rest_cannot_be_taken_in_its_window(rig, side):
     limit_px = D(50_000) - side.sign * 10
-    rig.send(submitted(side=side, limit_px=limit_px, params=TwapParams(interval_s=20, passiveness=D(1))))
+    rig.send(submitted(side=side, limit_px=limit_px, params=StrategyParams(interval_s=20, passiveness=D(1))))
     run(rig, 145, fill_share=0)
     assert rig.parent().goal is None
     run(rig, 15, fill_share=0)
@@ -167,7 +173,7 @@ def test_deadline_with_rule_extend_goes_on_and_then_expires(rig, side):
             side=side,
             residual=ResidualRule.EXTEND,
             extend_s=60,
-            params=TwapParams(interval_s=20, passiveness=D(1)),
+            params=StrategyParams(interval_s=20, passiveness=D(1)),
         )
     )
     run(rig, 150, fill_share=0)
@@ -182,7 +188,7 @@ def test_limit_price_is_never_crossed(rig, side):
         submitted(
             side=side,
             limit_px=D(50000) - side.sign * 10,
-            params=TwapParams(interval_s=20, passiveness=D("0.5")),
+            params=StrategyParams(interval_s=20, passiveness=D("0.5")),
         )
     )
     run(rig, 60, fill_share=0)
@@ -247,7 +253,7 @@ def test_amended_deadline_limit_and_params_make_a_new_plan(rig):
         amend(
             deadline_ns=rig.now_ns + 300_000_000_000,
             limit_px=D(50100),
-            params=TwapParams(interval_s=30),
+            params=StrategyParams(interval_s=30),
             expected_version=version,
         )
     )
@@ -517,7 +523,7 @@ def test_volatility_pauses_until_a_person_resumes(rig):
 
 def test_wide_spread_rests_instead_of_crossing(rig):
     rig.book(spread="200")
-    rig.send(submitted(params=TwapParams(interval_s=20, passiveness=D(0))))
+    rig.send(submitted(params=StrategyParams(interval_s=20, passiveness=D(0))))
     for _ in range(10):
         rig.now_ns += 1_000_000_000
         rig.book(volume="5", spread="200")
@@ -715,7 +721,9 @@ def test_same_events_give_the_same_bytes():
     def story():
         rig = Rig()
         rig.open_market()
-        rig.send(submitted(params=TwapParams(interval_s=10, randomize_size_pct=20, randomize_timing_pct=20)))
+        rig.send(
+            submitted(params=StrategyParams(interval_s=10, randomize_size_pct=20, randomize_timing_pct=20))
+        )
         run(rig, 60, fill_share="0.4")
         rig.send(PauseRequested(at_ns=0, request_id="p", parent_id="P1"))
         run(rig, 5)
@@ -738,7 +746,7 @@ def test_over_filled_parent_never_counts_as_complete(rig, side):
 
 
 def test_accepted_extension_holds_while_the_old_child_is_still_being_proved_gone(rig):
-    rig.send(submitted(residual=ResidualRule.LEAVE, params=TwapParams(interval_s=20, passiveness=D(1))))
+    rig.send(submitted(residual=ResidualRule.LEAVE, params=StrategyParams(interval_s=20, passiveness=D(1))))
     run(rig, 118, fill_share=0)
     rig.pending.clear()
     rig.send(amend(deadline_ns=rig.now_ns + 600_000_000_000))
@@ -753,7 +761,7 @@ def test_accepted_extension_holds_while_the_old_child_is_still_being_proved_gone
 def test_rule_extend_never_crosses_what_is_left_even_when_its_end_is_noticed_late(rig):
     rig.send(
         submitted(
-            residual=ResidualRule.EXTEND, extend_s=1, params=TwapParams(interval_s=20, passiveness=D(1))
+            residual=ResidualRule.EXTEND, extend_s=1, params=StrategyParams(interval_s=20, passiveness=D(1))
         )
     )
     run(rig, 112, fill_share=0)
@@ -770,7 +778,7 @@ def test_rule_extend_never_crosses_what_is_left_even_when_its_end_is_noticed_lat
 
 
 def test_resume_does_not_skip_a_waiting_amendment(rig):
-    rig.send(submitted(duration_s=600, params=TwapParams(interval_s=300, passiveness=D(1))))
+    rig.send(submitted(duration_s=600, params=StrategyParams(interval_s=300, passiveness=D(1))))
     rig.tick(1)
     place = next(command for command in rig.pending if isinstance(command, PlaceOrder))
     rig.pending.clear()

@@ -6,7 +6,7 @@ import pytest
 
 from executor.domain.commands import PlaceOrder, Reconcile, RefuseOrder
 from executor.domain.events import InstrumentLoaded, OrderFilled, RearmRequested
-from executor.domain.orders import Category, Side, TwapParams
+from executor.domain.orders import Category, Side, StrategyParams
 from executor.engine.moment import gate_view
 from tests.builders import D, fill, instrument, submitted
 from tests.engine.rig import Rig
@@ -42,7 +42,7 @@ def follow(rig):
 
 
 def buy(rig, **over):
-    rig.send(submitted(category=Category.SPOT, params=TwapParams(interval_s=60), **over))
+    rig.send(submitted(category=Category.SPOT, params=StrategyParams(interval_s=60), **over))
     rig.tick(1)
 
 

@@ -21,7 +21,7 @@ from executor.domain.events import (
     VenueStatus,
 )
 from executor.domain.order_state import CHILD_MOVES, ChildStatus
-from executor.domain.orders import Category, ResidualRule, TwapParams
+from executor.domain.orders import Category, ResidualRule, StrategyParams
 from executor.domain.parent_state import PARENT_MOVES, ParentStatus
 from tests.builders import D, fill, instrument, submitted
 from tests.engine.rig import Rig
@@ -99,7 +99,7 @@ class Story(Rig):
             self.settle()
 
 
-ONE_SLICE = dict(duration_s=60, params=TwapParams(interval_s=60))
+ONE_SLICE = dict(duration_s=60, params=StrategyParams(interval_s=60))
 
 
 def seen_late_by_every_status():
@@ -191,7 +191,7 @@ def unknown_order_is_found_while_its_parent_wants_it_gone():
 
 def replacing():
     """A child that rests and of which other terms are asked for."""
-    story = Story(duration_s=600, params=TwapParams(interval_s=60, passiveness=D(1)))
+    story = Story(duration_s=600, params=StrategyParams(interval_s=60, passiveness=D(1)))
     entry = story.sent(settle=True)
     story.run(10)
     story.mid += 1

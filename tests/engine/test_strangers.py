@@ -4,7 +4,7 @@ import pytest
 
 from executor.domain.commands import PlaceOrder, RaiseAlert, RefuseOrder, Severity
 from executor.domain.events import ExecutionUnexplained, OrderFilled, RearmRequested
-from executor.domain.orders import Category, Side, TwapParams
+from executor.domain.orders import Category, Side, StrategyParams
 from executor.engine.ledger import day_notional
 from executor.engine.state import OrphanFill
 from tests.builders import D, fill, submitted
@@ -40,7 +40,7 @@ def rearm(rig):
 
 
 def opens_nothing(rig):
-    rig.send(submitted(duration_s=600, params=TwapParams(interval_s=60, passiveness=D(0))))
+    rig.send(submitted(duration_s=600, params=StrategyParams(interval_s=60, passiveness=D(0))))
     run(rig, 10)
     assert rig.commands(PlaceOrder) == []
     assert {code for each in rig.commands(RefuseOrder) for code in each.codes} == {"SYMBOL_BLOCKED"}

@@ -15,7 +15,7 @@ from executor.domain.events import (
     WalletUpdated,
 )
 from executor.domain.limits import Limits
-from executor.domain.orders import Category, Side, TwapParams
+from executor.domain.orders import Category, Side, StrategyParams
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
 from executor.runtime import record
@@ -24,7 +24,7 @@ from tests.engine.one_child import NAME
 from tests.engine.rig import Rig
 
 SIDES = pytest.mark.parametrize("side", list(Side))
-RESTING = TwapParams(interval_s=60, passiveness=D(1))
+RESTING = StrategyParams(interval_s=60, passiveness=D(1))
 
 
 def at_work(side=Side.BUY, **over):
@@ -217,7 +217,7 @@ def test_a_crossing_order_keeps_within_the_band_and_rests_where_the_far_side_is_
         edge = far + side.sign * beyond
         rig.band = {"max_buy_px": edge} if side is Side.BUY else {"min_sell_px": edge}
         rig.open_market()
-        rig.send(submitted(side=side, params=TwapParams(interval_s=60, passiveness=D(0))))
+        rig.send(submitted(side=side, params=StrategyParams(interval_s=60, passiveness=D(0))))
         run(rig, 2)
         orders = [entry.order for entry in rig.venue.orders.values()]
         if beyond > 0:

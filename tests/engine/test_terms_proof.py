@@ -7,7 +7,7 @@ import pytest
 from executor.domain.commands import QueryOrder, ReplaceOrder
 from executor.domain.events import OrderFilled, OrderQueryFailed, ReplaceAcked, ReplaceRejected
 from executor.domain.order_state import ChildStatus
-from executor.domain.orders import Side, Terms, TwapParams
+from executor.domain.orders import Side, StrategyParams, Terms
 from executor.domain.timeline import NS_PER_S
 from executor.engine.desk import QUESTION_NS_MAX
 from tests.builders import D, submitted
@@ -230,7 +230,9 @@ def reducing():
     rig = Rig()
     rig.venue.opening = {("BTCUSDT", 0): D(-2)}
     rig.open_market()
-    rig.send(submitted(reduce_only=True, duration_s=600, params=TwapParams(interval_s=60, passiveness=D(1))))
+    rig.send(
+        submitted(reduce_only=True, duration_s=600, params=StrategyParams(interval_s=60, passiveness=D(1)))
+    )
     rig.tick(1)
     rig.settle()
     (entry,) = rig.venue.orders.values()

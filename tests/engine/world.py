@@ -28,7 +28,7 @@ from executor.domain.events import (
     VenueStatus,
 )
 from executor.domain.limits import Limits, Timings
-from executor.domain.orders import Category, Side, TwapParams
+from executor.domain.orders import Category, Side, StrategyParams
 from tests.builders import instrument, submitted
 from tests.engine.rig import Rig
 
@@ -65,7 +65,7 @@ class World:
 
     def submit(self, qty, duration_s, interval_s, passiveness, residual, catch_up, dust, spread_pct) -> str:
         self.keys += 1
-        params = TwapParams(
+        params = StrategyParams(
             interval_s=interval_s,
             passiveness=passiveness,
             catch_up=catch_up,

@@ -3,17 +3,17 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from executor.domain.orders import ResidualRule, TwapParams
+from executor.domain.orders import ResidualRule, StrategyParams
 from executor.engine.state import market_key
 from tests.builders import D
 from tests.faults.stage import CREATE
 
-SLICES = dict(order_qty=D("0.03"), duration_s=6, params=TwapParams(interval_s=2, passiveness=D(0)))
+SLICES = dict(order_qty=D("0.03"), duration_s=6, params=StrategyParams(interval_s=2, passiveness=D(0)))
 HUNGRY = dict(
     order_qty=D("2"),
     duration_s=300,
     residual=ResidualRule.LEAVE,
-    params=TwapParams(interval_s=1, passiveness=D(0)),
+    params=StrategyParams(interval_s=1, passiveness=D(0)),
 )
 """A parent that buys a little every second for as long as any test lasts."""
 

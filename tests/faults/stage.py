@@ -29,7 +29,7 @@ from executor.domain.commands import Outcome
 from executor.domain.events import DrainPolicy, EngineStarted, ShutdownRequested
 from executor.domain.limits import Limits, Timings
 from executor.domain.order_state import ChildStatus
-from executor.domain.orders import ResidualRule, TwapParams
+from executor.domain.orders import ResidualRule, StrategyParams
 from executor.domain.timeline import NS_PER_S
 from executor.engine.engine import Engine
 from executor.engine.state import worst_case_qty
@@ -320,7 +320,7 @@ class Stage:
         number = next(self._numbers)
         usual = dict(
             request_id=f"r{number}", idempotency_key=f"k{number}", order_qty=D("0.03"), duration_s=6,
-            residual=ResidualRule.CROSS, params=TwapParams(interval_s=2, passiveness=D(0)), seed=self.seed,
+            residual=ResidualRule.CROSS, params=StrategyParams(interval_s=2, passiveness=D(0)), seed=self.seed,
         )  # fmt: skip
         event = submitted(**{**usual, **over})
         reply = await self.life.runtime.ask(event, event.request_id)
@@ -331,7 +331,7 @@ class Stage:
         """Give a parent whose only child rests far below the market; returns both once it is in the book."""
         usual = dict(
             order_qty=D("0.01"), duration_s=300, residual=ResidualRule.LEAVE,
-            params=TwapParams(interval_s=300, passiveness=D(1)), limit_px=D(55_000),
+            params=StrategyParams(interval_s=300, passiveness=D(1)), limit_px=D(55_000),
         )  # fmt: skip
         parent = await self.submit(**{**usual, **over})
         children = self.state.children

@@ -12,7 +12,7 @@ from random import Random
 
 import apsw
 
-from executor.domain.orders import Category, ResidualRule, Side, TwapParams
+from executor.domain.orders import Category, ResidualRule, Side, StrategyParams
 from sandbox.bybit_server import Credentials
 from tests.builders import D
 from tests.faults.stage import TIMINGS, Stage, stage
@@ -153,7 +153,7 @@ async def play(tmp_path, seed: int) -> Told:
                     order_qty=chance.randint(6, 60) * step,
                     duration_s=chance.choice([4, 5, 6]),
                     residual=chance.choice([ResidualRule.CROSS, ResidualRule.LEAVE]),
-                    params=TwapParams(
+                    params=StrategyParams(
                         interval_s=chance.choice([1, 2]),
                         passiveness=chance.choice([D(0), D("0.5"), D(1), D(1)]),
                     ),

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from executor.domain.order_state import ChildStatus
-from executor.domain.orders import Category, ResidualRule, TwapParams
+from executor.domain.orders import Category, ResidualRule, StrategyParams
 from executor.domain.parent_state import ParentStatus
 from executor.runtime.clock import Clock
 from executor.venues.bybit.account_checks import Wanted
@@ -82,7 +82,7 @@ async def in_doubt(played):
     await played.levers.fault("drop", on="private", times=None)
     await played.levers.fault("drop", path=CREATE)
     parent = await played.submit(
-        order_qty=D("0.01"), duration_s=2, params=TwapParams(interval_s=2, passiveness=D(0))
+        order_qty=D("0.01"), duration_s=2, params=StrategyParams(interval_s=2, passiveness=D(0))
     )
     await played.until(lambda: parent.children)
     child = played.state.children[parent.children[0]]
@@ -177,7 +177,7 @@ async def test_77_insufficient_balance(tmp_path):
     async with stage(tmp_path, options=options) as played:
         parent = await played.submit(
             order_qty=D("0.5"), duration_s=10, residual=ResidualRule.LEAVE,
-            params=TwapParams(interval_s=2, passiveness=D(0)),
+            params=StrategyParams(interval_s=2, passiveness=D(0)),
         )  # fmt: skip
         await played.until(lambda: "ORDER_REJECTED" in played.alerts())
         await played.until(lambda: parent.status is ParentStatus.PAUSED)

@@ -11,7 +11,7 @@ from executor.adviser.template_files import load_template
 from executor.domain.advice import Action, AdviceOutcome, Failure, Unusable
 from executor.domain.advice_terms import AdviserTerms, Band, BreakerRules, Caps, Prices
 from executor.domain.events import ResumeRequested
-from executor.domain.orders import ResidualRule, TwapParams
+from executor.domain.orders import ResidualRule, StrategyParams
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_MS
 from executor.runtime.journal import Journal
@@ -38,7 +38,7 @@ TERMS = AdviserTerms(
 )  # fmt: skip
 ORDER = dict(
     order_qty=D("0.03"), duration_s=6, residual=ResidualRule.CROSS, advised=True,
-    params=TwapParams(interval_s=2, passiveness=D(0)),
+    params=StrategyParams(interval_s=2, passiveness=D(0)),
 )  # fmt: skip
 
 

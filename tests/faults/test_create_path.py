@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from executor.domain.order_state import ChildStatus
-from executor.domain.orders import ResidualRule, Side, TwapParams
+from executor.domain.orders import ResidualRule, Side, StrategyParams
 from executor.domain.parent_state import ParentStatus
 from sandbox.bybit_server.fields import Fields
 from tests.builders import D
@@ -19,9 +19,9 @@ from tests.faults.ways import at, both_ways, cancel, over
 
 pytestmark = pytest.mark.process
 
-ONE_SLICE = dict(order_qty=D("0.01"), duration_s=4, params=TwapParams(interval_s=4, passiveness=D(0)))
+ONE_SLICE = dict(order_qty=D("0.01"), duration_s=4, params=StrategyParams(interval_s=4, passiveness=D(0)))
 
-LONG_SLICE = dict(order_qty=D("0.01"), duration_s=8, params=TwapParams(interval_s=8, passiveness=D(0)))
+LONG_SLICE = dict(order_qty=D("0.01"), duration_s=8, params=StrategyParams(interval_s=8, passiveness=D(0)))
 
 
 async def play_create(tmp_path, *acts, way="rest", adopted, creates=None, access=None):
@@ -106,7 +106,7 @@ async def test_04_arrives_after_the_window(tmp_path, way):
 async def test_05_held_by_a_partition_and_delivered_when_it_ends(tmp_path, way):
     async with stage(tmp_path, access=dict(request_timeout_s=0.4, **over(way)), silence_s_max=4.0) as played:
         parent = await played.submit(
-            order_qty=D("0.02"), duration_s=8, params=TwapParams(interval_s=3, passiveness=D(0))
+            order_qty=D("0.02"), duration_s=8, params=StrategyParams(interval_s=3, passiveness=D(0))
         )
         await played.until(lambda: parent.cum_qty > 0)
         begins_ns = parent.schedule.slices[1].start_ns
@@ -281,7 +281,7 @@ async def test_16_idle_connections_are_closed_all_the_time(tmp_path):
             for _ in range(8):
                 parent = await played.submit(
                     order_qty=D("0.02"), duration_s=6, residual=ResidualRule.LEAVE,
-                    params=TwapParams(interval_s=1, passiveness=D(0)),
+                    params=StrategyParams(interval_s=1, passiveness=D(0)),
                 )  # fmt: skip
                 parents.append(parent)
                 await played.let_pass(0.07)

@@ -3,7 +3,7 @@
 import pytest
 
 from executor.domain.order_state import ChildStatus
-from executor.domain.orders import TwapParams
+from executor.domain.orders import StrategyParams
 from executor.domain.parent_state import ParentStatus, Reason
 from tests.builders import D
 from tests.faults.plays import buying, buys_on, opens_nothing
@@ -146,7 +146,7 @@ async def test_73_storm_of_rate_limits(tmp_path):
         for path in ("/v5/order/*", "/v5/execution/list", "/v5/position/list"):
             await played.levers.do("storm", p=0.5, code=10006, path=path, on="rest")
         parent = await played.submit(
-            order_qty=D("0.03"), duration_s=8, params=TwapParams(interval_s=2, passiveness=D(0))
+            order_qty=D("0.03"), duration_s=8, params=StrategyParams(interval_s=2, passiveness=D(0))
         )
         await played.let_pass(8.0)
         await played.levers.heal()

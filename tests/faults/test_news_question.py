@@ -11,7 +11,7 @@ from executor.app.daemon import Daemon
 from executor.domain.advice import Trigger
 from executor.domain.advice_terms import AdviserTerms, Caps, Prices, Triggers
 from executor.domain.events import NewsArrived
-from executor.domain.orders import ResidualRule, TwapParams
+from executor.domain.orders import ResidualRule, StrategyParams
 from executor.interfaces.api import build_app, serve
 from executor.interfaces.control import DaemonInfo
 from executor.runtime.clock import Clock
@@ -57,7 +57,7 @@ async def test_a_text_that_is_handed_in_becomes_a_question(tmp_path):
         daemon = Daemon(played.life.runtime, clock, info, door)
         parent = await played.submit(
             order_qty=D("0.03"), duration_s=120, residual=ResidualRule.LEAVE, advised=True,
-            params=TwapParams(interval_s=4, passiveness=D(0)),
+            params=StrategyParams(interval_s=4, passiveness=D(0)),
         )  # fmt: skip
         await played.until(lambda: parent.advice is not None and parent.advice.recent)
         headers = {"Authorization": f"Bearer {TOKEN}"}

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from executor.domain.order_state import ChildStatus
-from executor.domain.orders import ResidualRule, TwapParams
+from executor.domain.orders import ResidualRule, StrategyParams
 from executor.domain.parent_state import ParentStatus
 from executor.runtime.clock import Clock
 from executor.venues.bybit.account_checks import Wanted, judge
@@ -161,7 +161,7 @@ async def test_64_order_in_the_history_only(tmp_path):
 async def test_65_restart_of_the_venue_empties_the_closed_list(tmp_path):
     async with stage(tmp_path) as played:
         parent = await played.submit(
-            order_qty=D("0.03"), duration_s=6, params=TwapParams(interval_s=2, passiveness=D(0))
+            order_qty=D("0.03"), duration_s=6, params=StrategyParams(interval_s=2, passiveness=D(0))
         )
         await played.until(lambda: parent.cum_qty > 0)
         await played.levers.fault("drop", on="private", times=None)
@@ -323,7 +323,7 @@ async def test_61_errors_count_for_nothing(tmp_path, path):
         await played.levers.fault("status", path=path, status=500, times=None, match={"linkId": "x-*"})
         parent = await played.submit(
             order_qty=D("0.01"), duration_s=60, residual=ResidualRule.LEAVE, limit_px=D(55_000),
-            params=TwapParams(interval_s=60, passiveness=D(1)),
+            params=StrategyParams(interval_s=60, passiveness=D(1)),
         )  # fmt: skip
         await played.until(lambda: parent.children)
         child = played.state.children[parent.children[0]]

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from executor.domain.events import CancelRequested
-from executor.domain.orders import ResidualRule, TwapParams
+from executor.domain.orders import ResidualRule, StrategyParams
 from tests.builders import D
 
 WAYS = ("rest", "websocket")
@@ -16,7 +16,7 @@ CLIMBING = dict(
     order_qty=D("0.04"),
     duration_s=14,
     residual=ResidualRule.LEAVE,
-    params=TwapParams(interval_s=3, passiveness=D(1)),
+    params=StrategyParams(interval_s=3, passiveness=D(1)),
 )
 """A parent whose second slice wants twice as much, at the touch."""
 
@@ -74,7 +74,7 @@ async def shrinking(played, **more):
         parent, child = await played.submit_resting(
             order_qty=D("0.02"),
             duration_s=9,
-            params=TwapParams(
+            params=StrategyParams(
                 interval_s=4, passiveness=D(1), catch_up=False, randomize_size_pct=50
             ),
             **more,

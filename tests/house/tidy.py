@@ -46,8 +46,8 @@ CATCHES_ALL: Final = {
     "executor/adviser/news.py": "whatever a feed does is no news: the orders go on",
 }
 PARAMS_WITHOUT_UNIT: Final = {
-    "TwapParams.catch_up_max": "a multiple of the slice's own size",
-    "TwapParams.passiveness": "a share of the slice, 0-1",
+    "StrategyParams.catch_up_max": "a multiple of the slice's own size",
+    "StrategyParams.passiveness": "a share of the slice, 0-1",
 }
 UNREFERENCED: Final[dict[str, str]] = {
     "simulation.replay.kernel.next_answer": "for strategies that are compiled: benchmarks/replay_quoter_compiled.py",

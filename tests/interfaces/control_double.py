@@ -19,8 +19,8 @@ from executor.domain.orders import (
     ParentOrder,
     ResidualRule,
     Side,
+    StrategyParams,
     TimeInForce,
-    TwapParams,
     Urgency,
 )
 from executor.domain.parent_state import ParentStatus, Reason
@@ -116,7 +116,7 @@ def add_parent(
         extend_s=0,
         urgency=Urgency.MEDIUM,
         strategy="twap",
-        params=TwapParams(interval_s=120),
+        params=StrategyParams(interval_s=120),
         reduce_only=False,
         position_idx=0,
         decision_px=None,

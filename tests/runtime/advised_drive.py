@@ -5,7 +5,7 @@ import json
 from executor.advice.facts import snapshot_hash
 from executor.domain.commands import RequestAdvice
 from executor.domain.events import AdviceReceived
-from executor.domain.orders import TwapParams
+from executor.domain.orders import StrategyParams
 from executor.domain.timeline import NS_PER_MS
 from tests.advice_records import ADVISER, USAGE
 from tests.builders import D, submitted
@@ -66,7 +66,7 @@ def tell_advised_story(journal, kind=AdvisedRig):
     """P1 is advised and its three questions have ended; P2 is not advised. Gives the rig."""
     rig = kind(journal)
     rig.open_market()
-    long = dict(order_qty=D(2), duration_s=1_200, params=TwapParams(interval_s=60))
+    long = dict(order_qty=D(2), duration_s=1_200, params=StrategyParams(interval_s=60))
     rig.send(submitted(**long, advised=True))
     rig.send(submitted(**long, request_id="r2", idempotency_key="k2"))
     rig.settle()

@@ -16,7 +16,7 @@ from executor.domain.events import (
     Stream,
 )
 from executor.domain.limits import Limits, Timings
-from executor.domain.orders import Category, ResidualRule, TwapParams
+from executor.domain.orders import Category, ResidualRule, StrategyParams
 from executor.runtime.journal import Journal, needs_commit
 from tests.builders import D, submitted
 from tests.engine.rig import Rig
@@ -55,7 +55,7 @@ def wander(rig: Rig, seed: int, steps: int) -> None:
                         order_qty=D(chance.randrange(1, 400)) / 1000,
                         duration_s=chance.choice([20, 60]),
                         residual=chance.choice([ResidualRule.CROSS, ResidualRule.LEAVE]),
-                        params=TwapParams(interval_s=5, passiveness=chance.choice([D(0), D("0.5")])),
+                        params=StrategyParams(interval_s=5, passiveness=chance.choice([D(0), D("0.5")])),
                     )
                 )
             case 1 if rig.engine.state.open_parents:

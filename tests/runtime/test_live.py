@@ -14,7 +14,7 @@ from executor.domain.commands import Outcome
 from executor.domain.errors import InvariantViolation, JournalError, Overflow
 from executor.domain.events import DrainPolicy, EngineStarted, HaltRequested, ShutdownRequested, TimerFired
 from executor.domain.limits import Limits, Timings
-from executor.domain.orders import ResidualRule, TwapParams
+from executor.domain.orders import ResidualRule, StrategyParams
 from executor.domain.parent_state import ParentStatus
 from executor.domain.units import Money
 from executor.engine.engine import Engine
@@ -87,7 +87,7 @@ class Rig:
 
     async def submit_resting(self, **over):
         """A parent whose child order rests far from the market; returns when the exchange shows it."""
-        params = TwapParams(interval_s=60, passiveness=D(1))
+        params = StrategyParams(interval_s=60, passiveness=D(1))
         reply = await self.submit(
             duration_s=120, residual=ResidualRule.LEAVE, params=params, limit_px=D(60000), **over
         )
@@ -132,7 +132,7 @@ async def daemon(tmp_path, counsel=None, **more):
 async def test_a_small_parent_completes_and_the_books_agree(tmp_path):
     async with daemon(tmp_path) as rig:
         rig.start()
-        params = TwapParams(interval_s=2, passiveness=D(0))
+        params = StrategyParams(interval_s=2, passiveness=D(0))
         reply = await rig.submit(params=params, duration_s=4)
         assert reply.outcome is Outcome.ACCEPTED
         parent = rig.state.parents[reply.parent_id]
@@ -158,7 +158,7 @@ async def test_a_small_parent_completes_and_the_books_agree(tmp_path):
 async def test_no_create_leaves_after_the_reply_to_a_halt(tmp_path):
     async with daemon(tmp_path) as rig:
         rig.start()
-        params = TwapParams(interval_s=1, passiveness=D(0))
+        params = StrategyParams(interval_s=1, passiveness=D(0))
         for number in range(3):
             await rig.submit(
                 request_id=f"r{number}", idempotency_key=f"k{number}", params=params, duration_s=60

@@ -4,7 +4,7 @@ import pytest
 
 from executor.domain.commands import PlaceOrder
 from executor.domain.events import BookLost, CancelRequested, HaltRequested, PauseRequested
-from executor.domain.orders import Category, Side, TwapParams
+from executor.domain.orders import Category, Side, StrategyParams
 from executor.runtime.open_parents import say_left_open, say_resuming
 from tests.builders import D, submitted
 from tests.engine.rig import Rig
@@ -14,7 +14,7 @@ from tests.engine.rig import Rig
 def rig():
     rig = Rig()
     rig.open_market()
-    params = TwapParams(interval_s=20, passiveness=D(0))
+    params = StrategyParams(interval_s=20, passiveness=D(0))
     for number in (1, 2):
         rig.send(submitted(idempotency_key=f"k{number}", side=Side.SELL, order_qty=D(number), params=params))
     rig.tick(1)

@@ -34,8 +34,8 @@ from executor.domain.orders import (
     Replacement,
     ResidualRule,
     Side,
+    StrategyParams,
     TimeInForce,
-    TwapParams,
     Urgency,
 )
 from executor.domain.parent_state import ParentStatus, Reason
@@ -69,7 +69,7 @@ def parent(number: int, status: ParentStatus = ParentStatus.EXECUTING, finished_
             extend_s=0,
             urgency=Urgency.MEDIUM,
             strategy="twap",
-            params=TwapParams(),
+            params=StrategyParams(),
             reduce_only=False,
             position_idx=0,
             decision_px=None,

@@ -23,7 +23,7 @@ from executor.domain.events import (
     TimerFired,
 )
 from executor.domain.limits import Limits, Timings
-from executor.domain.orders import TwapParams
+from executor.domain.orders import StrategyParams
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.engine.engine import Engine
 from executor.runtime.audit import audit
@@ -125,7 +125,7 @@ def runtime(*, counsel=None, journal=None, market=None, seed=1, advised=True, **
     for stream in Stream:
         category = instrument().category if stream is Stream.PUBLIC else None
         made.post(StreamChanged(at_ns=T0, stream=stream, category=category, live=True, detail=""), T0)
-    usual = dict(order_qty=D("0.5"), duration_s=60, params=TwapParams(interval_s=20), advised=advised)
+    usual = dict(order_qty=D("0.5"), duration_s=60, params=StrategyParams(interval_s=20), advised=advised)
     made.post(submitted(**{**usual, **order}), T0 + 15 * NS_PER_S)
     return made
 

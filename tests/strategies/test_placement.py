@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.domain.decision import Schedule, Style, Why, Working
-from executor.domain.orders import Side, TwapParams, Urgency
+from executor.domain.orders import Side, StrategyParams, Urgency
 from executor.domain.timeline import NS_PER_S
 from strategies.placement import CROSS_CAP_BPS, PASSIVENESS, cross, rest, rest_until_ns, wait
 from tests.builders import T0, D, instrument, parent_order, snapshot, view
@@ -17,7 +17,7 @@ LATER = T0 + NS_PER_S
 
 
 def look(side=Side.BUY, limit=None, reprice_ticks=1, **over):
-    order = parent_order(side=side, limit_px=limit, params=TwapParams(reprice_ticks=reprice_ticks))
+    order = parent_order(side=side, limit_px=limit, params=StrategyParams(reprice_ticks=reprice_ticks))
     return view(EMPTY, order=order, **over)
 
 
@@ -96,7 +96,7 @@ def test_wide_spread_rests_and_looks_again():
     ],
 )
 def test_resting_time_is_a_share_of_the_slice(given_share, urgency, share):
-    order = parent_order(urgency=urgency, params=TwapParams(passiveness=given_share))
+    order = parent_order(urgency=urgency, params=StrategyParams(passiveness=given_share))
     turn_ns = rest_until_ns(view(EMPTY, order=order), T0, T0 + 100 * NS_PER_S)
     assert turn_ns == T0 + int(100 * NS_PER_S * D(share))
 

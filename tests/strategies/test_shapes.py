@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.domain.orders import TwapParams, Urgency
+from executor.domain.orders import StrategyParams, Urgency
 from executor.domain.timeline import NS_PER_HOUR, NS_PER_S
 from strategies.arrival_price import URGENCY, trajectory
 from strategies.base import STRATEGIES
@@ -24,7 +24,7 @@ ALMGREN_CHRISS = {
 def plan(name, *, start_ns=MIDNIGHT, hours=24, more_ns=0, interval_s=3_600, qty="1000", **over):
     end_ns = start_ns + hours * NS_PER_HOUR + more_ns
     order = parent_order(
-        params=TwapParams(interval_s=interval_s), order_qty=D(qty), deadline_ns=end_ns, **over
+        params=StrategyParams(interval_s=interval_s), order_qty=D(qty), deadline_ns=end_ns, **over
     )
     return STRATEGIES[name].plan(
         order=order,
@@ -87,7 +87,7 @@ def test_what_is_left_in_the_last_moment_is_one_slice(name, left_ns):
 def test_every_shape_is_exact_and_in_order(name, start_s, hours, urgency, steps, spread):
     start_ns = MIDNIGHT + start_s * NS_PER_S
     end_ns = start_ns + hours * NS_PER_HOUR
-    params = TwapParams(interval_s=900, randomize_size_pct=spread, randomize_timing_pct=spread)
+    params = StrategyParams(interval_s=900, randomize_size_pct=spread, randomize_timing_pct=spread)
     order = parent_order(params=params, order_qty=D("0.001") * steps, deadline_ns=end_ns, urgency=urgency)
     schedule = STRATEGIES[name].plan(
         order=order,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.domain.decision import Schedule, Slice, Style, Why, Working
-from executor.domain.orders import Side, TwapParams
+from executor.domain.orders import Side, StrategyParams
 from executor.domain.timeline import NS_PER_S
 from strategies.base import STRATEGIES
 from strategies.twap import Twap, wanted_qty
@@ -27,7 +27,7 @@ def plan(order, cum="0", start_ns=T0, rules=None):
 
 
 def moment(seconds=0, *, params=None, side=Side.BUY, limit=None, **over):
-    order = parent_order(side=side, limit_px=limit, params=params or TwapParams())
+    order = parent_order(side=side, limit_px=limit, params=params or StrategyParams())
     return view(plan(order), now_ns=T0 + int(seconds * NS_PER_S), order=order, **over)
 
 
@@ -40,10 +40,10 @@ def test_it_is_the_strategy_named_twap():
 
 
 def test_plan_has_a_slice_for_every_interval():
-    schedule = plan(parent_order(params=TwapParams(interval_s=60)))
+    schedule = plan(parent_order(params=StrategyParams(interval_s=60)))
     assert [piece.qty for piece in schedule.slices] == [D("0.1")] * 10
-    assert len(plan(parent_order(params=TwapParams(interval_s=250))).slices) == 2
-    assert len(plan(parent_order(params=TwapParams(interval_s=3_600))).slices) == 1
+    assert len(plan(parent_order(params=StrategyParams(interval_s=250))).slices) == 2
+    assert len(plan(parent_order(params=StrategyParams(interval_s=3_600))).slices) == 1
 
 
 def test_plan_covers_what_is_left():
@@ -56,7 +56,7 @@ def test_plan_covers_what_is_left():
 
 def test_plan_depends_on_the_seed_and_the_start_alone():
     def spread(**over):
-        return parent_order(params=TwapParams(randomize_size_pct=30, randomize_timing_pct=30), **over)
+        return parent_order(params=StrategyParams(randomize_size_pct=30, randomize_timing_pct=30), **over)
 
     assert plan(spread()) == plan(spread(parent_id="P9", side=Side.SELL))
     assert plan(spread()) != plan(spread(seed=2))
@@ -72,8 +72,8 @@ def test_rests_for_its_share_of_the_slice_and_then_crosses():
 
 
 def test_passiveness_zero_crosses_at_once_and_one_never_crosses():
-    assert TWAP.decide(moment(0, params=TwapParams(passiveness=D(0)))).style is Style.CROSS
-    last = TWAP.decide(moment(59.999, params=TwapParams(passiveness=D(1))))
+    assert TWAP.decide(moment(0, params=StrategyParams(passiveness=D(0)))).style is Style.CROSS
+    last = TWAP.decide(moment(59.999, params=StrategyParams(passiveness=D(1))))
     assert (last.style, last.wake_ns) == (Style.REST, T0 + MINUTE)
 
 
@@ -120,7 +120,7 @@ def test_catch_up_adds_what_was_missed_up_to_its_cap():
     def wanted(slice_no, cum, base, **params):
         now = slice_no * 60 + 1
         return wanted_qty(
-            moment(now, params=TwapParams(**params), cum_qty=D(cum), slice_base_qty=D(base)), slice_no
+            moment(now, params=StrategyParams(**params), cum_qty=D(cum), slice_base_qty=D(base)), slice_no
         )
 
     assert wanted(0, "0", "0") == D("0.1")
@@ -142,7 +142,7 @@ def moments(draw):
         side=draw(st.sampled_from(list(Side))),
         order_qty=step * draw(st.integers(1, 3_000)) + draw(st.sampled_from([D(0), D("0.0004")])),
         limit_px=draw(st.none() | st.integers(-300, 300).map(lambda ticks: D(50_000) + ticks * D("0.05"))),
-        params=TwapParams(
+        params=StrategyParams(
             interval_s=draw(st.integers(1, 300)),
             randomize_size_pct=draw(st.sampled_from([0, 50])),
             randomize_timing_pct=draw(st.sampled_from([0, 50])),

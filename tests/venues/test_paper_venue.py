@@ -37,7 +37,7 @@ from executor.domain.events import (
     StreamChanged,
     VenueStatus,
 )
-from executor.domain.orders import Category, Liquidity, Replacement, ResidualRule, TimeInForce, TwapParams
+from executor.domain.orders import Category, Liquidity, Replacement, ResidualRule, StrategyParams, TimeInForce
 from executor.engine.engine import Engine
 from executor.engine.report import parent_facts
 from executor.interfaces.control import DaemonInfo
@@ -314,7 +314,7 @@ async def test_a_parent_works_to_completion_through_a_lost_stream_and_a_restart(
         async with daemon(there) as runtime:
             event = submitted(
                 request_id="r1", idempotency_key="k1", order_qty=D("0.06"), duration_s=9, seed=1,
-                residual=ResidualRule.CROSS, params=TwapParams(interval_s=3, passiveness=D("0.5")),
+                residual=ResidualRule.CROSS, params=StrategyParams(interval_s=3, passiveness=D("0.5")),
             )  # fmt: skip
             reply = await runtime.ask(event, "r1")
             assert reply.outcome is Outcome.ACCEPTED, reply
