@@ -341,8 +341,10 @@ RECORDED = [
     *snapshot([(1000, 50), (999, 70), (998, 10)], [(1002, 40), (1003, 60), (1005, 9)]),
     row(300, Kind.TRADE, -1, 1000, 30),
     row(300, Kind.LEVEL, 1, 1000, 20),
+    row(300, Kind.LEVEL, 1, 1001, 5),
     row(600, Kind.TRADE, -1, 1000, 25),
     row(600, Kind.LEVEL, 1, 1000, 1),
+    row(600, Kind.LEVEL, 1, 1001, 0),
     row(900, Kind.LEVEL, -1, 1002, 0),
     row(900, Kind.LEVEL, -1, 1003, 55),
     row(1200, Kind.TRADE, -1, 997, 12),
@@ -376,20 +378,48 @@ def replayed():
     )
 
 
+MOMENTS = [
+    (T0_NS + at_ms * 1_000_000, bid_ticks, ask_ticks)
+    for at_ms, bid_ticks, ask_ticks in (
+        (300, 1001, 1002),
+        (600, 1000, 1002),
+        (900, 1000, 1003),
+        (1200, 998, 1003),
+        (1500, 998, 1001),
+    )
+]
+"""Every moment at which something is recorded, with the touch after it; each moves, since that is told at once."""
+
+
+APART_S = 2 * ReplayTerms().print_lag_ns / 1_000_000_000
+"""What is nearer may belong together, as a print and what it takes off the book."""
+
+
+def is_shown(events, touch):
+    """Whether the last book that was heard has this touch."""
+    last = next(event.market for event in reversed(events) if isinstance(event, BookUpdated))
+    return {name: getattr(last, name) for name in touch} == touch
+
+
 async def test_paper_on_a_played_recording_fills_as_its_replay_does(tmp_path):
+    # Played so slowly that nothing moves by itself: moments that a busy machine shows as one are other moments.
     recording = find_recording(store(tmp_path / "store", RECORDED), "ABCUSDT")
-    settings = PlaySettings(recording=recording, speed=Fraction(2), say=lambda text: None)
+    speed = Fraction(1, 1_000)
+    settings = PlaySettings(recording=recording, speed=speed, say=lambda text: None)
     expected = replayed()
     assert len(expected) == 6
     async with running_server(SandboxOptions(played=settings)) as server:
         flow = server.exchange.flows["linear", "ABCUSDT"]
-        flow.frozen = True
         there = Bench(server, tmp_path)
         async with there.life("ABCUSDT") as heard:
             for name, px, lots, tif in TRIED:
                 terms = dict(px=D(px) / 10, qty=D(lots) / 100, time_in_force=TimeInForce(tif))
                 await there.place(client_order_id=name, symbol="ABCUSDT", **terms)
-            flow.frozen = False
+            for at_ns, bid_ticks, ask_ticks in MOMENTS:
+                flow.advance(int((at_ns + 1_000 - flow.recorded_ns(0)) / speed))
+                touch = {"best_bid": D(bid_ticks) / 10, "best_ask": D(ask_ticks) / 10}
+                await heard.until(lambda events, touch=touch: is_shown(events, touch))
+                await asyncio.sleep(APART_S)
 
             def fills(events):
                 return sorted(
