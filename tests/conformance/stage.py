@@ -246,6 +246,9 @@ class Stage:
     @asynccontextmanager
     async def ccxt_client(self, client: Client, *, loads: bool = True, **settings: Any) -> AsyncIterator[Any]:
         """Open a ccxt client of the wanted kind, with its markets loaded unless ``loads`` is false."""
+        if loads and settings and self.venue.ccxt_markets is None:
+            async with self.ccxt_client(client):
+                pass  # markets are loaded by a client of the usual settings, whichever row comes first
         exchange = import_module(CCXT_MODULES[client]).bybit(self.ccxt_config(**settings))
         polite = Awaited(exchange) if client is Client.CCXT else exchange
         try:
