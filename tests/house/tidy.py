@@ -259,6 +259,15 @@ def sleeping_test(module: Module) -> Iterator[Finding]:
                 yield call.lineno, f"{name}({length.value!r}) in a test"
 
 
+def wait_that_swallows(module: Module) -> Iterator[Finding]:
+    """Python 3.11's `asyncio.wait_for` loses a cancel that comes with its result; `asyncio.timeout` does not."""
+    if module.within("tests/"):
+        return
+    for call in module.all(ast.Call):
+        if _dotted(call.func) == "asyncio.wait_for":
+            yield call.lineno, "asyncio.wait_for: use asyncio.timeout"
+
+
 def asynchronous_core(module: Module) -> Iterator[Finding]:
     """The core is synchronous; only the ports' signatures speak of waiting."""
     if not module.within(*PURE) or module.path == PORTS:
@@ -347,6 +356,7 @@ RULES: Final[tuple[Rule, ...]] = (
     number_without_unit,
     unfinished,
     sleeping_test,
+    wait_that_swallows,
     asynchronous_core,
     speaking_core,
     float_on_order_path,

@@ -35,7 +35,7 @@ from executor.domain.events import (
 )
 from executor.domain.orders import Category
 from tests.builders import D
-from tests.venues.venue_bench import bench
+from tests.venues.venue_bench import Heard, bench
 from tests.venues.wire_rows import ORDER
 
 pytestmark = pytest.mark.process
@@ -410,6 +410,21 @@ async def test_49_a_wrong_key_is_not_live():
         await heard.one(InstrumentLoaded)
         assert not [e for e in heard.events if isinstance(e, StreamChanged) and e.stream == "PRIVATE"]
         assert (await desk.place(desk.order())).fatal
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_venue_that_is_stopped_while_its_clock_is_doubted_stops(turns):
+    async with bench() as desk:
+        heard = Heard()
+        task = asyncio.create_task(desk.venue.run(heard))
+        await heard.one(StreamChanged, stream="PRIVATE", live=True)
+        desk.venue._standing.clock_doubted.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        _, unended = await asyncio.wait({task}, timeout=20)
+        assert not unended
+        assert task.cancelled()
 
 
 # ---------------------------------------------------------------- D. public data

@@ -237,7 +237,8 @@ class BybitVenue:
         while True:
             wait_s = _TIME_EVERY_S if self._time.is_measured else _RETRY_S
             with suppress(TimeoutError):
-                await asyncio.wait_for(doubted.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await doubted.wait()
             doubted.clear()
             await self._measure_time()
 

@@ -8,6 +8,7 @@ for, is matched to nothing.
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 
 import aiohttp
@@ -98,10 +99,9 @@ class SocketEntry:
     async def wait_live(self, timeout_s: float) -> None:
         """Have the connection made, and wait until orders can be sent this way or the time is up."""
         self.wanted.set()
-        try:
-            await asyncio.wait_for(self._live.wait(), timeout_s)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._live.wait()
 
     async def send(self, act: Act, body: bytes, why_void: Callable[[], str] | None = None) -> Answer:
         """Send one frame and wait for its answer.
@@ -152,7 +152,8 @@ class SocketEntry:
         }
         try:
             await stream.send(json.dumps(asked).encode())
-            answer = read_answer(await asyncio.wait_for(future, _AUTH_S_MAX), "data", {})
+            async with asyncio.timeout(_AUTH_S_MAX):
+                answer = read_answer(await future, "data", {})
         finally:
             self._waiting.pop(request_id, None)
             self._waiting.pop("auth", None)
