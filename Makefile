@@ -8,9 +8,11 @@ LOCKED := --no-deps --require-hashes --only-binary :all:
 
 # A suite of many processes compiles everything again and again where this is set.
 unexport PYTHONDONTWRITEBYTECODE
+# Tests make and remove thousands of small files: in memory, where the machine has room for them there.
+export PYTEST_DEBUG_TEMPROOT := $(shell df -Pk /dev/shm 2>/dev/null | awk '$$6 == "/dev/shm" && $$4 > 2000000 {print $$6}')
 
 .DEFAULT_GOAL := help
-.PHONY: help run backtest test check lint style types pages faults bench campaign docs lock clean
+.PHONY: help run backtest test check lint style types pages faults bench algorithms campaign docs lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,14 +48,18 @@ pages: $(VENV)/.dev
 faults: $(VENV)/.dev ## play every variant of every fault of wire and venue (`make test` plays one of each)
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest -n 6 tests/faults --ignore tests/faults/test_wire_proof.py
 
-bench: $(VENV)/.dev ## measure the engine, the journal, the decoders, the way of an order, and the replay of recordings
+bench: $(VENV)/.dev ## measure the engine, the journal, the decoders, the strategies, the way of an order, and the replay of recordings
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.order_entry
 	$(BIN)/python -m benchmarks.decode
+	$(BIN)/python -m benchmarks.decide
 	$(BIN)/python -m benchmarks.tick_to_order
 	$(BIN)/python -m benchmarks.replay_table
 	$(BIN)/python -m benchmarks.replay_engine
+
+algorithms: $(VENV)/.dev ## work every algorithm in the recordings of EXECUTOR_REAL_DATA, and write docs/algorithms-measured.md
+	$(BIN)/python -m benchmarks.algorithms
 
 campaign: $(VENV)/.dev ## the long campaigns: histories, replies and faults of a model, kills, falls, lives in bad weather
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_histories.py tests/engine/test_walk.py --timeout 7200
@@ -61,7 +67,7 @@ campaign: $(VENV)/.dev ## the long campaigns: histories, replies and faults of a
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_advice_campaign.py tests/engine/test_gullible_model.py -s
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_advice_deadlines.py tests/runtime/test_virtual_faults.py --timeout 7200 -s
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/simulation/test_replay_twins.py tests/simulation/test_replay_recordings.py --timeout 7200 -s
-	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/dataset/test_real_recordings.py --timeout 7200
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/dataset/test_real_recordings.py tests/impact/order_flow/test_real_flow.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/process/test_kill.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/process/test_sentinel.py --timeout 7200 -s
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/faults/test_wire_proof.py --timeout 7200 -n 2 -rP

@@ -6,7 +6,7 @@ from decimal import Decimal
 from math import fsum
 
 from backtest.recorded import Worked
-from impact.displacement import ImpactModel
+from impact.protocol import ImpactModel
 
 
 def printed_bps(value: Decimal | float) -> str:

@@ -12,7 +12,8 @@ from executor.domain.fills import Fill
 from executor.domain.instrument import Instrument
 from executor.engine.markets import expected_volume_qty, volatility_pct
 from executor.engine.state import EngineState, MarketState, market_key
-from impact.displacement import Execution, ImpactEstimate, ImpactModel, Pace, estimate_paid
+from impact.pre_trade import ImpactEstimate, estimate_paid
+from impact.protocol import Execution, ImpactModel, Pace
 
 _S_PER_HOUR = 3_600
 

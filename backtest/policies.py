@@ -11,7 +11,7 @@ from typing import Final
 
 from executor.domain.events import ParentSubmitted
 from executor.domain.orders import StrategyParams
-from executor.domain.units import ONE, ZERO
+from executor.domain.units import ONE, ZERO, Quantity
 from strategies.base import STRATEGIES
 
 Policy = Callable[[ParentSubmitted, int], ParentSubmitted]
@@ -21,10 +21,19 @@ CROSS: Final = "CROSS"
 RANDOM: Final = "RANDOM"
 _INTERVALS_S: Final = (5, 10, 20, 30, 60, 120)
 _JITTER_PCT: Final = 50
+_SNIPED_PARTS: Final = 10
 
 
 def _scheduled(strategy: str) -> Policy:
     return lambda order, _seed: replace(order, strategy=strategy)
+
+
+def _sniper(order: ParentSubmitted, seed: int) -> ParentSubmitted:
+    """Whenever the other side shows a tenth of the order, unless the order says what it waits for."""
+    params = order.params
+    if params.trigger_px is None and params.trigger_qty is None:
+        params = replace(params, trigger_qty=Quantity(order.order_qty / _SNIPED_PARTS))
+    return replace(order, strategy="sniper", params=params)
 
 
 def _cross(order: ParentSubmitted, seed: int) -> ParentSubmitted:
@@ -48,6 +57,7 @@ def _random(order: ParentSubmitted, seed: int) -> ParentSubmitted:
 
 POLICIES: Final[dict[str, Policy]] = {
     **{name.upper(): _scheduled(name) for name in STRATEGIES},
+    "SNIPER": _sniper,
     CROSS: _cross,
     RANDOM: _random,
 }

@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Final
 
 from backtest.counsel import VirtualModel
+from backtest.foretold import Foretold, foretold
 from backtest.grounds import Ground, ground_of
 from backtest.holding import funding_paid
 from backtest.own_impact import OwnImpact, own_impact, pace_at
@@ -34,13 +35,14 @@ from executor.engine.report import parent_facts
 from executor.engine.state import ParentState
 from executor.runtime.journal import Journal
 from executor.runtime.virtual import VirtualRuntime
-from impact.displacement import ImpactModel
+from impact.protocol import ImpactModel
 from impact.shortfall import CostReport, make_report
 from simulation.frictions import Charges
 from simulation.replay import codes
 from simulation.replay.spoken import Account, ReplayVenue
 from simulation.replay.terms import ReplayTerms
 from simulation.replay_venue import CONFLATE_NS, Chunk, RecordedWorld
+from strategies.priced import PlanTerms
 
 _HEARD_NS_MAX: Final = 180 * NS_PER_S
 """So long after its row a fill is heard at the latest."""
@@ -84,6 +86,8 @@ class Conditions:
         Whether orders are worked where something is missing; the engine sees a lost book there, as it would live.
     impact
         What own executions do to the price, reckoned afterwards and beside the cost; None reckons nothing.
+    plan_terms
+        By which each order's cost is foretold before it is given; None foretells nothing.
     """
 
     terms: ReplayTerms
@@ -97,6 +101,7 @@ class Conditions:
     over_gaps: bool = False
     seed: int = 1
     impact: ImpactModel | None = None
+    plan_terms: PlanTerms | None = None
 
     def __post_init__(self) -> None:
         """Refuse conditions under which nothing could be opened."""
@@ -172,6 +177,8 @@ class Worked:
         Paid for holding what was filled while the order was at work, quote units; in no cost.
     impact
         What a model of impact charges it, in no cost; None where none was asked for.
+    foretold
+        What it was expected to cost, by what was known before it was given; None where nobody asked.
     ended_ns
         When it ended, our clock; 0 if it did not.
     unmeasured
@@ -188,6 +195,7 @@ class Worked:
     problem: PlanError | None = None
     funding: Decimal = ZERO
     impact: OwnImpact | None = None
+    foretold: Foretold | None = None
     ended_ns: int = 0
     unmeasured: CostReport | None = None
 
@@ -387,6 +395,9 @@ def _work_one(
     runtime.run(errand.start_ns - 1)
     problem = _problem_of_book(recording, venue, errand)
     pace = pace_at(runtime.engine.state, recording.rules)
+    told = None
+    if conditions.plan_terms is not None:
+        told = foretold(runtime.engine.state, errand.order, conditions.plan_terms, errand.start_ns)
     if problem is None:
         advised = errand.make_adviser is not None
         order = replace(errand.order, request_id="p1", idempotency_key="p1", seed=seed, advised=advised)
@@ -420,6 +431,7 @@ def _work_one(
         problem=problem,
         funding=funding_paid(recording.rules, recording.steps, venue.account(), fills, settlements),
         impact=impact,
+        foretold=told,
         ended_ns=0 if parent is None else parent.finished_ns,
         unmeasured=(
             make_report(parent_facts(runtime.engine.state, parent))

@@ -37,6 +37,12 @@ NOTE: Final = (
 NOBODY: Final = "none"
 """Name of the adviser where nobody is asked."""
 _PLACES: Final = 24
+_CHOICES: Final = (
+    "participation", "participation_max", "display_qty", "display_randomize_pct", "peg", "peg_offset_ticks",
+    "reprices_max", "chase_bps_max", "give_up", "trigger_px", "trigger_qty", "risk_aversion",
+    "session_weights", "wrappers",
+)  # fmt: skip
+"""Parameters that only some strategies read: told where they are given."""
 SUMMARY: Final = "summary.json"
 PARENTS: Final = "parents.csv"
 TRADES: Final = "trades.csv"
@@ -153,6 +159,8 @@ def order_record(run: Run) -> dict[str, object]:
             "catch_up_max": plain(only.catch_up_max),
             "passiveness": None if only.passiveness is None else plain(only.passiveness),
             "reprice_ticks": only.reprice_ticks,
+            **({} if only.curve is None else {"curve": only.curve.name}),
+            **{name: str(value) for name in _CHOICES if (value := getattr(only, name)) not in (None, ())},
         }
     return told
 

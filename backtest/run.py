@@ -212,6 +212,7 @@ def open_engine(
             seed=seed,
             hedge_mode=False,
             adviser=terms,
+            marks_fills=True,
         ),
         at_ns,
     )

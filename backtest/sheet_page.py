@@ -64,26 +64,47 @@ def page(sheet: Sheet, library: str) -> str:
     library
         Source of plotly's script.
     """
-    script = files("backtest").joinpath("sheet.js").read_text(encoding="utf-8")
-    style = files("backtest").joinpath("sheet.css").read_text(encoding="utf-8")
     body = [
         f"<h1>{escape(sheet.heading)}</h1>",
         *(f'<p class="soft">{escape(line)}</p>' for line in sheet.summary),
-        _warnings(sheet),
+        notices(sheet.warnings, sheet.note),
         f"<h2>Cost</h2>{sheet.table}",
-        f'<div class="pair">{"".join(_chart(name, sheet.captions[name]) for name in sheet.figures)}</div>',
+        charts(sheet.captions, sheet.figures),
         _one_order(sheet),
         "<h2>Every order</h2>",
         table(_COLUMNS, map(_order_cells, sheet.parents)),
         "<h2>Settings</h2>",
         *(table(("setting", "value"), _settings(market), "wide settings") for market in sheet.markets),
     ]
-    values = {"sheet": dict(sheet.figures), "orders": list(sheet.orders.values())}
+    return document(sheet.heading, body, sheet.figures, library, list(sheet.orders.values()))
+
+
+def document(
+    heading: str,
+    body: Iterable[str],
+    figures: Mapping[str, Figure],
+    library: str,
+    orders: Sequence[Figure] = (),
+) -> str:
+    """Put a page together that opens without a network.
+
+    Parameters
+    ----------
+    body
+        Pieces of HTML.
+    figures, orders
+        Pictures that the body has places for, by name; and those of single orders, in the order of their chooser.
+    library
+        Source of plotly's script.
+    """
+    script = files("backtest").joinpath("sheet.js").read_text(encoding="utf-8")
+    style = files("backtest").joinpath("sheet.css").read_text(encoding="utf-8")
+    values = {"sheet": dict(figures), "orders": list(orders)}
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(sheet.heading)}</title>\n<style>\n{style}</style></head>\n<body>\n"
+        f"<title>{escape(heading)}</title>\n<style>\n{style}</style></head>\n<body>\n"
         + "\n".join(body)
         + f'\n<script type="application/json" id="figures">{_inert(values)}</script>'
         f"\n<script>{library}</script>\n<script>\n{script}</script>\n</body></html>\n"
@@ -103,9 +124,15 @@ def _inert(values: object) -> str:
     return msgspec.json.encode(values).decode().replace("<", "\\u003c")
 
 
-def _warnings(sheet: Sheet) -> str:
-    told = "".join(f"<p><strong>Warning</strong> {escape(one)}</p>" for one in sheet.warnings)
-    return f'<div class="warnings">{told}<p>{escape(sheet.note)}</p></div>'
+def notices(warnings: Iterable[str], note: str) -> str:
+    """Write what a reader must know first."""
+    told = "".join(f"<p><strong>Warning</strong> {escape(one)}</p>" for one in warnings)
+    return f'<div class="warnings">{told}<p>{escape(note)}</p></div>'
+
+
+def charts(captions: Mapping[str, str], figures: Iterable[str]) -> str:
+    """Make places for pictures, each with what it shows."""
+    return f'<div class="pair">{"".join(_chart(name, captions[name]) for name in figures)}</div>'
 
 
 def _chart(name: str, caption: str) -> str:

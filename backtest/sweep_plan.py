@@ -23,6 +23,9 @@ _WINDOW: Final = ("start", "until")
 _STRATEGY_USUAL: Final = {"name": None, "interval": "20s", "urgency": "MEDIUM", "residual": "cross"}
 _STRATEGY_MORE: Final = (
     "extend", "passiveness", "randomize_size", "randomize_timing", "catch_up", "max_catch_up", "reprice_ticks",
+    "participation", "max_participation", "display", "randomize_display", "peg", "peg_offset_ticks", "max_reprices",
+    "max_chase", "give_up", "trigger_price", "trigger_qty", "risk_aversion", "curve",
+    "session_weights", "wrappers",
 )  # fmt: skip
 _ORDERS_USUAL: Final = {
     "side": "buy", "duration": "5m", "every": None, "warmup": "60s", "over_gaps": "false", "seed": "1",

@@ -263,6 +263,7 @@ def _opening() -> list[Event]:
             timings=Timings(),
             sentinel_required=False,
             seed=1,
+            marks_fills=True,
         ),
         InstrumentLoaded(at_ns=START_NS, instrument=rules),
         StreamChanged(at_ns=START_NS, stream=Stream.PUBLIC, category=Category.LINEAR, live=True, detail=""),

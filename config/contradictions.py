@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from config.adviser import AdviserSection, TapeMode
 from config.hosts import Mode, without_endpoint
+from config.impact import ImpactSection
 from config.problems import Problem, quoted
 from config.schema import (
     ExecutorSection,
@@ -132,6 +133,20 @@ def paper_contradictions(
     return [
         _conflict(("executor.mode", name), (Mode.PAPER.value, value), f"{name} {allowed}", origins)
         for name, value, allowed in found
+    ]
+
+
+def impact_contradictions(impact: ImpactSection | None, origins: dict[str, str]) -> list[Problem]:
+    """Find calibrations that are due of nothing; None stands for a section with other problems."""
+    if impact is None or not impact.calibrate_s or impact.instruments:
+        return []
+    return [
+        _conflict(
+            ("impact.calibrate_s", "impact.instruments"),
+            (Decimal(impact.calibrate_s), "nothing"),
+            "instruments to calibrate, or impact.calibrate_s = 0",
+            origins,
+        )
     ]
 
 

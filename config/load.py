@@ -11,11 +11,13 @@ from config.adviser_key import read_adviser_key
 from config.contradictions import (
     adviser_contradictions,
     contradictions,
+    impact_contradictions,
     paper_contradictions,
     reference_contradictions,
     venue_contradictions,
 )
 from config.hosts import URLS, Mode, why_not_host, without_credentials
+from config.impact import ImpactSection
 from config.live import missing_limit, missing_money_limits, sign_problems
 from config.problems import ConfigProblems, Problem, in_file_order, quoted
 from config.reader import read_layers
@@ -35,6 +37,7 @@ from config.schema import (
 from config.secrets import keys_of_other_modes, known_secrets, read_credentials
 from config.settings import Settings
 from config.written import Form
+from executor.domain.limits import Limits
 
 
 def load_settings(
@@ -69,6 +72,7 @@ def load_settings(
     references = reader.section("references", ReferencesSection)
     adviser = reader.section("adviser", AdviserSection)
     paper = reader.section("paper", PaperSection)
+    impact = reader.section("impact", ImpactSection)
     log = reader.section("log", LogSection)
     credentials = adviser_key = None
     unset: list[str] = []
@@ -93,6 +97,7 @@ def load_settings(
         sound_limits, reader.usable("references", ReferencesSection), reader.origins
     )
     found += adviser_contradictions(sound_adviser, sound_limits, reader.origins)
+    found += impact_contradictions(impact, reader.origins)
     problems += _beside(found, reader.refused)
     problems += venue_contradictions(executor, venue, reader.origins)
     if executor is not None and executor.mode is Mode.PAPER:
@@ -113,6 +118,7 @@ def load_settings(
         or references is None
         or adviser is None
         or paper is None
+        or impact is None
         or log is None
     ):
         hidden = known_secrets(environ)
@@ -130,6 +136,7 @@ def load_settings(
         references=references,
         adviser=adviser.model_copy(update={"base_url": adviser.base_url.rstrip("/")}),
         paper=paper,
+        impact=impact,
         log=log,
         credentials=credentials,
         other_keys=keys_of_other_modes(executor.mode, environ),
@@ -171,6 +178,27 @@ def locate_data_dir(
     if section is None or reader.problems:
         raise ConfigProblems(problem.without(hidden) for problem in reader.problems)
     return section.data_dir, remarks
+
+
+def limits_of(profile: str | Path, extra: Path | None, environ: Mapping[str, str]) -> Limits:
+    """Read the limits alone, for commands that say what would meet them and trade nothing.
+
+    In live mode a money limit that nobody has set is none.
+
+    Raises
+    ------
+    ConfigProblems
+        If a limit cannot be used, or a file that might set it cannot be read.
+    """
+    reader = read_layers(profile, extra, environ)
+    is_live = reader.mode_in_files is not None and reader.mode_in_files.text == Mode.LIVE
+    missing = missing_money_limits(reader.layer) if is_live else []
+    reader.problems = list(reader.unread)
+    section = reader.section("limits", LimitsSection)
+    if section is None or reader.problems:
+        hidden = known_secrets(environ)
+        raise ConfigProblems(problem.without(hidden) for problem in reader.problems)
+    return section.model_copy(update=dict.fromkeys(missing)).to_domain()
 
 
 def _with_urls(venue: VenueSection, mode: Mode) -> VenueSection:

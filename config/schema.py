@@ -24,6 +24,7 @@ from config.fields import (
     words,
 )
 from config.hosts import Mode
+from config.impact import ImpactSection
 from config.section import Section
 from executor.domain.events import DrainPolicy
 from executor.domain.limits import Limits, Timings
@@ -122,6 +123,9 @@ class VenueSection(Section):
     dcp_window_s: Annotated[int, whole_or_zero(*DCP_S)] = 0
     """Time after which the venue itself cancels when our connection is lost; 0 leaves its setting alone. Bybit
     offers it to some accounts only."""
+    algorithms: Annotated[bool, boolean()] = False
+    """Whether orders may be worked by the venue's own strategy orders (venue-twap, venue-iceberg, venue-pov). Bybit
+    offers none in demo mode. Once they were used leave it on, so that a stop of everything proves them gone too."""
     allow_unbound_key: Annotated[bool, boolean()] = False
     """Whether a key may trade real money that is not bound to an IP address."""
 
@@ -155,6 +159,12 @@ class LimitsSection(Section):
     children_per_parent_max: Annotated[int, whole(1, 100_000)] = _LIMITS.children_per_parent_max
     children_per_hour_max: Annotated[int, whole(1, 100_000)] = _LIMITS.children_per_hour_max
     amplification_max: Annotated[Decimal, number("1", "1000")] = _LIMITS.amplification_max
+    symbol_participation_pct_max: Annotated[Decimal | None, number("0.01", "100")] = (
+        _LIMITS.symbol_participation_pct_max
+    )
+    symbol_net_notional_max: _Money = _LIMITS.symbol_net_notional_max
+    parents_gross_notional_max: _Money = _LIMITS.parents_gross_notional_max
+    parents_net_notional_max: _Money = _LIMITS.parents_net_notional_max
 
     def to_domain(self) -> Limits:
         """Give the limits as the gate takes them."""
@@ -294,6 +304,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "references": ReferencesSection,
     "adviser": AdviserSection,
     "paper": PaperSection,
+    "impact": ImpactSection,
     "log": LogSection,
 }
 

@@ -7,6 +7,7 @@ from enum import Enum
 
 from config.adviser import AdviserSection
 from config.adviser_key import AdviserKey
+from config.impact import ImpactSection
 from config.schema import (
     ControlSection,
     ExecutorSection,
@@ -54,6 +55,7 @@ class Settings:
     references: ReferencesSection
     adviser: AdviserSection
     paper: PaperSection
+    impact: ImpactSection
     log: LogSection
     credentials: Credentials | None
     other_keys: tuple[str, ...]

@@ -27,7 +27,7 @@ _NEEDED: Final = {
     "venue": ("rest_url", "api_key_file"),
 }
 _USEFUL: Final = {
-    "venue": ("request_timeout_s",),
+    "venue": ("request_timeout_s", "algorithms"),
     "timings": ("recv_window_ms",),
     "sentinel": ("enabled", "silence_s_max"),
     "log": ("level", "format"),
@@ -43,6 +43,8 @@ class StopSettings:
     ----------
     request_timeout_s
         Longest time one request may take, seconds.
+    algorithms
+        Whether strategy orders of the venue may be at work, so that they must be proved gone too.
     """
 
     data_dir: Path
@@ -52,6 +54,7 @@ class StopSettings:
     recv_window_ms: int
     sentinel: SentinelSection
     log: LogSection
+    algorithms: bool = False
 
 
 def load_stop_settings(
@@ -86,11 +89,13 @@ def load_stop_settings(
     if needed.problems or executor is None or venue is None or credentials is None:
         raise ConfigProblems(problem.without(hidden) for problem in in_file_order(needed.problems))
     useful = Reader(layer=_chosen(whole, _USEFUL))
+    usual_venue = _or_usual(useful, "venue", VenueSection)
     settings = StopSettings(
         data_dir=executor.data_dir,
         rest_url=venue.rest_url,
         credentials=credentials,
-        request_timeout_s=_or_usual(useful, "venue", VenueSection).request_timeout_s,
+        request_timeout_s=usual_venue.request_timeout_s,
+        algorithms=usual_venue.algorithms,
         recv_window_ms=_or_usual(useful, "timings", TimingsSection).recv_window_ms,
         sentinel=_or_usual(useful, "sentinel", SentinelSection),
         log=_or_usual(useful, "log", LogSection),

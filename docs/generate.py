@@ -1,4 +1,4 @@
-"""Write the reference pages that are drawn from the code: settings, states, metrics, refusals, alerts, codes, checks.
+"""Write the reference pages drawn from the code: settings, strategies, states, metrics, refusals, alerts, ...
 
     python docs/generate.py            write docs/reference/*.md
     python docs/generate.py --check    exit 1 and name the pages that differ
@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
+from types import ModuleType
 from typing import Final, TypeVar
 
 from pages import Pages, run, table
@@ -29,10 +30,12 @@ from executor.advice.ruling import CLIP_TEXT
 from executor.adviser.preflight import CHECKS as MODEL_CHECKS
 from executor.domain.limits import MONEY_LIMITS, Limits, Timings
 from executor.domain.order_state import CHILD_FINAL, CHILD_MOVES
+from executor.domain.orders import StrategyParams
 from executor.domain.parent_state import PARENT_FINAL, PARENT_MOVES
 from executor.domain.timeline import NS_PER_MIN
 from executor.interfaces.advice_reasons import OUTCOME_TEXT, REASON_TEXT
 from executor.interfaces.alerts import ALERT_TEXT
+from executor.interfaces.choices import PARAM_OF
 from executor.interfaces.doctor import CHECKS as HOME_CHECKS
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.remedies import ANSWER_REMEDY, END_REMEDY, REFUSAL_REMEDY
@@ -41,6 +44,8 @@ from executor.runtime.premises import CHECKS as PREMISES_CHECKS
 from executor.runtime.telemetry import PARENT_SERIES_MAX, PARENT_SHOWN_AFTER_END_NS
 from executor.venues.bybit.examination import CHECKS as VENUE_CHECKS
 from risk.refusals import REFUSAL_TEXT
+from strategies.base import STRATEGIES
+from strategies.reads import readers
 
 FOLDER: Final = Path(__file__).resolve().parent / "reference"
 UNITS: Final = {
@@ -273,9 +278,51 @@ def advice_page() -> str:
     )
 
 
+def strategies_page() -> str:
+    """List the strategies, and every parameter with its names, its usual value and who reads it."""
+    texts = _texts_of_parameters(StrategyParams)
+    usual = StrategyParams()
+    parts = {name: type(strategy) for name, strategy in STRATEGIES.items()}
+    rows = (
+        (
+            f"`--{field.replace('_', '-')}`",
+            f"`{param}`",
+            texts[param],
+            _usual(getattr(usual, param)),
+            "all"
+            if set(STRATEGIES) <= set(readers(param))
+            else ", ".join(f"`{name}`" for name in readers(param)),
+        )
+        for field, param in PARAM_OF.items()
+    )
+    return _page(
+        "Strategies and their parameters",
+        "strategies/, executor/domain/orders.py",
+        "What each does and when to use it: [../algorithms.md](../algorithms.md). In a request of the HTTP interface a "
+        "parameter has the name of its flag with underscores. One that a strategy does not read is refused. Where "
+        "nothing is usual (-), the strategy has its own way.",
+        "## Strategies",
+        table(
+            ("strategy", "what it is"),
+            ((f"`{name}`", _first_line(sys.modules[kind.__module__])) for name, kind in parts.items()),
+        ),
+        "## Parameters",
+        table(("flag", "in the journal", "what it is", "usual", "read by"), rows),
+    )
+
+
+def _first_line(module: ModuleType) -> str:
+    return (inspect.getdoc(module) or "").partition("\n")[0]
+
+
+def _usual(value: object) -> str:
+    return "-" if value is None or value == () else f"`{shown(value)}`"
+
+
 PAGES: Final[Pages] = {
     "configuration.md": configuration_page,
     "states.md": states_page,
+    "strategies.md": strategies_page,
     "metrics.md": metrics_page,
     "refusals.md": refusals_page,
     "alerts.md": alerts_page,

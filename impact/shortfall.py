@@ -5,26 +5,47 @@ no engine, no clock and no venue. A positive cost is money lost, for a buy and f
 benchmark has no data the answer is None: never zero, never NaN.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
-from typing import Final
+from typing import Final, TypeVar
 
 from executor.domain.instrument import notional
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Category, Side
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S, iso_utc
-from executor.domain.units import BPS_PER_UNIT, ZERO, plain
+from executor.domain.units import BPS_PER_UNIT, ONE, ZERO, plain
+from impact.tca.fill_costs import FillCosts
+from impact.tca.mark_outs import MarkOut
 
 _PCT: Final = Decimal(100)
 _EXACT: Final = Context(prec=160, rounding=ROUND_HALF_EVEN)
 """Holds any product of two numbers of 18 + 18 digits, and sums of such products, without rounding."""
+_WIDE: Final = Context(prec=400, rounding=ROUND_HALF_EVEN)
+"""Holds sums of a quotient kept to 160 digits and exact numbers without rounding."""
 _FINE: Final = Decimal("1e-12")
 """Quotients are kept to this; sums of numbers kept to it are exact."""
 _BPS_PRINTED: Final = Decimal("0.0001")
 _RATIO_PRINTED: Final = Decimal("0.000001")
 _SECONDS_PRINTED: Final = Decimal("0.001")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdviceValue:
+    """What following advice was worth, basis points of the order's value; positive is a gain, its bill taken off.
+
+    Parameters
+    ----------
+    value_bps, standard_error_bps
+        None while too little was done under it.
+    periods
+        Over how many periods of advice in force.
+    """
+
+    value_bps: Decimal | None
+    standard_error_bps: Decimal | None
+    periods: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +82,13 @@ class ParentFacts:
         Inverse contracts only: coin that the fills, and the public trades, are worth: sums of quantity over price.
     other_fees
         Fees in coins without a price here, by coin; they are in none of the costs.
+    fill_costs
+        What the fills add to the trading cost by its sources, over those of which the book before them is known;
+        None where nobody looked.
+    mark_outs, reversion_bps, marks_pending
+        What the mid did after the fills, and how many fills still wait for a mark (`impact.tca.mark_outs`).
+    advice
+        What following advice was worth; None if nobody was asked.
 
     Raises
     ------
@@ -97,6 +125,11 @@ class ParentFacts:
     cum_coin_qty: Decimal = ZERO
     market_coin_qty: Decimal = ZERO
     other_fees: tuple[tuple[str, Decimal], ...] = ()
+    fill_costs: FillCosts | None = None
+    mark_outs: tuple[MarkOut, ...] = ()
+    reversion_bps: Decimal | None = None
+    marks_pending: int = 0
+    advice: "AdviceValue | None" = None
 
     def __post_init__(self) -> None:
         """Refuse facts without a meaning."""
@@ -135,7 +168,7 @@ class CostParts:
     @property
     def total(self) -> Decimal:
         """The shortfall: the sum of the parts, exactly."""
-        with localcontext(_EXACT):
+        with localcontext(_WIDE):
             return self.delay + self.trading + self.opportunity + self.fees
 
     def relative_to(self, paper_notional: Decimal) -> "CostParts":
@@ -164,6 +197,79 @@ class CostParts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SplitParts:
+    """The shortfall in seven parts: trading told apart into what its fills paid and what the market did meanwhile.
+
+    All in quote units, or all in basis points of the paper value. `impact.tca.fill_costs` has the formulas.
+
+    Parameters
+    ----------
+    cost
+        The four parts.
+    spread
+        Half spreads, paid by what took and earned by what waited.
+    temporary
+        What fills that took paid beyond the touch.
+    permanent
+        What later fills paid for the moves in the seconds after earlier ones.
+    """
+
+    cost: CostParts
+    spread: Decimal
+    temporary: Decimal
+    permanent: Decimal
+
+    @property
+    def timing(self) -> Decimal:
+        """The rest of trading: moves of the mid that no fill of the order accounts for. Exact."""
+        with localcontext(_WIDE):
+            return self.cost.trading - self.spread - self.temporary - self.permanent
+
+    @property
+    def total(self) -> Decimal:
+        """The shortfall, which is also that of the four parts. Exact."""
+        return sum_of(self.named())
+
+    def named(self) -> dict[str, Decimal]:
+        """The seven parts by name, in the order in which they are told."""
+        return {
+            "delay": self.cost.delay,
+            "spread": self.spread,
+            "temporary": self.temporary,
+            "permanent": self.permanent,
+            "timing": self.timing,
+            "opportunity": self.cost.opportunity,
+            "fees": self.cost.fees,
+        }
+
+    def relative_to(self, paper_notional: Decimal) -> "SplitParts":
+        """Turn quote units into basis points of the paper value (quote units, > 0), as the four parts are turned."""
+        with localcontext(_EXACT):
+            return SplitParts(
+                cost=self.cost.relative_to(paper_notional),
+                spread=(self.spread * BPS_PER_UNIT / paper_notional).quantize(_FINE),
+                temporary=(self.temporary * BPS_PER_UNIT / paper_notional).quantize(_FINE),
+                permanent=(self.permanent * BPS_PER_UNIT / paper_notional).quantize(_FINE),
+            )
+
+    def rounded(self, quantum: Decimal) -> "SplitParts":
+        """Round each part; timing takes what that leaves, so that the total stays that of the four rounded parts."""
+        with localcontext(_EXACT):
+            return SplitParts(
+                cost=self.cost.rounded(quantum),
+                spread=self.spread.quantize(quantum),
+                temporary=self.temporary.quantize(quantum),
+                permanent=self.permanent.quantize(quantum),
+            )
+
+
+def sum_of(parts: Mapping[str, Decimal]) -> Decimal:
+    """Sum parts up exactly."""
+    with localcontext(_WIDE):
+        return sum(parts.values(), ZERO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CostReport:
     """What one parent order cost. None means that the benchmark has no data.
 
@@ -179,8 +285,12 @@ class CostReport:
     shortfall_quote, shortfall_bps
         Shortfall against the decision price in its parts; quote units (coin at the decision price for inverse
         contracts), and basis points of the ordered quantity at the decision price.
+    split_quote, split_bps
+        The same shortfall in seven parts; None unless the book before every fill is known.
     arrival_shortfall_bps
         The same shortfall with the arrival price as the decision price.
+    arrival_slippage_bps, close_slippage_bps, midpoint_slippage_bps
+        Average price against the mid at the start, at the end, and before each fill; positive is a cost.
     vwap_px
         Volume-weighted price of the market during the life without our own prints, quote per base.
     vwap_slippage_bps, twap_slippage_bps
@@ -203,7 +313,12 @@ class CostReport:
     avg_px: Decimal | None
     shortfall_quote: CostParts | None
     shortfall_bps: CostParts | None
+    split_quote: SplitParts | None
+    split_bps: SplitParts | None
     arrival_shortfall_bps: Decimal | None
+    arrival_slippage_bps: Decimal | None
+    close_slippage_bps: Decimal | None
+    midpoint_slippage_bps: Decimal | None
     vwap_px: Decimal | None
     vwap_slippage_bps: Decimal | None
     twap_slippage_bps: Decimal | None
@@ -273,6 +388,37 @@ def cost_parts(facts: ParentFacts, decision_px: Decimal | None) -> CostParts | N
         )
 
 
+def split_parts(facts: ParentFacts, decision_px: Decimal | None) -> SplitParts | None:
+    """Split the shortfall into seven parts that add up exactly: `cost_parts`, and trading by `impact.tca.fill_costs`.
+
+    Timing is what trading leaves when spread, temporary and permanent impact are taken off; written out it is the sum
+    over the fills of q (b (m - P0) - A), with m the mid before a fill and A the moves in the windows before it.
+
+    Parameters
+    ----------
+    decision_px
+        Pd, quote per base.
+
+    Returns
+    -------
+    SplitParts or None
+        Quote units (coin times Pd for inverse contracts). None where `cost_parts` is, or if the book before a fill is
+        not known: nothing is guessed.
+    """
+    cost, sums = cost_parts(facts, decision_px), facts.fill_costs
+    if cost is None or sums is None or sums.qty != facts.cum_qty:
+        return None
+    assert decision_px is not None, "there is no cost without it"
+    with localcontext(_EXACT):
+        scale = decision_px if facts.is_inverse else ONE
+        return SplitParts(
+            cost=cost,
+            spread=scale * sums.spread,
+            temporary=scale * sums.temporary,
+            permanent=scale * sums.permanent,
+        )
+
+
 def make_report(facts: ParentFacts) -> CostReport:
     """Work out what a parent order cost.
 
@@ -287,6 +433,8 @@ def make_report(facts: ParentFacts) -> CostReport:
         vwap_px = _others_vwap_px(facts)
         shortfall = cost_parts(facts, facts.decision_px)
         from_arrival = cost_parts(facts, facts.arrival_px)
+        split = split_parts(facts, facts.decision_px)
+        captured_bps = _ratio(facts.spread_captured * BPS_PER_UNIT, facts.cum_notional)
         return CostReport(
             facts=facts,
             leaves_qty=leaves_qty,
@@ -294,11 +442,16 @@ def make_report(facts: ParentFacts) -> CostReport:
             avg_px=avg_px,
             shortfall_quote=shortfall,
             shortfall_bps=_of_paper(shortfall, facts, facts.decision_px),
+            split_quote=split,
+            split_bps=_of_paper(split, facts, facts.decision_px),
             arrival_shortfall_bps=_total(_of_paper(from_arrival, facts, facts.arrival_px)),
+            arrival_slippage_bps=_slippage_bps(facts.side, avg_px, facts.arrival_px),
+            close_slippage_bps=_slippage_bps(facts.side, avg_px, facts.end_px),
+            midpoint_slippage_bps=None if captured_bps is None else -captured_bps,
             vwap_px=vwap_px,
             vwap_slippage_bps=_slippage_bps(facts.side, avg_px, vwap_px),
             twap_slippage_bps=_slippage_bps(facts.side, avg_px, facts.mid_twap_px),
-            spread_captured_bps=_ratio(facts.spread_captured * BPS_PER_UNIT, facts.cum_notional),
+            spread_captured_bps=captured_bps,
             fees_bps=_ratio(facts.fees * BPS_PER_UNIT, facts.cum_notional),
             participation_pct=_participation_pct(facts),
             duration_s=_duration_s(facts),
@@ -314,6 +467,7 @@ def as_json(report: CostReport) -> dict[str, object]:
     """
     facts = report.facts
     bps = None if report.shortfall_bps is None else report.shortfall_bps.rounded(_BPS_PRINTED)
+    split_bps = None if report.split_bps is None else report.split_bps.rounded(_BPS_PRINTED)
     return {
         "parent_id": facts.parent_id,
         "venue": facts.venue,
@@ -338,6 +492,11 @@ def as_json(report: CostReport) -> dict[str, object]:
         "arrival_shortfall_bps": _printed(report.arrival_shortfall_bps, _BPS_PRINTED),
         "shortfall_bps": _parts_json(bps),
         "shortfall_quote": _parts_json(report.shortfall_quote),
+        "split_bps": _split_json(split_bps),
+        "split_quote": _split_json(_without_quotients(report)),
+        "arrival_slippage_bps": _printed(report.arrival_slippage_bps, _BPS_PRINTED),
+        "close_slippage_bps": _printed(report.close_slippage_bps, _BPS_PRINTED),
+        "midpoint_slippage_bps": _printed(report.midpoint_slippage_bps, _BPS_PRINTED),
         "vwap_px": _price(report.vwap_px),
         "vwap_slippage_bps": _printed(report.vwap_slippage_bps, _BPS_PRINTED),
         "twap_px": _price(facts.mid_twap_px),
@@ -358,6 +517,14 @@ def as_json(report: CostReport) -> dict[str, object]:
         "children_by_status": {str(status): count for status, count in facts.children_by_status},
         "filled_by_status": {str(status): plain(qty) for status, qty in facts.filled_by_status},
         "maker_share": _printed(report.maker_share, _RATIO_PRINTED),
+        "mark_outs": [_mark_out_json(each) for each in facts.mark_outs],
+        "marks_pending": facts.marks_pending,
+        "reversion_bps": _printed(facts.reversion_bps, _BPS_PRINTED),
+        "advice_value_bps": None if facts.advice is None else _printed(facts.advice.value_bps, _BPS_PRINTED),
+        "advice_value_error_bps": (
+            None if facts.advice is None else _printed(facts.advice.standard_error_bps, _BPS_PRINTED)
+        ),
+        "advice_periods": None if facts.advice is None else facts.advice.periods,
     }
 
 
@@ -365,7 +532,10 @@ def _ratio(part: Decimal, whole: Decimal) -> Decimal | None:
     return (part / whole).quantize(_FINE) if whole > ZERO else None
 
 
-def _of_paper(parts: CostParts | None, facts: ParentFacts, px: Decimal | None) -> CostParts | None:
+_Parts = TypeVar("_Parts", CostParts, SplitParts)
+
+
+def _of_paper(parts: _Parts | None, facts: ParentFacts, px: Decimal | None) -> _Parts | None:
     if parts is None or px is None or px <= ZERO:
         return None
     return parts.relative_to(notional(facts.category, facts.order_qty, px))
@@ -428,3 +598,27 @@ def _parts_json(parts: CostParts | None) -> dict[str, str] | None:
     }
     with localcontext(_EXACT):
         return {name: plain(value + ZERO) for name, value in named.items()}
+
+
+def _without_quotients(report: CostReport) -> SplitParts | None:
+    """The seven parts in quote units; those of inverse contracts, which are quotients, kept to 1e-12."""
+    split = report.split_quote
+    return split if split is None or not report.facts.is_inverse else split.rounded(_FINE)
+
+
+def _split_json(split: SplitParts | None) -> dict[str, str] | None:
+    if split is None:
+        return None
+    with localcontext(_WIDE):
+        parts = split.named()
+        return {name: plain(value + ZERO) for name, value in (*parts.items(), ("total", sum_of(parts)))}
+
+
+def _mark_out_json(mark: MarkOut) -> dict[str, object]:
+    return {
+        "horizon_s": mark.horizon_s,
+        "fills": mark.fills,
+        "notional": plain(mark.notional),
+        "gain_bps": _printed(mark.gain_bps, _BPS_PRINTED),
+        "standard_error_bps": _printed(mark.standard_error_bps, _BPS_PRINTED),
+    }

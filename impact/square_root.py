@@ -13,10 +13,12 @@ end (Donier and Bonart): the price is displaced by Y sigma sqrt(q / V) once q is
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from math import copysign, fsum, isfinite, sqrt
+from math import copysign, isfinite, sqrt
 from typing import Final, Self
 
-from impact.displacement import Displacement, Execution, ImpactEstimate, Pace
+from impact.decay import BETA_USUAL, relaxed, times_worked
+from impact.pre_trade import ImpactEstimate
+from impact.protocol import Displacement, Execution, Pace, in_order, one_side, over_by, plain_number
 
 Y_USUAL: Final = 0.9
 Y_LOW: Final = 0.3
@@ -56,29 +58,40 @@ class SquareRoot:
     @property
     def name(self) -> str:
         """As people write it, factor included."""
-        return f"square-root:{self.factor:g}"
+        return f"square-root:{plain_number(self.factor)}"
 
     def bounds(self) -> tuple[Self, Self]:
         """Give the law with the least and the greatest plausible factor; the one that was chosen is between them."""
         kind = type(self)
         return kind(min(self.factor, Y_LOW)), kind(max(self.factor, Y_HIGH))
 
-    def displaced(self, earlier: Sequence[Execution], own: Execution, pace: Pace) -> Displacement:
-        """Say how far the price is displaced around an execution.
+    def along(self, executions: Sequence[Execution], pace: Pace) -> list[Displacement]:
+        """Say how far the price is displaced around each execution.
 
         Raises
         ------
         ValueError
             If the order has bought and sold.
         """
-        if any(one.signed_qty * own.signed_qty < 0.0 for one in earlier):
-            raise ValueError("the square-root law knows orders of one side")
-        done = fsum(abs(one.signed_qty) for one in earlier)
-        before = sqrt(done / pace.volume_hourly_qty)
-        after = sqrt((done + abs(own.signed_qty)) / pace.volume_hourly_qty)
-        unit = copysign(self.factor * pace.volatility_hourly_pct * _BPS_PER_PCT, own.signed_qty)
-        mean = _AVERAGE_OF_PEAK * (before * before + before * after + after * after) / (before + after)
-        return Displacement(before_bps=unit * before, after_bps=unit * after, paid_bps=unit * mean)
+        in_order(executions)
+        sign = one_side(executions, "the square-root law")
+        unit = copysign(self.factor * pace.volatility_hourly_pct * _BPS_PER_PCT, sign)
+        steps, done, before = [], 0.0, 0.0
+        for own in executions:
+            done += abs(own.signed_qty)
+            after = sqrt(done / pace.volume_hourly_qty)
+            mean = _AVERAGE_OF_PEAK * (before * before + before * after + after * after) / (before + after)
+            steps.append(Displacement(unit * before, unit * after, unit * mean))
+            before = after
+        return steps
+
+    def remaining_bps(self, executions: Sequence[Execution], pace: Pace, at_ns: int) -> float:
+        """Say how far the price is still displaced, basis points: the peak times `relaxed` of the measured exponent."""
+        over_by(executions, at_ns)
+        if not executions:
+            return 0.0
+        peak = self.along(executions, pace)[-1].after_bps
+        return peak * relaxed(times_worked(executions, at_ns), BETA_USUAL)
 
 
 def estimate(

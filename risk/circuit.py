@@ -79,6 +79,11 @@ def volatility_hourly_pct(estimates: Estimates) -> float:
     return 100.0 * sqrt(_S_PER_HOUR * estimates.variance_per_s)
 
 
+def volume_hourly_qty(estimates: Estimates) -> float:
+    """Speed of public trades, base units an hour."""
+    return _S_PER_HOUR * estimates.volume_per_s
+
+
 def to_decimal(value: float) -> Decimal | None:
     """Bring a statistic to the gate's world; None if it is not a finite number."""
     return Decimal(repr(value)) if isfinite(value) else None

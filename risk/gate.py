@@ -8,11 +8,13 @@ negative input is a refusal. All reasons are collected, so that an operator sees
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from executor.domain.algo import AlgoKind, NewAlgo, largest_piece
 from executor.domain.approval import Approved
-from executor.domain.limits import MONEY_LIMITS, Limits
+from executor.domain.limits import JOINT_LIMITS, MONEY_LIMITS, Limits
 from executor.domain.orders import Category, NewOrder, Replacement, Side
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ONE, ZERO, Quantity, is_plain, is_sound
+from risk.algo_terms import are_usable, term_codes
 from risk.prices import price_codes
 from risk.refusals import RefusalCode as Code
 from risk.view import Ask, GateView, Standing
@@ -38,13 +40,13 @@ def judge(order: NewOrder, view: GateView, limits: Limits, ticket: int) -> Appro
     ticket
         Number of this approval; the caller never uses one twice.
     """
-    if not (is_plain(order.qty) and is_plain(order.px) and _are_sound(limits)):
+    if not is_usable(order, limits):
         return _unsound("quantity or price of the order, or a limit, is not usable")
     value = ZERO if view.instrument is None else view.instrument.notional(order.qty, order.px)
     ask = Ask(order=order, open_qty=order.qty, more_qty=order.qty, more_notional=value)
-    codes = _codes(ask, view, limits)
+    codes = ask_codes(ask, view, limits)
     if codes:
-        return Refused(codes=codes, detail=_describe(order, view))
+        return Refused(codes=codes, detail=describe(order, view))
     return Approved(order=order, ticket=ticket, halt_epoch=view.halt_epoch)
 
 
@@ -84,7 +86,7 @@ def judge_replacement(
         more_qty=max(new.qty - old.qty, ZERO),
         more_notional=more_notional,
     )
-    codes = _codes(ask, view, limits)
+    codes = ask_codes(ask, view, limits)
     if new.qty <= filled:
         codes = (*codes, Code.QTY_BELOW_FILLED)
     if (new.client_order_id, new.parent_id, new.category, new.symbol, new.side) != (
@@ -96,9 +98,46 @@ def judge_replacement(
     ):
         codes = (*codes, Code.WRONG_SIDE)
     if codes:
-        text = f"instead of {old.qty} @ {old.px}, filled {filled}: {_describe(order, view)}"
+        text = f"instead of {old.qty} @ {old.px}, filled {filled}: {describe(order, view)}"
         return Refused(codes=tuple(dict.fromkeys(codes)), detail=text)
     return Approved(order=new, ticket=ticket, halt_epoch=view.halt_epoch)
+
+
+def judge_algo(algo: NewAlgo, view: GateView, limits: Limits, ticket: int) -> Approved[NewAlgo] | Refused:
+    """Approve a strategy order of the venue exactly as it stands, or say every reason why not.
+
+    It is held against the limits of the account with its whole quantity, and against those of a single order with the
+    largest piece that the venue could send.
+
+    Parameters
+    ----------
+    ticket
+        Number of this approval; the caller never uses one twice.
+    """
+    order, rules = algo.order, view.instrument
+    if not (is_usable(order, limits) and are_usable(algo)):
+        return _unsound("a number of the strategy order, or a limit, is not usable")
+    if rules is None:
+        return Refused(codes=(Code.INSTRUMENT_UNKNOWN,), detail=describe(order, view))
+    largest = largest_piece(algo.terms, order.qty, rules)
+    ask = Ask(
+        order=replace(order, qty=largest),
+        open_qty=order.qty,
+        more_qty=order.qty,
+        more_notional=rules.notional(order.qty, order.px),
+    )
+    found = ask_codes(ask, view, limits)
+    if algo.terms.kind is AlgoKind.POV:
+        # Its pieces follow the market; their share of it is what the terms say.
+        found = tuple(code for code in found if code not in {Code.PARTICIPATION, Code.SYMBOL_PARTICIPATION})
+        volume = view.symbol_volume_qty
+        share = algo.terms.rate_pct * volume / _PCT if is_sound(volume) else ZERO
+        found = (*found, *_together_codes(share, view, limits))
+    codes = tuple(dict.fromkeys((*found, *term_codes(algo, rules, view, limits))))
+    if codes:
+        text = f"{algo.terms.kind}, pieces of up to {largest}: {describe(order, view)}"
+        return Refused(codes=codes, detail=text)
+    return Approved(order=algo, ticket=ticket, halt_epoch=view.halt_epoch)
 
 
 def order_cap(view: GateView, limits: Limits, px: Decimal) -> Quantity:
@@ -114,6 +153,9 @@ def order_cap(view: GateView, limits: Limits, px: Decimal) -> Quantity:
     caps = [rules.max_order_qty, limits.participation_pct_max / _PCT * view.expected_volume_qty]
     if limits.child_notional_max is not None:
         caps.append(limits.child_notional_max / rules.notional(ONE, px))
+    if limits.symbol_participation_pct_max is not None:
+        volume = view.symbol_volume_qty if is_sound(view.symbol_volume_qty) else ZERO
+        caps.append(limits.symbol_participation_pct_max / _PCT * volume - view.symbol_used_qty)
     return rules.round_qty(max(min(caps), ZERO))
 
 
@@ -131,8 +173,16 @@ def size_cap(view: GateView, limits: Limits, side: Side, px: Decimal) -> Quantit
         or view.parent_worst_case_qty < ZERO
     ):
         return Quantity(ZERO)
+    return min(order_cap(view, limits, px), room_cap(view, limits, side, px))
+
+
+def room_cap(view: GateView, limits: Limits, side: Side, px: Decimal) -> Quantity:
+    """Largest quantity on the step for which parent, account and position have room; zero when unknown."""
+    rules = view.instrument
+    if rules is None or px <= ZERO or view.parent_worst_case_qty < ZERO:
+        return Quantity(ZERO)
     unit = rules.notional(ONE, px)
-    caps = [order_cap(view, limits, px), view.parent.order_qty - view.parent_worst_case_qty]
+    caps = [view.parent.order_qty - view.parent_worst_case_qty]
     if limits.open_notional_max is not None and view.open_notional is not None:
         caps.append((limits.open_notional_max - view.open_notional) / unit)
     if limits.position_notional_max is not None and view.position_qty is not None:
@@ -148,6 +198,11 @@ def _unsound(detail: str) -> Refused:
     return Refused(codes=(Code.INPUT_UNSOUND,), detail=detail)
 
 
+def is_usable(order: NewOrder, limits: Limits) -> bool:
+    """Whether quantity and price of an order, and every limit, are numbers that can be compared."""
+    return is_plain(order.qty) and is_plain(order.px) and _are_sound(limits)
+
+
 def _are_sound(limits: Limits) -> bool:
     """Whether no limit is NaN, infinite or negative; a missing money limit is its own refusal."""
     needed = (
@@ -161,18 +216,19 @@ def _are_sound(limits: Limits) -> bool:
         limits.volatility_hourly_pct_max,
         limits.amplification_max,
     )
-    money = (getattr(limits, name) for name in MONEY_LIMITS)
+    money = (getattr(limits, name) for name in (*MONEY_LIMITS, *JOINT_LIMITS))
     given = (*needed, *(limit for limit in money if limit is not None))
     return all(is_sound(limit) and limit >= ZERO for limit in given)
 
 
-def _codes(ask: Ask, view: GateView, limits: Limits) -> tuple[Code, ...]:
+def ask_codes(ask: Ask, view: GateView, limits: Limits) -> tuple[Code, ...]:
+    """Every reason against what would then be true: of the order, of the price, of the pace, of the money."""
     codes: list[Code] = []
     codes += _state_codes(ask.order, view)
     codes += _order_codes(ask, view)
     codes += _position_side_codes(ask.order, view)
     codes += price_codes(ask.order, view, limits)
-    codes += _activity_codes(ask.order, view, limits)
+    codes += _activity_codes(ask, view, limits)
     codes += _pace_codes(ask, view, limits)
     codes += _money_codes(ask, view, limits)
     return tuple(dict.fromkeys(codes))
@@ -252,8 +308,9 @@ def _position_side_codes(order: NewOrder, view: GateView) -> list[Code]:
     return [] if fits else [Code.POSITION_SIDE]
 
 
-def _activity_codes(order: NewOrder, view: GateView, limits: Limits) -> list[Code]:
+def _activity_codes(ask: Ask, view: GateView, limits: Limits) -> list[Code]:
     codes = []
+    order = ask.order
     volatility = view.volatility_hourly_pct
     if not is_sound(volatility) or volatility < ZERO:
         codes.append(Code.VOLATILITY_UNKNOWN)
@@ -264,7 +321,20 @@ def _activity_codes(order: NewOrder, view: GateView, limits: Limits) -> list[Cod
         codes.append(Code.VOLUME_UNKNOWN)
     elif order.qty * _PCT > limits.participation_pct_max * volume:
         codes.append(Code.PARTICIPATION)
-    return codes
+    return [*codes, *_together_codes(min(ask.more_qty, order.qty), view, limits)]
+
+
+def _together_codes(added: Decimal, view: GateView, limits: Limits) -> list[Code]:
+    """Whether all parents of the symbol together would take too much of the market."""
+    bound = limits.symbol_participation_pct_max
+    if bound is None:
+        return []
+    used, volume = view.symbol_used_qty, view.symbol_volume_qty
+    if not is_plain(used) or used < ZERO:
+        return [Code.INPUT_UNSOUND]
+    if not is_sound(volume) or volume <= ZERO:
+        return [Code.VOLUME_UNKNOWN]
+    return [Code.SYMBOL_PARTICIPATION] if (used + added) * _PCT > bound * volume else []
 
 
 def _pace_codes(ask: Ask, view: GateView, limits: Limits) -> list[Code]:
@@ -332,7 +402,8 @@ def _exceeds(used: Decimal | None, more: Decimal, bound: Decimal | None) -> bool
     return bound is None or not is_sound(used) or used < ZERO or used > bound - more
 
 
-def _describe(order: NewOrder, view: GateView) -> str:
+def describe(order: NewOrder, view: GateView) -> str:
+    """What was asked for, and in which moment, for people."""
     market = view.market
     touch = "no book" if market is None else f"book {market.best_bid}/{market.best_ask}"
     return (

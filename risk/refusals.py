@@ -32,6 +32,7 @@ class RefusalCode(StrEnum):
     VOLATILITY_HIGH = "VOLATILITY_HIGH"
     VOLUME_UNKNOWN = "VOLUME_UNKNOWN"
     PARTICIPATION = "PARTICIPATION"
+    SYMBOL_PARTICIPATION = "SYMBOL_PARTICIPATION"
     QTY_NOT_POSITIVE = "QTY_NOT_POSITIVE"
     QTY_OFF_STEP = "QTY_OFF_STEP"
     QTY_BELOW_MINIMUM = "QTY_BELOW_MINIMUM"
@@ -89,6 +90,7 @@ REFUSAL_TEXT: Final[dict[RefusalCode, str]] = {
     _C.VOLATILITY_HIGH: "realised volatility is above `volatility_hourly_pct_max`",
     _C.VOLUME_UNKNOWN: "the market's volume has not been observed long enough, or nothing trades",
     _C.PARTICIPATION: "the quantity is more than `participation_pct_max` of the volume expected in one slice",
+    _C.SYMBOL_PARTICIPATION: "with all other parents of the symbol it is more than `symbol_participation_pct_max`",
     _C.QTY_NOT_POSITIVE: "the quantity is zero or negative",
     _C.QTY_OFF_STEP: "the quantity is not a whole number of quantity steps",
     _C.QTY_BELOW_MINIMUM: "the quantity or its value is below the venue's minimum",

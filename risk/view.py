@@ -47,6 +47,11 @@ class GateView:
         The part of it that may only reduce the position.
     day_pnl
         Result of the UTC day, fees included, marked at mid; negative is a loss, quote units.
+    symbol_used_qty
+        What all parents of the instrument have filled within the window of `symbol_participation_pct_max`, and have
+        open or unproven, both sides, base units; nothing is read where there is no such limit.
+    symbol_volume_qty
+        Market volume expected over that window, base units.
     """
 
     now_ns: int
@@ -85,6 +90,8 @@ class GateView:
     open_notional: Decimal | None
     day_notional: Decimal | None
     day_pnl: Decimal | None
+    symbol_used_qty: Decimal
+    symbol_volume_qty: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ def check_create_bytes(body: bytes, approved: Approved[NewOrder]) -> None:
         If a key is missing, unknown or double, or any value differs from the approved order.
     """
     order = approved.order
-    sent = _strict_object(body)
+    sent = strict_object(body)
     spot = order.category is Category.SPOT
     if set(sent) != (_KEYS if spot else _KEYS | _POSITION_KEYS):
         raise LocalProtocolError(f"create request carries the keys {sorted(sent)}")
@@ -68,7 +68,7 @@ def check_amend_bytes(body: bytes, approved: Approved[Replacement]) -> None:
         If a key is missing, unknown or double, or any value differs from the approved amendment.
     """
     order = approved.order
-    sent = _strict_object(body)
+    sent = strict_object(body)
     if set(sent) != _AMEND_KEYS:
         raise LocalProtocolError(f"amend request carries the keys {sorted(sent)}")
     expected: dict[str, object] = {
@@ -88,7 +88,7 @@ def _check_words(sent: dict[str, object], expected: dict[str, object]) -> None:
 
 def _check_terms(sent: dict[str, object], qty: Decimal, px: Decimal) -> None:
     for key, value in (("qty", qty), ("price", px)):
-        if _number(sent[key]) != value or value <= 0:
+        if number_of(sent[key]) != value or value <= 0:
             raise LocalProtocolError(f"request says {key}={sent[key]!r}, approved was {value}")
 
 
@@ -99,7 +99,14 @@ def _check_position(sent: dict[str, object], order: NewOrder) -> None:
         raise LocalProtocolError(f"request says reduceOnly={sent['reduceOnly']!r}")
 
 
-def _number(value: object) -> Decimal:
+def number_of(value: object) -> Decimal:
+    """Read a number that is written as text, plainly.
+
+    Raises
+    ------
+    LocalProtocolError
+        If it is not.
+    """
     if not isinstance(value, str):
         raise LocalProtocolError(f"request carries a number that is not text: {value!r}")
     try:
@@ -108,7 +115,15 @@ def _number(value: object) -> Decimal:
         raise LocalProtocolError(str(error)) from error
 
 
-def _strict_object(body: bytes) -> dict[str, object]:
+def strict_object(body: bytes) -> dict[str, object]:
+    """Read a JSON object in which no key stands twice and no number is written as a word.
+
+    Raises
+    ------
+    LocalProtocolError
+        If the bytes are none.
+    """
+
     def refuse_constant(name: str) -> NoReturn:
         raise LocalProtocolError(f"request carries {name}")
 

@@ -18,7 +18,8 @@ PASSIVENESS: Final = {
 }
 """Share of a slice spent resting when the client names only an urgency."""
 
-_CROSS_AGAIN_NS: Final = NS_PER_S
+CROSS_AGAIN_NS: Final = NS_PER_S
+"""Time after which an order that took too little is asked about again."""
 
 
 def wait(why: Why, wake_ns: int) -> Decision:
@@ -26,13 +27,18 @@ def wait(why: Why, wake_ns: int) -> Decision:
     return Decision(style=Style.WAIT, qty=Quantity(ZERO), px=None, why=why, wake_ns=wake_ns)
 
 
-def rest(view: View, qty: Quantity, why: Why, wake_ns: int) -> Decision:
+def rest(view: View, qty: Quantity, why: Why, wake_ns: int, *, at_px: Price | None = None) -> Decision:
     """Rest at the touch, or at the parent's limit where that is more passive; a limit far from the market waits.
 
     A resting order keeps its place while the touch is less than `reprice_ticks` ahead of it.
+
+    Parameters
+    ----------
+    at_px
+        Another price than the touch; it must not be one at which the order would trade at once.
     """
     side = view.order.side
-    px = view.market.touch(side)
+    px = view.market.touch(side) if at_px is None else at_px
     working = view.working
     if working is not None and working.style is Style.REST:
         lead = side.sign * (px - working.px)
@@ -53,20 +59,14 @@ def cross(view: View, qty: Quantity, why: Why) -> Decision:
     """Take liquidity up to a cap, unless limit price, spread or the venue's price band forbids it: then rest."""
     side = view.order.side
     far = view.market.far_touch(side)
-    limit = view.order.limit_px
-    again_ns = view.now_ns + _CROSS_AGAIN_NS
-    if limit is not None and side.sign * (far - limit) > ZERO:
-        return rest(view, qty, Why.LIMIT_PRICE, again_ns)
-    if view.market.spread_bps > view.cross_spread_bps_max:
-        return rest(view, qty, Why.SPREAD_WIDE, again_ns)
+    again_ns = view.now_ns + CROSS_AGAIN_NS
+    barred = why_not_cross(view)
+    if barred is not None:
+        return rest(view, qty, barred, again_ns)
     px = Price(far * (ONE + side.sign * CROSS_CAP_BPS / BPS_PER_UNIT))
-    if limit is not None and side.sign * (px - limit) > ZERO:
-        px = limit
-    edge = view.market.max_buy_px if side is Side.BUY else view.market.min_sell_px
-    if edge is not None and side.sign * (px - edge) > ZERO:
-        px = edge
-    if side.sign * (far - px) > ZERO:
-        return rest(view, qty, Why.PRICE_BAND, again_ns)
+    for edge in (view.order.limit_px, _band_edge(view)):
+        if edge is not None and side.sign * (px - edge) > ZERO:
+            px = edge
     return Decision(
         style=Style.CROSS,
         qty=qty,
@@ -74,6 +74,25 @@ def cross(view: View, qty: Quantity, why: Why) -> Decision:
         why=why,
         wake_ns=again_ns,
     )
+
+
+def why_not_cross(view: View) -> Why | None:
+    """What forbids to trade at the other side's best price: the limit price, the spread, the venue's price band."""
+    sign = view.order.side.sign
+    far = view.market.far_touch(view.order.side)
+    limit, edge = view.order.limit_px, _band_edge(view)
+    if limit is not None and sign * (far - limit) > ZERO:
+        return Why.LIMIT_PRICE
+    if view.market.spread_bps > view.cross_spread_bps_max:
+        return Why.SPREAD_WIDE
+    if edge is not None and sign * (far - edge) > ZERO:
+        return Why.PRICE_BAND
+    return None
+
+
+def _band_edge(view: View) -> Price | None:
+    """Worst price that the venue takes of this side."""
+    return view.market.max_buy_px if view.order.side is Side.BUY else view.market.min_sell_px
 
 
 def _is_far(view: View, px: Price) -> bool:

@@ -1,16 +1,26 @@
 """Cutting a quantity into slices: exact in steps, never below the venue's minimum, seeded where random."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import accumulate, pairwise
-from math import fsum
+from math import fsum, inf
 from random import Random
+from typing import Final
 
 from executor.domain.decision import Schedule, Slice
 from executor.domain.instrument import Instrument
-from executor.domain.units import Price, Quantity
+from executor.domain.units import ZERO, Price, Quantity
 
 Shape = Callable[[float], float]
 """Share of the quantity that should be done (0-1, never falling) after a share of the time (0-1)."""
+
+NEXT_SLICE_CHANGE_MIN: Final = 0.1
+"""A schedule is divided anew only if its next slice changes by this share of itself; the others come in turn."""
+
+
+def plan_seed(seed: int, start_ns: int) -> str:
+    """Seed of the randomness of a plan, by the order's seed and the plan's start."""
+    return f"{seed}:{start_ns}"
 
 
 def make_schedule(
@@ -60,7 +70,7 @@ def make_schedule(
     if shape is not None:
         upto = [shape(number / count) for number in range(count + 1)]
         ideals = [total_steps * (after - before) for before, after in pairwise(upto)]
-    steps = _split(total_steps, ideals, least_steps, randomize_size_pct, random)
+    steps = _split(total_steps, ideals, least_steps, randomize_size_pct, _deviations(count, random))
     starts = _starts(start_ns, end_ns, count, randomize_timing_pct, random)
     pieces = []
     target = base_qty
@@ -71,7 +81,57 @@ def make_schedule(
     return Schedule(base_qty=base_qty, slices=tuple(pieces), asked=slices)
 
 
-def _split(total: int, ideals: list[float], least: int, spread_pct: int, random: Random) -> list[int]:
+def divided_anew(
+    schedule: Schedule,
+    index: int,
+    ideals: Sequence[float],
+    *,
+    instrument: Instrument,
+    reference_px: Price,
+    randomize_size_pct: int,
+    seed: str,
+) -> Schedule | None:
+    """Divide what the slices from `index` on have to do in other parts: their times, their sum, all before them stay.
+
+    So the schedule's quantity at the start of that slice and at its end stay, too, and with them every bound that is
+    measured against it. None where nothing that matters would change, or a slice would be below the venue's minimum.
+
+    Parameters
+    ----------
+    ideals
+        Parts of each slice from `index` on, any unit, >= 0, not all zero.
+    reference_px
+        Price at which the venue's minimum value is turned into a quantity, quote per base.
+    randomize_size_pct
+        Largest deviation from the usual size, per cent, 0-50.
+    seed
+        That of the plan, so that every slice keeps its own deviation.
+    """
+    pieces = schedule.slices[index:]
+    step = instrument.qty_step
+    total_steps = int(sum((piece.qty for piece in pieces), ZERO) / step)
+    least_steps = int(instrument.smallest_qty(reference_px) / step)
+    whole = fsum(ideals)
+    if len(pieces) < 2 or total_steps < len(pieces) * least_steps or not 0.0 < whole < inf:
+        return None
+    deviations = _deviations(len(schedule.slices), Random(seed))  # noqa: S311 - as above
+    wanted = [total_steps * (ideal / whole) for ideal in ideals]
+    steps = _split(total_steps, wanted, least_steps, randomize_size_pct, deviations[index:])
+    now_steps = int(pieces[0].qty / step)
+    if abs(steps[0] - now_steps) < max(NEXT_SLICE_CHANGE_MIN * now_steps, 1.0):
+        return None
+    target = schedule.slices[index - 1].target_qty if index else schedule.base_qty
+    changed = []
+    for piece, piece_steps in zip(pieces, steps, strict=True):
+        qty = Quantity(piece_steps * step)
+        target = Quantity(target + qty)
+        changed.append(Slice(start_ns=piece.start_ns, end_ns=piece.end_ns, qty=qty, target_qty=target))
+    return replace(schedule, slices=(*schedule.slices[:index], *changed))
+
+
+def _split(
+    total: int, ideals: list[float], least: int, spread_pct: int, deviations: list[float]
+) -> list[int]:
     """Give every piece its least share, then the rest by (random) weight; largest remainders never needed.
 
     Cumulative flooring keeps the sum exact and every prefix within one step of its ideal.
@@ -79,7 +139,7 @@ def _split(total: int, ideals: list[float], least: int, spread_pct: int, random:
     count = len(ideals)
     weights = [
         max(ideal * (1 + spread_pct / 100 * deviation) - least, 0.0)
-        for ideal, deviation in zip(ideals, _deviations(count, random), strict=True)
+        for ideal, deviation in zip(ideals, deviations, strict=True)
     ]
     reached = list(accumulate(weights))
     if reached[-1] <= 0.0:
@@ -105,3 +165,8 @@ def _starts(start_ns: int, end_ns: int, count: int, spread_pct: int, random: Ran
         for number in range(1, count)
     ]
     return [start_ns, *inner, end_ns]
+
+
+def deviation_pct(seed: str, spread_pct: int) -> int:
+    """Draw a deviation, per cent, whole and evenly within the spread to both sides."""
+    return Random(seed).randint(-spread_pct, spread_pct)  # noqa: S311 - hiding a size is no cryptography

@@ -8,7 +8,7 @@ from executor.domain.orders import ParentOrder
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ONE, ZERO, Price, Quantity
 from strategies.placement import cross, rest, rest_until_ns, wait
-from strategies.schedule import Shape, make_schedule
+from strategies.schedule import Shape, make_schedule, plan_seed
 
 
 class Twap:
@@ -43,9 +43,22 @@ class Twap:
             slices=max(1, round((end_ns - start_ns) / (params.interval_s * NS_PER_S))),
             randomize_size_pct=params.randomize_size_pct,
             randomize_timing_pct=params.randomize_timing_pct,
-            seed=f"{order.seed}:{start_ns}",
+            seed=plan_seed(order.seed, start_ns),
             shape=self.shape(order, start_ns, end_ns),
         )
+
+    def wanted(self, view: View, index: int) -> Quantity:
+        """Quantity that should be open now for a slice."""
+        return wanted_qty(view, index)
+
+    def turn_ns(self, view: View, index: int) -> int:
+        """Instant at which a slice stops resting and takes what it still wants."""
+        piece = view.schedule.slices[index]
+        return rest_until_ns(view, piece.start_ns, piece.end_ns)
+
+    def revise(self, view: View) -> Schedule | None:
+        """Leave the plan as it is: time alone decides."""
+        return None
 
     def decide(self, view: View) -> Decision:
         """Work the slice in force: rest, follow the touch, take the rest when its resting time is over."""
@@ -58,10 +71,10 @@ class Twap:
         piece = schedule.slices[index]
         if view.now_ns >= piece.end_ns:
             return wait(Why.AFTER_END, view.order.deadline_ns)
-        qty = wanted_qty(view, index)
+        qty = self.wanted(view, index)
         if qty <= ZERO:
             return wait(Why.ON_SCHEDULE, piece.end_ns)
-        turn_ns = rest_until_ns(view, piece.start_ns, piece.end_ns)
+        turn_ns = self.turn_ns(view, index)
         resting = view.now_ns < turn_ns
         wish = (
             rest(view, qty, Why.SLICE_RESTING, turn_ns) if resting else cross(view, qty, Why.SLICE_CROSSING)

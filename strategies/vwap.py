@@ -1,26 +1,16 @@
-"""Volume-weighted average price: the speed follows how much the market usually trades at each hour of the day."""
+"""Volume-weighted average price: the speed follows how much the market usually trades at each hour of the week.
 
-from itertools import accumulate
-from typing import Final
-
-from executor.domain.orders import ParentOrder
-from executor.domain.timeline import NS_PER_HOUR
-from strategies.schedule import Shape
-from strategies.twap import Twap
-
-VOLUME_PCT_BY_HOUR: Final = (
-    3.73, 3.83, 3.61, 3.13, 2.97, 2.80, 2.99, 3.41, 3.44, 3.30, 3.16, 3.32,
-    3.89, 5.75, 7.52, 7.73, 5.96, 5.32, 4.48, 4.33, 4.62, 3.58, 3.46, 3.67,
-)  # fmt: skip
-"""Mean share of the day's volume by UTC hour 0 to 23, per cent: BTCUSDT spot, November 2024 to November 2025.
-
-Asia trades least, the opening of the United States most. A static curve brings the tracking error of a whole day's
-VWAP down by a tenth or less against an even schedule; more is not to be expected of it.
+A plan is made by the curve alone. At the start of every slice it is held against what the market has traded since, own
+trades left out, and divided anew where that makes a difference (`strategies.volume_correction`).
 """
 
-_HOURS: Final = 24
-_BY_DAY: Final = (0.0, *accumulate(VOLUME_PCT_BY_HOUR))
-_DAY: Final = _BY_DAY[-1]
+from executor.domain.decision import Schedule, View
+from executor.domain.orders import ParentOrder
+from executor.domain.units import ZERO
+from strategies.schedule import Shape, divided_anew, plan_seed
+from strategies.twap import Twap
+from strategies.volume_correction import corrected
+from strategies.volume_curve import USUAL_CURVE, Expected
 
 
 class Vwap(Twap):
@@ -28,19 +18,49 @@ class Vwap(Twap):
 
     def shape(self, order: ParentOrder, start_ns: int, end_ns: int) -> Shape | None:
         """Cumulative expected volume of the interval; None of one so short that none can be told."""
-        before = _volume_until(start_ns)
-        whole = _volume_until(end_ns) - before
+        expected = wanted_volume(order)
+        whole = expected.between(start_ns, end_ns)
         if whole <= 0.0:
             return None
 
         def upto(share: float) -> float:
-            return (_volume_until(start_ns + round((end_ns - start_ns) * share)) - before) / whole
+            return expected.between(start_ns, start_ns + round((end_ns - start_ns) * share)) / whole
 
         return upto
 
+    def revise(self, view: View) -> Schedule | None:
+        """Divide what is left anew by what the market has traded since the plan was made; None leaves it.
 
-def _volume_until(at_ns: int) -> float:
-    """Expected volume since the epoch, per cent of a day's; within an hour it grows evenly."""
-    hours, rest_ns = divmod(at_ns, NS_PER_HOUR)
-    days, hour = divmod(hours, _HOURS)
-    return days * _DAY + _BY_DAY[hour] + VOLUME_PCT_BY_HOUR[hour] * rest_ns / NS_PER_HOUR
+        It takes a curve that knows how much the market usually trades.
+        """
+        schedule, index = view.schedule, view.schedule.slice_at(view.now_ns)
+        curve = view.order.params.curve
+        if index < 1 or view.plan_market_qty is None or curve is None or curve.week_qty is None:
+            return None
+        start_ns, now_ns = schedule.slices[0].start_ns, schedule.slices[index].start_ns
+        own_qty = max(view.cum_qty - schedule.base_qty, ZERO)
+        others_qty = float(view.plan_market_qty - own_qty)
+        volume, wanted = Expected(curve), wanted_volume(view.order)
+        had, wanted_had = volume.between(start_ns, now_ns), wanted.between(start_ns, now_ns)
+        usual = [wanted.between(one.start_ns, one.end_ns) for one in schedule.slices]
+        if others_qty < 0.0 or had <= 0.0 or min(usual) <= 0.0:
+            return None
+        level = (others_qty / had + float(curve.week_qty)) / 2.0
+        plan_qty = schedule.slices[-1].target_qty - schedule.base_qty
+        reached = float((schedule.slices[index - 1].target_qty - schedule.base_qty) / plan_qty)
+        return divided_anew(
+            schedule,
+            index,
+            corrected(
+                usual, index, reached, others_qty * wanted_had / had, [level * part for part in usual[index:]]
+            ),
+            instrument=view.instrument,
+            reference_px=view.market.mid_px,
+            randomize_size_pct=view.order.params.randomize_size_pct,
+            seed=plan_seed(view.order.seed, start_ns),
+        )
+
+
+def wanted_volume(order: ParentOrder) -> Expected:
+    """Volume that an order goes by: that of its curve, weighed by session."""
+    return Expected(order.params.curve or USUAL_CURVE, order.params.session_weights)

@@ -1,7 +1,7 @@
 """Candles as a small table of their own: start, open, high, low, close; none of them is a row of a book.
 
 `<root>/venue=<v>/category=<c>/symbol=<s>/klines-<minutes>m.parquet`; prices are whole ticks of the size in the
-metadata.
+metadata, and volumes, where the source has them, whole lots of the size there.
 """
 
 from fractions import Fraction
@@ -22,6 +22,8 @@ from backtest.dataset.ticks import exact, scaled, step_of, step_text
 
 PRICES: Final = ("open", "high", "low", "close")
 WANTED: Final = ("symbol", "interval", "start_at", *PRICES)
+VOLUME: Final = "volume"
+"""Column that not every table of candles has, base units."""
 
 
 def are_klines(path: Path) -> bool:
@@ -40,8 +42,10 @@ def import_klines(
         If it is damaged or says no symbol.
     """
     starts, prices, scales, steps = [], [], [], Fraction(0)
+    lots, lot_scales, lot_step = [], [], Fraction(0)
     symbol, minutes = options.symbol, 0
-    for table in tables(path, found, WANTED):
+    wanted = (*WANTED, VOLUME) if VOLUME in header_of(path) else WANTED
+    for table in tables(path, found, wanted):
         symbol = symbol or table.texts("symbol")[0]
         bad = np.array([text != symbol for text in table.texts("symbol")], np.bool_)
         table.tell(Fault.WRONG_SYMBOL, "symbol", bad, found)
@@ -55,6 +59,12 @@ def import_klines(
         scale = max(numbers.scale for numbers in four)
         values = np.stack([numbers.at(scale) for numbers in four])
         opens, highs, lows, closes = values
+        volumes = exact(table.texts(VOLUME)) if VOLUME in wanted else None
+        if volumes is not None:
+            for fault, wrong in ((Fault.BAD_NUMBER, volumes.bad), (Fault.NEGATIVE, volumes.values < 0)):
+                if wrong is not None:
+                    table.tell(fault, VOLUME, wrong & ~bad, found)
+                    bad |= wrong
         for fault, wrong in (
             (Fault.ZERO_PRICE, values.min(axis=0) <= 0),
             (Fault.BOOK_DIFFERS, (highs < values.max(axis=0)) | (lows > np.minimum(opens, closes))),
@@ -64,6 +74,10 @@ def import_klines(
         prices.append(values[:, ~bad])
         scales.append(scale)
         steps = step_of(values[:, ~bad].ravel(), scale, steps)
+        if volumes is not None:
+            lots.append(volumes.values[~bad])
+            lot_scales.append(volumes.scale)
+            lot_step = step_of(lots[-1], volumes.scale, lot_step)
     if symbol is None or not Stream.is_name(symbol) or not starts or not steps:
         raise DataError(path, "no candle of a symbol in it", "look into the file")
     at_ns = np.concatenate(starts)
@@ -78,6 +92,13 @@ def import_klines(
     columns = {"start_ns": pa.array(at_ns)}
     for place, name in enumerate(PRICES):
         columns[name] = pa.array(np.concatenate([each[place] for each in ticks]))
-    stored = pa.table(columns).replace_schema_metadata({"tick_size": step_text(steps), "source": path.name})
+    metadata = {"tick_size": step_text(steps), "source": path.name}
+    if lot_step:
+        whole = [
+            scaled(values, 1 / (lot_step * 10**scale)) for values, scale in zip(lots, lot_scales, strict=True)
+        ]
+        columns[VOLUME] = pa.array(np.concatenate(whole))
+        metadata["lot_size"] = step_text(lot_step)
+    stored = pa.table(columns).replace_schema_metadata(metadata)
     pq.write_table(stored, target, compression="zstd")
     return target, len(at_ns)

@@ -89,6 +89,7 @@ def worst_case(
     *,
     least_qty: Decimal,
     switchable: bool,
+    kept: bool = True,
     spread_bps: Decimal,
     cross_cap_bps: Decimal,
     path_bps: Decimal | None,
@@ -126,6 +127,9 @@ def worst_case(
         B: filled quantity that neither this schedule nor a later one starts below, base units.
     switchable
         Whether anything may put another schedule in the place of this one (`may_switch`).
+    kept
+        Whether the order keeps to its schedule when nobody advises it. One that follows the market's volume, waits for
+        a price, or is held by a signal may be anywhere on its way, so that only what is left bounds it.
     spread_bps
         Widest spread at which an order may cross, basis points of the mid.
     cross_cap_bps
@@ -142,7 +146,7 @@ def worst_case(
     """
     if not schedule.slices:
         raise ValueError(f"{order.parent_id}: a schedule without slices")
-    slice_qty = max(piece.qty for piece in schedule.slices)
+    slice_qty = max(piece.qty for piece in schedule.slices) if kept else order.order_qty - least_qty
     left_pct = (order.order_qty - least_qty) / order.order_qty * _PCT
     ahead_pct = min((ahead_qty_max(band, order) + slice_qty) / order.order_qty * _PCT, left_pct)
     behind_pct = min((behind_qty_max(band, order) + slice_qty) / order.order_qty * _PCT, left_pct)

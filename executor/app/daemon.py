@@ -1,6 +1,6 @@
 """The running daemon as the interfaces see it: what they may ask, read and show."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from executor.advice.clean import name_of
@@ -8,10 +8,15 @@ from executor.adviser.news import NewsDoor, NewsFate
 from executor.domain.commands import Reply
 from executor.domain.errors import Overflow
 from executor.domain.events import Event, NewsArrived
-from executor.engine.state import EngineState
+from executor.domain.orders import Category
+from executor.engine.state import EngineState, MarketState
 from executor.interfaces.control import ControlBusy, DaemonInfo
+from executor.interfaces.kept_parameters import KeptParameters
 from executor.runtime.clock import Clock
 from executor.runtime.live import LiveRuntime
+from impact.parameters import ParameterVersion
+
+Look = Callable[[Category, str], Awaitable[MarketState | None]]
 
 
 class Daemon:
@@ -21,15 +26,27 @@ class Daemon:
     ----------
     door
         Where texts for the model are handed in; None where none are wanted.
+    parameters
+        Where calibrations of impact are kept; None where none are.
+    look
+        Looks once at a market that is not followed.
     """
 
     def __init__(
-        self, runtime: LiveRuntime, clock: Clock, info: DaemonInfo, door: NewsDoor | None = None
+        self,
+        runtime: LiveRuntime,
+        clock: Clock,
+        info: DaemonInfo,
+        door: NewsDoor | None = None,
+        parameters: KeptParameters | None = None,
+        look: Look | None = None,
     ) -> None:
         self._runtime = runtime
         self._clock = clock
         self._info = info
         self._door = door
+        self._parameters = parameters
+        self._look = look
 
     @property
     def state(self) -> EngineState:
@@ -55,6 +72,17 @@ class Daemon:
     def report(self, parent_id: str) -> Mapping[str, object] | None:
         """The cost report of a parent."""
         return self._runtime.report(parent_id)
+
+    def calibration(self, category: Category, symbol: str) -> ParameterVersion | None:
+        """The calibration of impact that is in use of an instrument."""
+        if self._parameters is None:
+            return None
+        venue = self.state.venue.partition("-")[0] or self.state.venue
+        return self._parameters.in_use(f"{venue}/{category.value}/{symbol}")
+
+    async def look(self, category: Category, symbol: str) -> MarketState | None:
+        """Look once at a market that the engine does not follow; None if there is none, or nobody looks."""
+        return None if self._look is None else await self._look(category, symbol)
 
     def hand_in_news(self, source: str, text: str, said_ns: int | None) -> NewsFate:
         """Take a text from outside, and have the engine look whether it should ask."""

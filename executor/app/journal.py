@@ -12,6 +12,7 @@ from executor.domain.ports import Log
 from executor.domain.timeline import NS_PER_MS, NS_PER_S, iso_utc
 from executor.domain.units import install_decimal_context
 from executor.engine.state import EngineState
+from executor.interfaces.version import version
 from executor.runtime.account_record import NAME as ACCOUNT_NAME
 from executor.runtime.audit import AuditResult, audit
 from executor.runtime.clock import Clock
@@ -87,4 +88,4 @@ def _aside(path: Path, number: int) -> Path:
 def run_audit(path: Path, progress: Callable[[int, int], None] | None = None) -> AuditResult:
     """Replay a journal through the core and compare every command, byte for byte."""
     install_decimal_context()
-    return audit(path, progress)
+    return audit(path, progress, version())

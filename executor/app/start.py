@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack
+from typing import Final
 
 import uvloop
 
@@ -19,6 +20,7 @@ from executor.app.ending import until_stopped
 from executor.app.journal import open_journal, put_journal_aside, recover
 from executor.app.paper import open_paper
 from executor.app.premises import check_account, check_clock, lock_account, refuse_file_system
+from executor.app.recalibrating import recalibrations
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.errors import ConfigError
 from executor.domain.events import EngineStarted
@@ -29,6 +31,7 @@ from executor.engine.engine import Engine
 from executor.interfaces.api import build_app, serve
 from executor.interfaces.control import DaemonInfo
 from executor.interfaces.control_file import ControlFile, control_url, remove_control_file, write_control_file
+from executor.interfaces.kept_parameters import FOLDER, KeptParameters
 from executor.interfaces.token import FILE_NAME as TOKEN_NAME
 from executor.interfaces.token import ensure_token
 from executor.interfaces.version import version
@@ -50,6 +53,9 @@ from executor.venues.paper.venue import PaperVenue
 from executor.venues.reference.poller import References, factories
 from executor.watch.vigil import Vigil
 from risk.turnstile import Turnstile
+
+WITHOUT_ALGORITHMS: Final = frozenset({Mode.DEMO, Mode.PAPER})
+"""Modes in which the venue works no strategy orders."""
 
 
 def run_daemon(
@@ -128,6 +134,12 @@ async def _run(
             await stack.enter_async_context(
                 keeping_sentinel(settings.executor.data_dir, sentinel_words, os.environ, log)
             )
+        companions += recalibrations(
+            settings.impact,
+            settings.executor.data_dir,
+            log,
+            lambda outcome: runtime.telemetry.on_calibration(outcome),  # noqa: PLW0108 - it is made below
+        )
         advised = await advising(stack, settings, venue.context, clock.now_ns, log)
         if advised is not None:
             companions += advised.companions
@@ -140,6 +152,7 @@ async def _run(
             log=log,
             counsel=None if advised is None else advised.counsel,
             vigil=vigil,
+            algos=venue if isinstance(venue, BybitVenue) else None,
         )
         if keeper is not None:
             runtime.telemetry.follow_capture(lambda: keeper.counts)
@@ -150,9 +163,24 @@ async def _run(
             profile=profile,
             pid=os.getpid(),
         )
+        if settings.venue.algorithms and settings.executor.mode in WITHOUT_ALGORITHMS:
+            log(
+                "the venue offers no strategy orders in this mode: venue.algorithms has no effect",
+                level="warning",
+                mode=settings.executor.mode.value,
+            )
         runtime.post(started(settings, info, None if advised is None else advised.terms))
         url = await _serve(
-            stack, settings, Daemon(runtime, clock, info, None if advised is None else advised.door)
+            stack,
+            settings,
+            Daemon(
+                runtime,
+                clock,
+                info,
+                None if advised is None else advised.door,
+                KeptParameters(settings.executor.data_dir / FOLDER),
+                venue.look,
+            ),
         )
         log(
             "executor started",
@@ -238,6 +266,8 @@ def started(settings: Settings, info: DaemonInfo, adviser: AdviserTerms | None) 
         seed=secrets.randbits(53),
         hedge_mode=settings.venue.position_mode is PositionMode.HEDGE,
         adviser=adviser,
+        venue_algorithms=settings.venue.algorithms and settings.executor.mode not in WITHOUT_ALGORITHMS,
+        marks_fills=True,
     )
 
 

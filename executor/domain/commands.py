@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from executor.domain.advice_facts import AdviceFacts
+from executor.domain.algo import NewAlgo
 from executor.domain.approval import Approved
 from executor.domain.orders import Category, NewOrder, Replacement
 from executor.domain.parent_state import ParentStatus, Reason
@@ -49,6 +50,7 @@ class AlertCode(StrEnum):
     ADVICE_BOUNDED = "ADVICE_BOUNDED"
     ADVISER_SILENT = "ADVISER_SILENT"
     ADVISER_BACK = "ADVISER_BACK"
+    ALGO_ENDED_SHORT = "ALGO_ENDED_SHORT"
 
 
 class Outcome(StrEnum):
@@ -94,6 +96,43 @@ class QueryOrder:
     category: Category
     symbol: str
     client_order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceAlgo:
+    """Send a create request for an approved strategy order, once."""
+
+    approved: Approved[NewAlgo]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopAlgo:
+    """Send a stop request for a strategy order that has an id. Never gated, never budgeted."""
+
+    client_order_id: str
+    strategy_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryAlgo:
+    """Ask the venue for a strategy order, and for the orders that it has made.
+
+    Parameters
+    ----------
+    strategy_id
+        The venue's id; empty while it is not known: then it is looked for by what was asked for.
+    since_ns, until_ns
+        Before the one it was not sent, and after the other the venue could no longer take it; UTC nanoseconds. Between
+        them no other like it was sent by us.
+    not_ids
+        Strategy orders that are known to be others.
+    """
+
+    algo: NewAlgo
+    strategy_id: str
+    since_ns: int
+    until_ns: int
+    not_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +229,9 @@ Command = (
     | ReplaceOrder
     | CancelOrder
     | QueryOrder
+    | PlaceAlgo
+    | StopAlgo
+    | QueryAlgo
     | Reconcile
     | Subscribe
     | RequestAdvice

@@ -10,9 +10,11 @@ from decimal import Decimal
 from enum import StrEnum
 from operator import attrgetter
 
+from executor.domain.algo import AlgoTerms
 from executor.domain.instrument import Instrument
 from executor.domain.market import MarketSnapshot
 from executor.domain.orders import ParentOrder
+from executor.domain.signals import NO_SIGNALS, Signals
 from executor.domain.units import ONE, ZERO, Price, Quantity
 
 _START_NS = attrgetter("start_ns")
@@ -40,6 +42,25 @@ class Why(StrEnum):
     PRICE_BAND = "PRICE_BAND"
     AFTER_END = "AFTER_END"
     ADVICE_WAIT = "ADVICE_WAIT"
+    PARTICIPATION_MAX = "PARTICIPATION_MAX"
+    VOLUME_UNKNOWN = "VOLUME_UNKNOWN"
+    NO_TRIGGER = "NO_TRIGGER"
+    TRIGGERED = "TRIGGERED"
+    DISPLAY_RESTING = "DISPLAY_RESTING"
+    PEG_RESTING = "PEG_RESTING"
+    CHASE_OVER = "CHASE_OVER"
+    VENUE_WORKS = "VENUE_WORKS"
+    TIME_TOO_SHORT = "TIME_TOO_SHORT"
+    FLOW_ADVERSE = "FLOW_ADVERSE"
+    FLOW_FAVORABLE = "FLOW_FAVORABLE"
+    SPREAD_UNUSUAL = "SPREAD_UNUSUAL"
+    DEPTH_THIN = "DEPTH_THIN"
+    QUEUE_NEAR = "QUEUE_NEAR"
+    FUNDING = "FUNDING"
+    LIQUIDATIONS = "LIQUIDATIONS"
+    OPEN_INTEREST = "OPEN_INTEREST"
+    EXCHANGE_FLOW = "EXCHANGE_FLOW"
+    SESSION = "SESSION"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +115,18 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Working:
-    """The child order at work for this parent, as far as a strategy may know it."""
+    """The child order at work for this parent, as far as a strategy may know it.
+
+    Parameters
+    ----------
+    queue_ahead_qty
+        At most how much rests before it at its price, base units: an estimate, None where there is none.
+    """
 
     style: Style
     px: Price
     leaves_qty: Quantity
+    queue_ahead_qty: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +141,18 @@ class View:
         Spread above which crossing will be refused, basis points.
     price_collar_bps_max
         Distance from the mid beyond which any price will be refused, basis points.
+    market_qty
+        Public volume since the parent began, own trades included, base units; None while it is not known. The parent's
+        own share of it is `cum_qty`.
+    plan_market_qty, slice_market_qty, last_slice_market_qty
+        The same since the plan in force was made and since the slice in force began, and of the slice before it (zero
+        where that was not worked right before).
+    arrival_px
+        Mid when the parent began, quote per base.
+    reprices
+        How often an order of the parent has followed a market that ran away.
+    signals
+        What else is known about the market.
     """
 
     now_ns: int
@@ -125,6 +165,13 @@ class View:
     working: Working | None
     cross_spread_bps_max: Decimal
     price_collar_bps_max: Decimal
+    market_qty: Quantity | None = None
+    plan_market_qty: Quantity | None = None
+    slice_market_qty: Quantity | None = None
+    last_slice_market_qty: Quantity | None = None
+    arrival_px: Price | None = None
+    reprices: int = 0
+    signals: Signals = NO_SIGNALS
 
     @property
     def leaves_qty(self) -> Quantity:
@@ -144,6 +191,8 @@ class Decision:
         Limit price; None for WAIT.
     wake_ns
         Latest instant at which the strategy wants to be asked again.
+    algo
+        How the venue is to work the quantity by itself; None for an order of ours. `px` is then its worst price.
     """
 
     style: Style
@@ -151,3 +200,4 @@ class Decision:
     px: Price | None
     why: Why
     wake_ns: int
+    algo: AlgoTerms | None = None

@@ -12,7 +12,7 @@ from executor.domain.advice_terms import AdviserTerms
 from executor.domain.fills import Fill
 from executor.domain.instrument import Instrument
 from executor.domain.limits import Limits, Timings
-from executor.domain.market import MarketSnapshot
+from executor.domain.market import ForcedClose, MarketSnapshot
 from executor.domain.orders import Category, ResidualRule, Side, StrategyParams, Urgency
 from executor.domain.units import Money, Price, Quantity
 
@@ -55,6 +55,10 @@ class EngineStarted:
         what the venue shows counts.
     adviser
         Terms under which a model is asked; None where there is none.
+    venue_algorithms
+        Whether strategy orders of the venue may be used.
+    marks_fills
+        Whether the book before each fill and the mids after it are noted for the analysis of cost.
     """
 
     at_ns: int
@@ -67,6 +71,8 @@ class EngineStarted:
     seed: int
     hedge_mode: bool | None = None
     adviser: AdviserTerms | None = None
+    venue_algorithms: bool = False
+    marks_fills: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +141,52 @@ class ReferenceUpdated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContractUpdated:
+    """What the ticker of a contract says beside its book; None for what it does not say, or says no more."""
+
+    at_ns: int
+    category: Category
+    symbol: str
+    funding_rate: Decimal | None
+    next_funding_ns: int | None
+    open_interest: Quantity | None
+    mark_px: Price | None
+    index_px: Price | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionsLiquidated:
+    """Positions of others that the venue closed by force, one by one; their sums are in the snapshots."""
+
+    at_ns: int
+    category: Category
+    symbol: str
+    positions: tuple[ForcedClose, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeFlowCounted:
+    """How much of a coin went to exchanges, less what left them, as some provider counts it.
+
+    Parameters
+    ----------
+    request_id
+        Names the waiting caller.
+    net_qty
+        Coin units; positive is onto exchanges.
+    span_s
+        The time that it was counted over, seconds.
+    """
+
+    at_ns: int
+    request_id: str
+    coin: str
+    source: str
+    net_qty: Decimal
+    span_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VenueRestricted:
     """The venue bars us, or will be closed, until an instant: a ban of our address, a maintenance, a rate limit."""
 
@@ -156,7 +208,8 @@ class SentinelChanged:
 class ParentSubmitted:
     """A client asks for a parent order. `request_id` names the waiting caller, `idempotency_key` the intent.
 
-    `advised` wants the model to be asked about it.
+    `advised` wants the model to be asked about it. `start_ns` is when it is to begin, UTC; 0, or an instant that is
+    over, is at once. `duration_s` counts from then.
     """
 
     at_ns: int
@@ -179,6 +232,47 @@ class ParentSubmitted:
     decision_px: Price | None
     seed: int
     advised: bool = False
+    start_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BasketSubmitted:
+    """A client asks for several parent orders that are accepted together, or not at all.
+
+    Parameters
+    ----------
+    orders
+        Each with an idempotency key of its own; their `at_ns` and `request_id` say nothing.
+    gross_notional_max, net_notional_max
+        Most that they may come to together, quote units; None for no bound of their own.
+    """
+
+    at_ns: int
+    request_id: str
+    idempotency_key: str
+    body_sha256: str
+    name: str
+    orders: tuple[ParentSubmitted, ...]
+    gross_notional_max: Money | None = None
+    net_notional_max: Money | None = None
+
+
+class BasketVerb(StrEnum):
+    """What can be asked of all parents of a basket at once."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BasketSteered:
+    """An operator pauses, resumes or cancels all open parents of a basket."""
+
+    at_ns: int
+    request_id: str
+    basket_id: str
+    verb: BasketVerb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,6 +452,16 @@ class OrderQueryFailed:
     at_ns: int
     client_order_id: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlgoOrdersSeen:
+    """The venue says which orders a strategy order has made; their executions carry these ids and not ours."""
+
+    at_ns: int
+    client_order_id: str
+    strategy_id: str
+    venue_order_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -610,9 +714,14 @@ Event = (
     | BookLost
     | StreamChanged
     | ReferenceUpdated
+    | ContractUpdated
+    | PositionsLiquidated
+    | ExchangeFlowCounted
     | VenueRestricted
     | SentinelChanged
     | ParentSubmitted
+    | BasketSubmitted
+    | BasketSteered
     | PauseRequested
     | ResumeRequested
     | AmendRequested
@@ -628,6 +737,7 @@ Event = (
     | OrderFilled
     | OrderAbsent
     | OrderQueryFailed
+    | AlgoOrdersSeen
     | CancelAcked
     | CancelFoundNothing
     | CancelOutcomeUnknown

@@ -14,6 +14,13 @@ MONEY_LIMITS = (
     "day_notional_max",
     "day_loss_max",
 )
+JOINT_LIMITS = (
+    "symbol_participation_pct_max",
+    "symbol_net_notional_max",
+    "parents_gross_notional_max",
+    "parents_net_notional_max",
+)
+"""Limits over several parents; None is no such limit, beside all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +68,15 @@ class Limits:
         Repeated automated executions before a person must re-arm.
     amplification_max
         Sum of all quantity ever ordered for a parent, as a multiple of its own quantity.
+    symbol_participation_pct_max
+        What all parents of a symbol have filled in five minutes, have open, and the child, against the volume expected
+        in five minutes, per cent.
+    symbol_net_notional_max
+        Position of one symbol if all open parents of one side were filled and none of the other, quote units.
+    parents_gross_notional_max
+        Value of all that open parents could open, both sides together, quote units.
+    parents_net_notional_max
+        The same of one side alone, as if nothing of the other side were filled, quote units.
     """
 
     participation_pct_max: Decimal = Decimal(10)
@@ -85,6 +101,10 @@ class Limits:
     children_per_parent_max: int = 1_000
     children_per_hour_max: int = 900
     amplification_max: Decimal = Decimal(20)
+    symbol_participation_pct_max: Decimal | None = None
+    symbol_net_notional_max: Decimal | None = None
+    parents_gross_notional_max: Decimal | None = None
+    parents_net_notional_max: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

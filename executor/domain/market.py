@@ -1,6 +1,7 @@
 """The market as the engine sees it: a conflated snapshot of one symbol."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from executor.domain.orders import Category, Side
@@ -26,6 +27,45 @@ class SecondOpinion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContractFigures:
+    """What a ticker says of a contract beside its book, and when it was last heard; None for what it does not say.
+
+    Parameters
+    ----------
+    funding_rate
+        What longs pay at the next funding instant, as a share of the position's value; negative where shorts pay.
+    next_funding_ns
+        That instant, UTC.
+    open_interest
+        Open positions of one side, base units.
+    mark_px, index_px
+        Quote per base.
+    """
+
+    at_ns: int
+    funding_rate: Decimal | None = None
+    next_funding_ns: int | None = None
+    open_interest: Quantity | None = None
+    mark_px: Price | None = None
+    index_px: Price | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForcedClose:
+    """A position that the venue closed by force: BUY was a long, SELL a short.
+
+    Parameters
+    ----------
+    px
+        Its bankruptcy price, quote per base.
+    """
+
+    position: Side
+    qty: Quantity
+    px: Price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarketSnapshot:
     """Touch of the book and what has traded since the feed began.
 
@@ -40,6 +80,8 @@ class MarketSnapshot:
         Limits beyond which the venue refuses a limit price or moves it; None while they are not known.
     liquidated_long_qty, liquidated_short_qty
         Running totals of liquidated positions since the feed of this process began, base units.
+    bought_qty
+        What of `traded_qty` takers bought; None where nobody says who took.
     """
 
     category: Category
@@ -55,6 +97,7 @@ class MarketSnapshot:
     min_sell_px: Price | None = None
     liquidated_long_qty: Quantity = _NONE_QTY
     liquidated_short_qty: Quantity = _NONE_QTY
+    bought_qty: Quantity | None = None
 
     @property
     def mid_px(self) -> Price:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
-from executor.domain.units import Price, Quantity
+from executor.domain.units import ONE, ZERO, Price, Quantity, is_plain
+from executor.domain.volume_curve import SessionWeights, VolumeCurve
 
 CLIENT_ORDER_ID_LEN_MAX = 36
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -55,16 +56,39 @@ class ResidualRule(StrEnum):
     EXTEND = "extend"
 
 
+class Peg(StrEnum):
+    """What the price of a pegged order hangs on: the own side's best price, the middle, or the other side's best."""
+
+    TOUCH = "touch"
+    MID = "mid"
+    FAR = "far"
+
+
+class GiveUp(StrEnum):
+    """What an order does that may not follow the market any further."""
+
+    WAIT = "wait"
+    CROSS = "cross"
+
+
+RANDOMIZE_PCT_MAX = 50
+PARTICIPATION_BOUNDS = (Decimal("0.001"), Decimal("0.9"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategyParams:
-    """Choices of a strategy (see `strategies`).
+    """Choices of a strategy (see `strategies`); who reads which of them: `strategies/reads.py`.
+
+    None leaves a choice to the strategy's usual; a strategy that does not read it is never given it.
 
     Parameters
     ----------
     interval_s
         Length of one slice, seconds.
-    randomize_size_pct, randomize_timing_pct
-        Largest deviation of a slice's size and of its start, per cent of the even value, 0-50.
+    randomize_size_pct
+        Largest deviation of a slice's size, per cent of its usual size, 0-50.
+    randomize_timing_pct
+        Largest deviation of a slice's start, per cent of its length, 0-50.
     catch_up
         Whether quantity missed in earlier slices is added to later ones.
     catch_up_max
@@ -73,6 +97,36 @@ class StrategyParams:
         Share of a slice spent resting at the touch before crossing, 0-1; None lets the urgency choose.
     reprice_ticks
         How far the touch must move away before a resting order follows it, ticks.
+    participation
+        Share of the market's volume that the order aims at, own trades included, 0.001-0.9.
+    participation_max
+        Share of the market's volume since the order began that its own trades may not exceed, 0.001-0.9.
+    display_qty
+        Most that is shown at a time, base units.
+    display_randomize_pct
+        Largest deviation of a shown quantity from `display_qty`, per cent, 0-50.
+    peg
+        What a pegged price hangs on: touch, mid, or far.
+    peg_offset_ticks
+        By how many ticks it is more passive than that.
+    reprices_max
+        How often an order may follow a market that runs away.
+    chase_bps_max
+        How far from the mid at the start an order may follow the market, basis points.
+    give_up
+        What it does after that: wait, or cross.
+    trigger_px
+        Best price of the other side that triggers it, or a better one.
+    trigger_qty
+        Quantity at the best price of the other side that triggers it.
+    risk_aversion
+        Lambda of the arrival-price trajectory, 1 / quote unit.
+    curve
+        How the week's volume usually spreads over its hours.
+    session_weights
+        How much more, or less, of the volume of each session is wanted.
+    wrappers
+        Signals that hold the strategy back or hurry it, by name, inner first.
     """
 
     interval_s: int = 60
@@ -82,6 +136,58 @@ class StrategyParams:
     catch_up_max: Decimal = Decimal(2)
     passiveness: Decimal | None = None
     reprice_ticks: int = 1
+    participation: Decimal | None = None
+    participation_max: Decimal | None = None
+    display_qty: Quantity | None = None
+    display_randomize_pct: int | None = None
+    peg: Peg | None = None
+    peg_offset_ticks: int | None = None
+    reprices_max: int | None = None
+    chase_bps_max: Decimal | None = None
+    give_up: GiveUp | None = None
+    trigger_px: Price | None = None
+    trigger_qty: Quantity | None = None
+    risk_aversion: Decimal | None = None
+    curve: VolumeCurve | None = None
+    session_weights: SessionWeights | None = None
+    wrappers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse choices that mean nothing."""
+        _whole("interval_s", self.interval_s, low=1)
+        for name in ("randomize_size_pct", "randomize_timing_pct", "display_randomize_pct"):
+            _whole(name, getattr(self, name), high=RANDOMIZE_PCT_MAX)
+        for name in ("reprice_ticks", "peg_offset_ticks", "reprices_max"):
+            _whole(name, getattr(self, name))
+        _number("catch_up_max", self.catch_up_max, low=ONE)
+        _number("passiveness", self.passiveness, low=ZERO, high=ONE)
+        for name in ("participation", "participation_max"):
+            _number(name, getattr(self, name), low=PARTICIPATION_BOUNDS[0], high=PARTICIPATION_BOUNDS[1])
+        for name in ("display_qty", "chase_bps_max", "trigger_px", "trigger_qty", "risk_aversion"):
+            _number(name, getattr(self, name), above_zero=True)
+
+
+def _whole(name: str, value: int | None, *, low: int = 0, high: int | None = None) -> None:
+    if value is not None and (value < low or (high is not None and value > high)):
+        raise ValueError(
+            f"{name} must be at least {low}{'' if high is None else f' and at most {high}'}, got {value}"
+        )
+
+
+def _number(
+    name: str,
+    value: Decimal | None,
+    *,
+    low: Decimal = ZERO,
+    high: Decimal | None = None,
+    above_zero: bool = False,
+) -> None:
+    if value is None:
+        return
+    beyond = high is not None and is_plain(value) and value > high
+    if not is_plain(value) or value < low or beyond or (above_zero and value == ZERO):
+        span = "above 0" if above_zero else f"{low} at least" if high is None else f"within {low} and {high}"
+        raise ValueError(f"{name} must be a plain number, {span}, got {value}")
 
 
 class Urgency(StrEnum):

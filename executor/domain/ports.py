@@ -3,8 +3,17 @@
 from typing import Protocol
 
 from executor.domain.advice import AdviceRecord
+from executor.domain.algo import NewAlgo
 from executor.domain.approval import Approved
-from executor.domain.commands import CancelOrder, QueryOrder, Reconcile, RequestAdvice, Subscribe
+from executor.domain.commands import (
+    CancelOrder,
+    QueryAlgo,
+    QueryOrder,
+    Reconcile,
+    RequestAdvice,
+    StopAlgo,
+    Subscribe,
+)
 from executor.domain.events import Event
 from executor.domain.orders import NewOrder, Replacement
 
@@ -69,3 +78,16 @@ class Venue(Protocol):
 
     async def run(self, post: Post) -> None:
         """Keep the connections up and post what they bring, until cancelled."""
+
+
+class AlgoVenue(Protocol):
+    """A venue that works strategy orders by itself. Every method ends by itself and answers with events."""
+
+    async def place_algo(self, approved: Approved[NewAlgo]) -> Event:
+        """Send one create request, at most once, and say what is known of its outcome."""
+
+    async def stop_algo(self, command: StopAlgo) -> Event:
+        """Send one stop request and say what is known of its outcome."""
+
+    async def query_algo(self, command: QueryAlgo) -> list[Event]:
+        """Ask everything about one strategy order and the orders that it has made."""

@@ -110,6 +110,7 @@ def _approved(desk: Desk, parent: ParentState, child: ChildState, approved: Appr
     child.arrival_mid_px = snapshot.mid_px if snapshot else new.px
     parent.ordered_qty += new.qty - child.cum_qty
     parent.amends += 1
+    parent.reprices += new.side.sign * (new.px - child.order.px) > ZERO
     parent.last_order_ns = desk.now_ns
     parent.refusals_in_row = 0
     desk.parents[new.parent_id] = None

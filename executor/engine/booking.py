@@ -12,11 +12,14 @@ from executor.domain.fills import Fill
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Liquidity
 from executor.domain.parent_state import ParentStatus, Reason
+from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO
+from executor.engine import markouts
 from executor.engine.accounts import book_ledger, fee_in_quote
 from executor.engine.desk import Desk
 from executor.engine.halt import halt
 from executor.engine.markets import mid_before
+from executor.engine.own_volume import count_own
 from executor.engine.positions import keeps_apart, position_unknown
 from executor.engine.report import running_shortfall_bps
 from executor.engine.revival import revive
@@ -25,11 +28,15 @@ from executor.engine.state import (
     EngineState,
     OrphanFill,
     ParentState,
+    live_algos,
     market_key,
 )
 from executor.engine.terms import prove_by_fill
 from executor.engine.worth import on_fill as count_worth
 
+HELD_S = 60
+"""How long a fill that may be of a strategy order waits for the venue to say whose it is, seconds."""
+HELD_TIMER = "held"
 _BOOKABLE = (ParentStatus.ACTIVE, ParentStatus.EXECUTING)
 
 
@@ -77,6 +84,7 @@ def attribute(desk: Desk, child: ChildState, fill: Fill) -> None:
     """Book an execution that came before anything said whose it was; the account mostly has it already."""
     state = desk.state
     del state.unattributed[fill.key]
+    state.held.pop(fill.key, None)
     text = _stranger_text(fill, apart=fill.key in state.unplaced)
     if fill.key in state.unplaced:
         state.unplaced.remove(fill.key)
@@ -92,9 +100,11 @@ def attribute(desk: Desk, child: ChildState, fill: Fill) -> None:
 
 def _book_ours(desk: Desk, child: ChildState, fill: Fill) -> ParentState:
     parent = desk.state.parents[child.order.parent_id]
+    count_own(desk.state, fill)
     mid_px = _mid_before(desk, child, fill)
     _book_child(desk, child, fill, mid_px)
     count_worth(desk, parent, fill, mid_px)
+    markouts.on_fill(desk, parent, child, fill)
     _book_parent(desk, parent, child, fill)
     return parent
 
@@ -102,9 +112,12 @@ def _book_ours(desk: Desk, child: ChildState, fill: Fill) -> ParentState:
 def find_child(state: EngineState, client_order_id: str, venue_order_id: str) -> ChildState | None:
     """Find one of our orders by our id, or by the venue's where ours is not given."""
     child = state.children.get(client_order_id)
-    if child is None and not client_order_id:
-        child = state.children.get(state.venue_ids.get(venue_order_id, ""))
-    return child
+    if child is not None:
+        return child
+    owner = state.children.get(state.venue_ids.get(venue_order_id, ""))
+    if owner is None or (client_order_id and owner.algo is None):
+        return None
+    return owner  # the orders of a strategy may carry an id of the venue's making
 
 
 def _mid_before(desk: Desk, child: ChildState, fill: Fill) -> Decimal:
@@ -124,13 +137,13 @@ def _book_child(desk: Desk, child: ChildState, fill: Fill, mid_px: Decimal) -> N
     if fill.liquidity is Liquidity.MAKER:
         child.maker_qty += fill.last_qty
     child.spread_captured += fill.side.sign * (mid_px - fill.last_px) * (fill.coin_qty or fill.last_qty)
-    if not child.venue_order_id and fill.venue_order_id:
+    if not child.venue_order_id and fill.venue_order_id and child.algo is None:
         child.venue_order_id = fill.venue_order_id
         desk.state.venue_ids[fill.venue_order_id] = child.order.client_order_id
     prove_by_fill(desk, child)
     if child.status is ChildStatus.REJECTED:
         revive(desk, child)
-    elif child.cum_qty >= child.bound_qty:
+    elif child.cum_qty >= child.bound_qty and child.algo is None:
         child.final_qty = child.cum_qty
         desk.move_child(child, ChildStatus.FILLED, "filled")
     elif child.status in {ChildStatus.PENDING_NEW, ChildStatus.NEW, ChildStatus.UNKNOWN}:
@@ -185,14 +198,51 @@ def _book_stranger(desk: Desk, fill: Fill) -> None:
     matters = _could_be_ours(state, fill) or not position_unknown(
         state, market_key(fill.category, fill.symbol)
     )
+    if _hold(desk, fill, apart=apart):
+        return
     if not apart:
         book_ledger(state, fill, 0)
     elif matters:
         state.unplaced.append(fill.key)
     if not fill.client_order_id:
         state.unattributed[fill.key] = fill
-    if not matters:
-        return
+    if matters:
+        tell_stranger(desk, fill)
+
+
+def _hold(desk: Desk, fill: Fill, *, apart: bool) -> bool:
+    """Keep an execution that may be of a strategy order at work until the venue says whose it is; True if it may be.
+
+    The position has it at once; nothing is blocked, and the strategy order stays reserved whole meanwhile.
+    """
+    state = desk.state
+    if _could_be_ours(state, fill):
+        return False
+    mine = [
+        child
+        for child in (state.children[name] for name in live_algos(state))
+        if (child.order.category, child.order.symbol, child.order.side)
+        == (fill.category, fill.symbol, fill.side)
+    ]
+    if not mine:
+        return False
+    if apart:
+        state.unplaced.append(fill.key)
+    else:
+        book_ledger(state, fill, 0)
+    state.unattributed[fill.key] = fill
+    state.held[fill.key] = desk.now_ns
+    name = market_key(fill.category, fill.symbol)
+    desk.set_timer(f"{HELD_TIMER}:{name}", desk.now_ns + HELD_S * NS_PER_S)
+    for child in mine:
+        desk.query(child)
+    return True
+
+
+def tell_stranger(desk: Desk, fill: Fill) -> None:
+    """Block the symbol of a fill that is nobody's, and tell people; its position is booked as far as it can be."""
+    state = desk.state
+    apart = _is_hedged(state, fill)
     state.orphans.append(
         OrphanFill(
             key=fill.key,

@@ -5,11 +5,14 @@ from typing import Final
 from executor.advice.worst_case import WorstCase, may_switch, path_length_bps, worst_case
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.commands import AlertCode, Severity
+from executor.domain.decision import Schedule
+from executor.domain.orders import ParentOrder
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import Bps, Quantity, plain
 from executor.engine.desk import Desk
 from executor.engine.markets import market_of, volatility_pct
-from executor.engine.state import ParentState
+from executor.engine.state import EngineState, MarketState, ParentState
+from strategies.base import keeps_schedule
 from strategies.placement import CROSS_CAP_BPS
 
 _STEP_S_MIN: Final = 1
@@ -27,26 +30,15 @@ def bound(desk: Desk, parent: ParentState) -> None:
         return
     market = market_of(desk, parent)
     assert market.instrument is not None
-    volatility = volatility_pct(desk.state, market)
-    path_bps = None
-    if volatility is not None:
-        duration_ns = schedule.slices[-1].end_ns - schedule.slices[0].start_ns
-        path_bps = path_length_bps(volatility, duration_ns, _step_s(terms) * NS_PER_S)
-    worst = worst_case(
-        terms.band,
+    worst = worst_of(
+        desk.state,
+        terms,
+        market,
         parent.order,
         schedule,
         least_qty=market.instrument.round_qty(Quantity(min(parent.cum_qty, schedule.base_qty))),
-        switchable=may_switch(
-            terms.band,
-            parent.order.strategy,
-            switches=advice.switches,
-            others=(terms.fallback, advice.switch_to),
-        ),
-        spread_bps=desk.state.limits.cross_spread_bps_max,
-        cross_cap_bps=CROSS_CAP_BPS,
-        path_bps=path_bps,
-        bill_max=terms.caps.parent_cost_max,
+        switches=advice.switches,
+        next_schedule=advice.switch_to,
     )
     advice.bounded_ns = desk.now_ns
     desk.parents[parent.order.parent_id] = None
@@ -55,6 +47,47 @@ def bound(desk: Desk, parent: ParentState) -> None:
     advice.bounds_before += advice.worst is not None
     advice.worst = worst
     desk.alert(Severity.INFO, AlertCode.ADVICE_BOUNDED, parent.order.parent_id, _in_words(worst))
+
+
+def worst_of(
+    state: EngineState,
+    terms: AdviserTerms,
+    market: MarketState,
+    order: ParentOrder,
+    schedule: Schedule,
+    *,
+    least_qty: Quantity,
+    switches: int = 0,
+    next_schedule: str = "",
+) -> WorstCase:
+    """Reckon what advice can do at most to an order by a schedule, as the market is now.
+
+    Parameters
+    ----------
+    least_qty
+        Filled quantity that no schedule of it starts below, base units.
+    switches, next_schedule
+        How often advice has switched the schedule, and one that was advised and has not begun; empty is none.
+    """
+    volatility = volatility_pct(state, market)
+    path_bps = None
+    if volatility is not None:
+        duration_ns = schedule.slices[-1].end_ns - schedule.slices[0].start_ns
+        path_bps = path_length_bps(volatility, duration_ns, _step_s(terms) * NS_PER_S)
+    return worst_case(
+        terms.band,
+        order,
+        schedule,
+        least_qty=least_qty,
+        switchable=may_switch(
+            terms.band, order.strategy, switches=switches, others=(terms.fallback, next_schedule)
+        ),
+        kept=keeps_schedule(order),
+        spread_bps=state.limits.cross_spread_bps_max,
+        cross_cap_bps=CROSS_CAP_BPS,
+        path_bps=path_bps,
+        bill_max=terms.caps.parent_cost_max,
+    )
 
 
 def _in_words(worst: WorstCase) -> str:

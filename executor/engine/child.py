@@ -20,6 +20,7 @@ from executor.domain.order_state import ChildStatus
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO
+from executor.engine.algo import look_after_algo, tell_ended_short
 from executor.engine.booking import attribute, find_child
 from executor.engine.desk import Desk
 from executor.engine.halt import halt
@@ -89,6 +90,9 @@ def on_not_sent(desk: Desk, event: OrderNotSent) -> ParentState | None:
 def on_outcome_unknown(desk: Desk, event: OrderOutcomeUnknown) -> ParentState | None:
     """Nothing is proved: keep the reservation and start asking."""
     child = desk.state.children.get(event.client_order_id)
+    if child is not None and child.algo is not None and child.status is ChildStatus.UNKNOWN:
+        child.sent_ns = desk.now_ns  # it may have left as late as now: it is looked for until then
+        child.absent_rounds = 0
     if child is None or child.status not in {ChildStatus.PENDING_NEW, ChildStatus.PENDING_CANCEL}:
         return None
     if child.seen:
@@ -148,11 +152,14 @@ def on_updated(desk: Desk, event: OrderUpdated) -> ParentState | None:
         parent.unread = ""
     if event.status in _ENDED:
         _end(desk, child, event)
+        tell_ended_short(desk, child, event.detail)
     elif child.status is ChildStatus.REJECTED:
         if is_newer:  # what the venue showed of it before its rejection may arrive after it
             revive(desk, child)
     else:
         _show(desk, child, event)
+        if child.algo is not None:
+            look_after_algo(desk, child)
     keep_live(desk.state, child)
     return parent
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from executor.domain import events as ev
 from executor.domain.advice import AdviceRecord
 from executor.domain.commands import Command, Subscribe
+from executor.domain.fill_mark import FillMark
 from executor.domain.fills import Fill
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Category
@@ -17,15 +18,19 @@ from executor.engine import (
     accounts,
     advice,
     advice_outcome,
+    algo,
+    baskets,
     booking,
     bounds,
     child,
     markets,
+    markouts,
     opinions,
     positions,
     reconcile,
     recovery,
     replacing,
+    signals,
     surroundings,
     verbs,
     worth,
@@ -55,7 +60,13 @@ RareEvent = (
 )
 
 AroundEvent = (
-    ev.ReferenceUpdated
+    ev.AlgoOrdersSeen
+    | ev.BasketSubmitted
+    | ev.BasketSteered
+    | ev.ReferenceUpdated
+    | ev.ContractUpdated
+    | ev.PositionsLiquidated
+    | ev.ExchangeFlowCounted
     | ev.PositionUpdated
     | ev.WalletUpdated
     | ev.StreamChanged
@@ -76,6 +87,7 @@ class Touched:
     children: tuple[str, ...] = ()
     fills: tuple[Fill, ...] = ()
     decisions: tuple[AdviceRecord, ...] = ()
+    marks: tuple[FillMark, ...] = ()
 
 
 class Engine:
@@ -106,7 +118,11 @@ class Engine:
             step(desk, parent)
             worth.follow(desk, parent)
         self.touched = Touched(
-            tuple(desk.parents), tuple(desk.children), tuple(desk.fills), tuple(desk.decisions)
+            tuple(desk.parents),
+            tuple(desk.children),
+            tuple(desk.fills),
+            tuple(desk.decisions),
+            tuple(desk.marks),
         )
         return tuple(desk.out)
 
@@ -154,8 +170,23 @@ def _consider(desk: Desk, event: ev.Event) -> Iterable[ParentState]:
 
 def _consider_around(desk: Desk, event: AroundEvent) -> Iterable[ParentState]:
     match event:
+        case ev.AlgoOrdersSeen():
+            return _one(algo.on_orders_seen(desk, event))
+        case ev.BasketSubmitted():
+            return baskets.on_basket(desk, event)
+        case ev.BasketSteered():
+            return baskets.on_steered(desk, event)
         case ev.ReferenceUpdated():
             return opinions.on_reference(desk, event)
+        case ev.ContractUpdated():
+            signals.on_contract(desk, event)
+            return ()
+        case ev.PositionsLiquidated():
+            signals.on_liquidated(desk, event)
+            return ()
+        case ev.ExchangeFlowCounted():
+            signals.on_exchange_flow(desk, event)
+            return ()
         case ev.PositionUpdated():
             positions.on_position(desk, event)
             return ()
@@ -243,7 +274,11 @@ def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
     state.private_live = state.trade_live = state.sentinel_alive = False
     state.sentinel_required = event.sentinel_required
     state.hedge_mode = event.hedge_mode
+    state.venue_algorithms = event.venue_algorithms
     state.adviser = event.adviser
+    state.marks_fills = event.marks_fills
+    if not event.marks_fills:
+        markouts.forget_books(state)
     worth.interrupt(state)
     advice_outcome.forget_calls(desk)
     if bounds_moved:
@@ -257,7 +292,10 @@ def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
         market.book_ns = None
         market.opinions.clear()
         market.disagreement_told = False
+        market.figures = None
+        signals.interrupt(market)
     surroundings.watch_restriction(desk)
+    algo.watch_held(desk)
     for name in live_children(state):
         _doubt_after_restart(desk, name)
     for parent in _open(state):
@@ -303,6 +341,8 @@ def _on_timer(desk: Desk, event: ev.TimerFired) -> Iterable[ParentState]:
                 return ()
             recovery.look_after(desk, watched)
             return _one(state.parents.get(watched.order.parent_id))
+        case booking.HELD_TIMER:
+            return algo.on_held_timer(desk, name)
         case "reconcile":
             reconcile.request_reconcile(desk, Category(name))
             return ()

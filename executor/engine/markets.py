@@ -10,10 +10,12 @@ from executor.domain.orders import Category
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO
+from executor.engine import markouts
 from executor.engine.desk import Desk
 from executor.engine.opinions import tell_disagreement
 from executor.engine.positions import position_unknown
 from executor.engine.reconcile import request_reconcile
+from executor.engine.signals import collect, interrupt
 from executor.engine.state import Benchmarks, EngineState, MarketState, ParentState, market_key, parents_of
 from executor.engine.worth import on_mid
 from risk.circuit import observe, to_decimal, volatility_hourly_pct
@@ -61,15 +63,22 @@ def on_book(desk: Desk, event: BookUpdated) -> list[ParentState]:
         market.book_ns = None
         return parents_of(desk.state, snapshot.category, snapshot.symbol)
     traded_qty, traded_notional = _new_trades(market, snapshot)
+    if market.marks_due and market.marks_due[0][0] < snapshot.ts_exchange_ns:
+        markouts.take_due(desk, market, snapshot.ts_exchange_ns)
     market.snapshot = snapshot
     market.book_ns = desk.now_ns
     mid_px = snapshot.mid_px
     market.recent_mids.append((snapshot.ts_exchange_ns, mid_px))
     if len(market.recent_mids) > MIDS_KEPT_MAX:
         del market.recent_mids[0]
+    if desk.state.marks_fills:
+        market.recent_asks.append(snapshot.best_ask)
+        if len(market.recent_asks) > MIDS_KEPT_MAX:
+            del market.recent_asks[0]
     market.estimates = observe(market.estimates, desk.now_ns, mid_px, market.traded_qty)
     tell_disagreement(desk, market)
     parents = parents_of(desk.state, snapshot.category, snapshot.symbol)
+    collect(desk, market, snapshot, parents)
     for parent in parents:
         if parent.started_ns:
             _add_trades(parent.benchmarks, snapshot.category, traded_qty, traded_notional)
@@ -82,6 +91,7 @@ def on_book_lost(desk: Desk, event: BookLost) -> list[ParentState]:
     """The book can not be trusted until the next sound snapshot."""
     market = desk.state.markets.setdefault(market_key(event.category, event.symbol), MarketState())
     market.book_ns = None
+    interrupt(market)
     parents = parents_of(desk.state, event.category, event.symbol)
     for parent in parents:
         sums = parent.benchmarks

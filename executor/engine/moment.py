@@ -6,6 +6,7 @@ from executor.domain.timeline import NS_PER_S, utc_day
 from executor.domain.units import ZERO
 from executor.engine.ledger import day_notional, day_pnl, open_notional, same_side_open_qty
 from executor.engine.markets import expected_volume_qty, mean_mid_px, volatility_pct
+from executor.engine.own_volume import WINDOW_S, counted_qty, used_qty
 from executor.engine.state import (
     ChildState,
     EngineState,
@@ -24,6 +25,7 @@ def gate_view(state: EngineState, parent: ParentState) -> GateView:
     order = parent.order
     market = state.markets.get(market_key(order.category, order.symbol)) or MarketState()
     ledger = state.ledgers.get(ledger_key(order.category, order.symbol, order.position_idx))
+    together = state.limits.symbol_participation_pct_max is not None
     return GateView(
         now_ns=state.now_ns,
         latched=state.latched,
@@ -61,6 +63,8 @@ def gate_view(state: EngineState, parent: ParentState) -> GateView:
         open_notional=open_notional(state),
         day_notional=day_notional(state),
         day_pnl=day_pnl(state),
+        symbol_used_qty=used_qty(state, order) if together else ZERO,
+        symbol_volume_qty=expected_volume_qty(state, market, WINDOW_S) if together else None,
     )
 
 
@@ -75,4 +79,5 @@ def gate_view_without(state: EngineState, parent: ParentState, child: ChildState
         same_side_open_qty=look.same_side_open_qty - child.open_qty,
         reduce_open_qty=look.reduce_open_qty - reducing,
         open_notional=open_before - child.open_notional,
+        symbol_used_qty=max(look.symbol_used_qty - counted_qty(state, child), ZERO),
     )

@@ -9,6 +9,7 @@ from typing import Final
 
 from executor.domain.advice import AdviceOutcome
 from executor.domain.commands import AlertCode, Severity, StoreReport
+from executor.domain.decision import Why
 from executor.domain.orders import ResidualRule
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
@@ -16,7 +17,9 @@ from executor.domain.units import ZERO, Quantity, plain
 from executor.engine.advice_outcome import end, forget
 from executor.engine.advice_record import Ending
 from executor.engine.desk import Desk
+from executor.engine.exposure import group_of, is_waiting_for_prices, why_not_begun
 from executor.engine.markets import market_of, volatility_pct
+from executor.engine.markouts import tell_waiting
 from executor.engine.opinions import opinion_doubts
 from executor.engine.preview import beyond_limits, beyond_position, too_fast
 from executor.engine.state import EngineState, ParentState
@@ -126,6 +129,7 @@ def finish(desk: Desk, parent: ParentState, target: ParentStatus, reason: Reason
     if parent.advice is not None:
         forget(parent.advice)
     desk.state.open_parents.remove(parent.order.parent_id)
+    tell_waiting(desk, parent)
     desk.out.append(StoreReport(parent_id=parent.order.parent_id))
 
 
@@ -236,6 +240,10 @@ def _try_start(desk: Desk, parent: ParentState) -> None:
     warming_up = (RefusalCode.VOLATILITY_UNKNOWN,) if volatility_pct(desk.state, market) is None else ()
     parent.waiting = tuple(code.value for code in (*found, *warming_up))
     desk.set_timer(f"parent:{parent.order.parent_id}", _end_ns(desk, parent))
+    if desk.now_ns < parent.order.start_ns:
+        parent.waiting = (Why.BEFORE_START.value,)
+        desk.set_timer(f"parent:{parent.order.parent_id}", min(parent.order.start_ns, _end_ns(desk, parent)))
+        return
     if found or market.instrument is None or market.snapshot is None:
         return
     mid = market.snapshot.mid_px
@@ -250,6 +258,8 @@ def _try_start(desk: Desk, parent: ParentState) -> None:
         desk.alert(Severity.WARNING, AlertCode.BEYOND_LIMITS, parent.order.parent_id, parent.detail)
         finish(desk, parent, _S.FAILED, Reason.BEYOND_LIMITS)
         return
+    if not (parent.cleared or _clear(desk, parent)):
+        return
     if warming_up:
         return
     parent.detail = too_fast(desk.state, parent.order, market)
@@ -262,6 +272,26 @@ def _try_start(desk: Desk, parent: ParentState) -> None:
     parent.benchmarks.last_mid_ns = desk.now_ns
     parent.replan = True
     desk.move_parent(parent, _S.ACTIVE, Reason.STARTED)
+
+
+def _clear(desk: Desk, parent: ParentState) -> bool:
+    """Hold a parent whose price was not known before against the limits over several; False if it may not begin.
+
+    What came in one basket is looked at together, so that none of it begins where not all of it may.
+    """
+    group = group_of(desk.state, parent)
+    if is_waiting_for_prices(desk.state, group):
+        parent.waiting = (RefusalCode.BOOK_MISSING.value,)
+        return False
+    beyond = why_not_begun(desk.state, group)
+    for each in group:
+        if not beyond:
+            each.cleared = True
+            continue
+        each.detail = beyond
+        desk.alert(Severity.WARNING, AlertCode.BEYOND_LIMITS, each.order.parent_id, beyond)
+        finish(desk, each, _S.FAILED, Reason.BEYOND_LIMITS)
+    return not beyond
 
 
 def _fail_without_position(desk: Desk, parent: ParentState, qty: Decimal) -> bool:

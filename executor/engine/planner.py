@@ -13,7 +13,8 @@ from executor.domain.order_state import ChildStatus
 from executor.domain.orders import NewOrder, TimeInForce, client_order_id
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
-from executor.domain.units import Price, Quantity
+from executor.domain.units import ZERO, Price, Quantity
+from executor.engine.algo import keep_or_stop, place_algo
 from executor.engine.amending import amend, refused
 from executor.engine.desk import Desk
 from executor.engine.moment import gate_view, gate_view_without
@@ -44,12 +45,18 @@ def realise(desk: Desk, parent: ParentState, view: View, decision: Decision) -> 
             parent.waiting = (RefusalCode.ORDER_GAP.value,)
         desk.set_timer(f"parent:{parent.order.parent_id}", earliest_ns)
         return
-    _place(desk, parent, decision, decision.px)
+    if decision.algo is not None:
+        place_algo(desk, parent, decision, decision.px, decision.algo)
+    else:
+        _place(desk, parent, decision, decision.px)
 
 
 def _adjust(desk: Desk, parent: ParentState, view: View, decision: Decision) -> None:
     """A child is still reserved: keep it, change it, cancel it, or wait for proof. Never a second one beside it."""
     child = desk.state.children[parent.live[0]]
+    if child.algo is not None:
+        keep_or_stop(desk, parent, child, decision)
+        return
     parent.waiting = (decision.why.value,)
     if child.is_final or child.status in {ChildStatus.UNKNOWN, ChildStatus.PENDING_CANCEL}:
         parent.waiting = (f"CHILD_{child.status}",)
@@ -73,6 +80,8 @@ def _adjust(desk: Desk, parent: ParentState, view: View, decision: Decision) -> 
         if desk.now_ns < gap_end_ns:  # its successor could not be sent yet: the old order is better than none
             desk.set_timer(f"parent:{parent.order.parent_id}", gap_end_ns)
         elif not amend(desk, parent, child, decision, decision.px, gap_end_ns):
+            dearer = child.order.side.sign * (decision.px - child.order.px) > ZERO
+            parent.reprices += dearer and child.style is decision.style
             desk.cancel(child, decision.why.value)
 
 

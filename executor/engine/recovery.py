@@ -12,8 +12,10 @@ from executor.domain.events import (
 )
 from executor.domain.order_state import ChildStatus
 from executor.domain.timeline import NS_PER_S
+from executor.engine.algo import is_over, look_after_algo
 from executor.engine.child import absence_from_ns, doubt, prove_absent
 from executor.engine.desk import Desk
+from executor.engine.reconcile import request_reconcile
 from executor.engine.state import ChildState, ParentState
 
 CANCELS_BEFORE_ALERT = 2
@@ -45,7 +47,7 @@ def on_absent(desk: Desk, event: OrderAbsent) -> ParentState | None:
     if event.asked_ns >= max(from_ns, child.absent_round_ns + gap_ns):
         child.absent_rounds += 1
         child.absent_round_ns = event.asked_ns
-    if child.absent_rounds >= timings.absence_rounds and child.cancel_found_nothing:
+    if child.absent_rounds >= timings.absence_rounds and (child.cancel_found_nothing or is_over(desk, child)):
         return prove_absent(desk, child)
     return None
 
@@ -81,7 +83,12 @@ def look_after(desk: Desk, child: ChildState) -> None:
     timings = desk.state.timings
     overdue = desk.now_ns - child.cancel_sent_ns >= timings.recancel_s * NS_PER_S
     if child.status is ChildStatus.UNKNOWN:
-        if desk.now_ns >= absence_from_ns(desk, child) and not child.cancel_found_nothing and overdue:
+        if (
+            desk.now_ns >= absence_from_ns(desk, child)
+            and not child.cancel_found_nothing
+            and overdue
+            and child.algo is None  # without its id a strategy order cannot be stopped, only found
+        ):
             desk.send_cancel(child)
         desk.query(child)
     elif child.status is ChildStatus.PENDING_CANCEL or child.status is ChildStatus.REJECTED:
@@ -90,7 +97,11 @@ def look_after(desk: Desk, child: ChildState) -> None:
             _tell_unproved_cancel(desk, child)
         desk.query(child)
     elif child.is_final or child.absent_rounds or child.status in _UNPROVED:
+        if child.is_final and child.algo is not None:
+            request_reconcile(desk, child.order.category)  # its fills come under other names: all are read
         desk.query(child)
+    elif child.algo is not None:
+        look_after_algo(desk, child)
 
 
 def _tell_unproved_cancel(desk: Desk, child: ChildState) -> None:

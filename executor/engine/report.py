@@ -7,11 +7,15 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 
+from executor.advice.score import Worth, usual_cost
+from executor.domain.instrument import notional
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Category
 from executor.domain.units import BPS_PER_UNIT, ZERO, Bps
 from executor.engine.state import ChildState, EngineState, ParentState, market_key
-from impact.shortfall import ParentFacts
+from impact.shortfall import AdviceValue, ParentFacts
+from impact.tca.fill_costs import FillCosts
+from impact.tca.mark_outs import mark_outs, reversion_bps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,11 @@ def parent_facts(state: EngineState, parent: ParentState) -> ParentFacts:
         maker_qty=sum((child.maker_qty for child in children), ZERO),
         spread_captured=sum((child.spread_captured for child in children), ZERO),
         leaves_is_dust=_leaves_is_dust(state, parent, end_px),
+        fill_costs=_fill_costs(state, children),
+        mark_outs=mark_outs([(each.created_ns, each.marks) for each in children if each.marks is not None]),
+        reversion_bps=reversion_bps(each.marks for each in children if each.marks is not None),
+        marks_pending=parent.marks_pending,
+        advice=_advice_value(state, parent),
     )
 
 
@@ -116,6 +125,34 @@ def mid_twap_px(parent: ParentState, end_ns: int) -> Decimal | None:
         integral += sums.last_mid_px * (end_ns - sums.last_mid_ns)
         time_ns += end_ns - sums.last_mid_ns
     return integral / time_ns if time_ns else None
+
+
+def _fill_costs(state: EngineState, children: list[ChildState]) -> FillCosts | None:
+    """What the fills of all children cost by source; None where fills are not marked, and were not before."""
+    found = [each.costs for each in children if each.costs is not None]
+    if not found and not state.marks_fills:
+        return None
+    sums = FillCosts()
+    for each in found:
+        sums.add(each)
+    return sums
+
+
+def _advice_value(state: EngineState, parent: ParentState) -> AdviceValue | None:
+    """What following advice was worth, of the order's value at arrival; None if nobody is asked about it."""
+    px = parent.arrival_px or parent.decision_px
+    if parent.advice is None or px is None:
+        return None
+    score = parent.advice.worth.score
+    cost_bps, _ = usual_cost(state.worths.get(parent.market_key, Worth()).usual, score)
+    if cost_bps is None:
+        return AdviceValue(value_bps=None, standard_error_bps=None, periods=score.count)
+    value = notional(parent.order.category, parent.order.order_qty, px)
+    return AdviceValue(
+        value_bps=score.value_bps(cost_bps, value),
+        standard_error_bps=score.standard_error_bps(cost_bps, value),
+        periods=score.count,
+    )
 
 
 def _leaves_is_dust(state: EngineState, parent: ParentState, px: Decimal | None) -> bool:

@@ -15,17 +15,23 @@ from executor.advice.worst_case import WorstCase
 from executor.domain.advice import Advice, AdviceRecord, Trigger
 from executor.domain.advice_facts import AdviceFacts
 from executor.domain.advice_terms import AdviserTerms
+from executor.domain.algo import AlgoTerms
 from executor.domain.decision import Schedule, Style
 from executor.domain.events import AmendRequested, CoinBalance, VenueStatus
+from executor.domain.fill_mark import FillMark
 from executor.domain.fills import Fill
 from executor.domain.instrument import Instrument, notional
 from executor.domain.limits import Limits, Timings
-from executor.domain.market import MarketSnapshot, SecondOpinion
+from executor.domain.market import ContractFigures, MarketSnapshot, SecondOpinion
 from executor.domain.order_state import CHILD_FINAL, ChildStatus
 from executor.domain.orders import Category, NewOrder, ParentOrder, Terms
 from executor.domain.parent_state import PARENT_FINAL, ParentStatus, Reason
 from executor.domain.units import ZERO, Money, Price, Quantity
+from impact.tca.fill_costs import FillCosts, ImpactPath
+from impact.tca.mark_outs import MarkSums
 from risk.circuit import Estimates
+from strategies.signals.collected import Collected
+from strategies.signals.exchange_flow import Flow
 
 _WORKING = frozenset({ParentStatus.ACTIVE, ParentStatus.EXECUTING})
 
@@ -70,6 +76,15 @@ class ChildState:
         When the cancel was asked that found no such order, late enough to count; 0 for none.
     absent_rounds
         Evidence gathered so far that an unanswered order never existed.
+    algo
+        How the venue works it by itself; None for an order of ours. Its `venue_order_id` is then the strategy's, and
+        `px` of the order the price beyond which it is to stop.
+    looked_ns
+        When it was last asked after.
+    queue_px, queue_ahead_qty
+        Price for which it was estimated, and at most how much stands before it there, base units; None while unknown.
+    costs, marks
+        What its fills cost by source, and the mids after them; None where fills are not marked.
     """
 
     order: NewOrder
@@ -105,6 +120,12 @@ class ChildState:
     cancels: int = 0
     asked_ns: int = 0
     detail: str = ""
+    queue_px: Decimal | None = None
+    queue_ahead_qty: float | None = None
+    algo: AlgoTerms | None = None
+    looked_ns: int = 0
+    costs: FillCosts | None = None
+    marks: MarkSums | None = None
 
     @property
     def is_final(self) -> bool:
@@ -334,6 +355,12 @@ class ParentState:
         Why nothing is being sent right now: codes for people and machines.
     detail
         A sentence about the last thing that stopped it, such as a missing symbol or a rejection.
+    plan_market_base_qty, slice_market_base_qty
+        Public volume since the parent began, at the moments at which plan and slice in force did.
+    last_slice_market_qty
+        Public volume of the slice before the one in force; zero where that was not worked right before.
+    reprices
+        How often an order of it has followed a market that ran away.
     version
         Counts changes by operators.
     pending
@@ -352,8 +379,16 @@ class ParentState:
         Fees in coins that have no price here, by coin; they are in no sum of money.
     live
         Numbers of the children that are not released.
+    path
+        How far the mid has moved in the seconds after its own fills; None before the first one that is marked.
+    marks_pending
+        Fills that still wait for a mark.
     advice
         None where no model is asked.
+    basket_id
+        The basket that it came with; empty if it came alone.
+    cleared
+        Whether it was held, with a known price, against the limits over all parents.
     """
 
     order: ParentOrder
@@ -369,6 +404,10 @@ class ParentState:
     schedule: Schedule | None = None
     slice_no: int = -1
     slice_base_qty: Decimal = ZERO
+    plan_market_base_qty: Decimal = ZERO
+    slice_market_base_qty: Decimal = ZERO
+    last_slice_market_qty: Decimal = ZERO
+    reprices: int = 0
     extended: bool = False
     replan: bool = False
     goal: ParentStatus | None = None
@@ -396,7 +435,11 @@ class ParentState:
     shortfall_alerted: bool = False
     benchmarks: Benchmarks = field(default_factory=Benchmarks)
     last_fill_ns: int = 0
+    path: ImpactPath | None = None
+    marks_pending: int = 0
     advice: AdviceState | None = None
+    basket_id: str = ""
+    cleared: bool = False
 
     @property
     def is_final(self) -> bool:
@@ -443,6 +486,10 @@ class MarketState:
         The same quantity since the first snapshot ever, never falling; base units.
     recent_mids
         The last mids with the venue's time of each, oldest first, to value a fill by the book before it.
+    recent_asks
+        Best asks of the last of these books, where fills are marked; the last of both are of one book.
+    marks_due
+        Heap: when the next mark of a fill is due by the venue's clock, and of which fill.
     opinions
         What other sources last said of the price, by source.
     disagreement_told
@@ -456,6 +503,12 @@ class MarketState:
         Whether the last complete read showed no position here, not even an empty one, though it was asked for.
     blocked
         Why nothing may be opened here; empty when nothing is unexplained.
+    figures
+        What the ticker of a contract said last; None while it is not heard.
+    signals
+        What is collected for the strategies of open parents; None where none of them reads any.
+    own_recent
+        What own orders have filled lately: number of the ten seconds, UTC, and quantity, oldest first.
     """
 
     instrument: Instrument | None = None
@@ -466,12 +519,17 @@ class MarketState:
     feed_traded_notional: Decimal = ZERO
     traded_qty: Decimal = ZERO
     recent_mids: list[tuple[int, Decimal]] = field(default_factory=list)
+    recent_asks: list[Decimal] = field(default_factory=list)
+    marks_due: list[tuple[int, str]] = field(default_factory=list)
     opinions: dict[str, SecondOpinion] = field(default_factory=dict)
     disagreement_told: bool = False
     hedged: bool = False
     compared: bool = False
     unlisted: bool = False
     blocked: str = ""
+    figures: ContractFigures | None = None
+    signals: Collected | None = None
+    own_recent: list[tuple[int, Decimal]] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -522,6 +580,30 @@ class Ledger:
 
 
 @dataclass(slots=True, kw_only=True)
+class BasketState:
+    """Parents that were accepted together.
+
+    Parameters
+    ----------
+    name
+        What people call it; may be empty.
+    parents
+        Their ids, in the order in which they were asked for.
+    gross_notional_max, net_notional_max
+        Bounds on all its parents together, as those over all parents; None for none.
+    """
+
+    basket_id: str
+    name: str
+    idempotency_key: str
+    body_sha256: str
+    created_ns: int
+    parents: tuple[str, ...]
+    gross_notional_max: Decimal | None = None
+    net_notional_max: Decimal | None = None
+
+
+@dataclass(slots=True, kw_only=True)
 class OrphanFill:
     """A fill that belongs to no order of ours that we know."""
 
@@ -546,6 +628,10 @@ class EngineState:
         Parents that had ended and of which a child turned out not to be finished.
     unattributed
         Executions without an order id of ours, kept until a copy or an acknowledgement says whose they are.
+    venue_algorithms
+        Whether strategy orders of the venue may be used.
+    held
+        Since when executions wait that may be of a strategy order at work, by key; they are in `unattributed` too.
     unplaced
         Executions that are in no ledger, because nothing says which of two positions they changed.
     public_live
@@ -560,6 +646,12 @@ class EngineState:
         Terms under which a model is asked; None where there is none.
     worths
         What advice was worth so far, by market.
+    marks_fills, marks
+        Whether the mids after fills are noted, and the fills that wait for one.
+    exchange_flows
+        Net flow to exchanges, by coin.
+    basket_keys
+        Baskets by the key under which they were asked for.
     """
 
     instance: str = ""
@@ -582,6 +674,7 @@ class EngineState:
     sentinel_required: bool = False
     sentinel_alive: bool = False
     hedge_mode: bool | None = None
+    venue_algorithms: bool = False
     wallet: dict[str, CoinBalance] = field(default_factory=dict)
     reconciled: dict[str, bool] = field(default_factory=dict)
     reconciling: dict[str, int] = field(default_factory=dict)
@@ -595,6 +688,7 @@ class EngineState:
     venue_ids: dict[str, str] = field(default_factory=dict)
     executions: dict[str, str] = field(default_factory=dict)
     unattributed: dict[str, Fill] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
     unplaced: list[str] = field(default_factory=list)
     unexplained: list[str] = field(default_factory=list)
     payments: dict[str, str] = field(default_factory=dict)
@@ -610,6 +704,12 @@ class EngineState:
     spend: Spend = field(default_factory=Spend)
     breaker: Breaker = field(default_factory=Breaker)
     worths: dict[str, Worth] = field(default_factory=dict)
+    marks_fills: bool = False
+    marks: dict[str, FillMark] = field(default_factory=dict)
+    exchange_flows: dict[str, Flow] = field(default_factory=dict)
+    next_basket_no: int = 1
+    baskets: dict[str, BasketState] = field(default_factory=dict)
+    basket_keys: dict[str, str] = field(default_factory=dict)
 
 
 VENUE_TO_CHILD = {
@@ -635,6 +735,11 @@ def live_children(state: EngineState) -> list[str]:
     """Names of all children not proved finished, also of parents that have ended and came back to life."""
     names = [*state.open_parents, *state.revived_parents]
     return [name for parent_id in names for name in state.parents[parent_id].live]
+
+
+def live_algos(state: EngineState) -> list[str]:
+    """Names of the strategy orders of the venue that are not proved finished."""
+    return [name for name in live_children(state) if state.children[name].algo is not None]
 
 
 def parents_of(state: EngineState, category: str, symbol: str) -> list[ParentState]:

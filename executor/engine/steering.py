@@ -6,6 +6,7 @@ and ahead where it slows down, and its answer is cut to the band. Without a dire
 
 from bisect import bisect_left
 from dataclasses import replace
+from decimal import Decimal
 from operator import attrgetter
 
 from executor.advice.band import (
@@ -56,14 +57,23 @@ def _shifted(view: View, offset: Quantity, limit: Price | None) -> View:
     """The view of an order that has done less (offset > 0) or more (offset < 0) than this one.
 
     A slowed order has not done more in this slice than it has: what it did before the slice is shifted as well. A
-    hurried order may do its lead on top of the slice.
+    hurried order may do its lead on top of the slice. The market's volume is shifted along, so that what others have
+    traded stays what it is.
     """
+    ahead = max(offset, ZERO)
     return replace(
         view,
         order=replace(view.order, limit_px=limit),
         cum_qty=Quantity(view.cum_qty - offset),
         slice_base_qty=Quantity(view.slice_base_qty - min(offset, ZERO)),
+        market_qty=_less(view.market_qty, offset),
+        plan_market_qty=_less(view.plan_market_qty, offset),
+        slice_market_qty=_less(view.slice_market_qty, ahead),
     )
+
+
+def _less(qty: Quantity | None, offset: Decimal) -> Quantity | None:
+    return None if qty is None else Quantity(qty - offset)
 
 
 def _steered(

@@ -20,13 +20,19 @@ from executor.domain.orders import Category, ParentOrder, Side
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO
+from executor.engine.algo import release_by_person
+from executor.engine.child import prove_absent
 from executor.engine.desk import Desk
+from executor.engine.exposure import are_priced, why_not_larger, why_not_together
 from executor.engine.halt import halt
 from executor.engine.positions import configured_apart, forget_positions, keeps_apart, position_unknown
 from executor.engine.preview import beyond_position
 from executor.engine.reconcile import request_reconcile
 from executor.engine.state import AdviceState, EngineState, MarketState, ParentState, market_key
+from risk.joint import Bounds
 from strategies.base import STRATEGIES
+from strategies.reads import why_not
+from strategies.venue_orders import VENUE_STRATEGIES, why_unfit
 
 _S = ParentStatus
 
@@ -41,12 +47,12 @@ def on_submit(desk: Desk, event: ParentSubmitted) -> ParentState | None:
         text = "this key was accepted before" if same else "this key was used with another body"
         _reply(desk, event.request_id, outcome, earlier, "IDEMPOTENCY_KEY", text)
         return None
-    refusal = _why_not(desk, event)
+    refusal = why_refused(state, event)
     if refusal is not None:
         outcome, code, text = refusal
         _reply(desk, event.request_id, outcome, "", code, text)
         return None
-    parent = _accept(desk, event)
+    parent = accept(desk, event)
     _reply(desk, event.request_id, Outcome.ACCEPTED, parent.order.parent_id, "ACCEPTED", "accepted")
     return parent
 
@@ -148,6 +154,9 @@ def on_rearm(desk: Desk, event: RearmRequested) -> None:
         _reply(desk, event.request_id, Outcome.INVALID, "", "REASON", "an operator and a reason are needed")
         return
     cleared = _clear_latch(state)
+    for name in release_by_person(state):
+        prove_absent(desk, state.children[name])
+        cleared.append(f"the strategy order {name}, which the venue does not show: it counts as never taken")
     for category in sorted({name.partition(":")[0] for name in state.ledgers if state.ledgers[name].rebase}):
         state.reconciling.pop(category, None)  # a read asked for before shows what was before
         request_reconcile(desk, Category(category))
@@ -202,18 +211,42 @@ def _find_open(desk: Desk, request_id: str, parent_id: str) -> ParentState | Non
     return parent
 
 
-def _why_not(desk: Desk, event: ParentSubmitted) -> tuple[Outcome, str, str] | None:
-    state = desk.state
+def why_refused(state: EngineState, event: ParentSubmitted) -> tuple[Outcome, str, str] | None:
+    """Why a new parent order would be refused now: outcome, code and words; None if it would be accepted."""
+    refusal = why_refused_alone(state, event)
+    if refusal is not None:
+        return refusal
+    beyond = why_not_together(state, [event], Bounds())
+    return (Outcome.INVALID, "JOINT_LIMITS", beyond) if beyond else None
+
+
+def why_refused_alone(state: EngineState, event: ParentSubmitted) -> tuple[Outcome, str, str] | None:
+    """The same without the limits over several parents."""
     if state.latched:
         return Outcome.LOCKED, "HALTED", f"halted: {state.latch_reason}; re-arm first"
     if state.draining:
         return Outcome.LOCKED, "DRAINING", "the daemon is shutting down"
-    if event.strategy not in STRATEGIES:
+    if event.strategy not in offered(state):
         return (
             Outcome.INVALID,
             "STRATEGY",
-            f"no strategy {event.strategy!r}; there is {', '.join(STRATEGIES)}",
+            _unknown_strategy(state, event.strategy),
         )
+    misread = why_not(event.strategy, event.params)
+    if misread:
+        return Outcome.INVALID, "PARAMS", misread
+    if event.strategy in VENUE_STRATEGIES:
+        unfit = "a model is asked about orders of ours only" if event.advised else ""
+        unfit = unfit or why_unfit(
+            event.strategy,
+            event.params,
+            category=event.category,
+            symbol=event.symbol,
+            duration_s=event.duration_s,
+            has_limit_px=event.limit_px is not None,
+        )
+        if unfit:
+            return Outcome.INVALID, "VENUE_ALGORITHM", unfit
     if event.category is Category.SPOT and (event.reduce_only or event.position_idx):
         return Outcome.INVALID, "CATEGORY", "spot has no positions: reduce_only and position_idx do not apply"
     misfit = _mode_misfit(state, event) or _position_misfit(event)
@@ -249,6 +282,37 @@ def _why_not(desk: Desk, event: ParentSubmitted) -> tuple[Outcome, str, str] | N
     return None
 
 
+def offered(state: EngineState) -> tuple[str, ...]:
+    """Names of the strategies that may be asked for; those of the venue only where it has them and they are on."""
+    return (*STRATEGIES, *VENUE_STRATEGIES) if state.venue_algorithms else tuple(STRATEGIES)
+
+
+def _unknown_strategy(state: EngineState, name: str) -> str:
+    if name in VENUE_STRATEGIES and not state.venue_algorithms:
+        return f"{name} is not available: strategy orders of the venue are off (venue.algorithms), or it has none here"
+    return f"no strategy {name!r}; there is {', '.join(offered(state))}"
+
+
+def _algo_unfit(desk: Desk, parent: ParentState, event: AmendRequested) -> str:
+    """Why the venue could not work the parent by itself as it would then be; empty if it could, or is not asked to."""
+    order = parent.order
+    strategy = event.strategy or order.strategy
+    if strategy not in VENUE_STRATEGIES:
+        return ""
+    if parent.advice is not None:
+        return "a model is asked about orders of ours only"
+    left_s = ((event.deadline_ns or order.deadline_ns) - max(desk.now_ns, order.start_ns)) // NS_PER_S
+    limit_px = None if event.clear_limit_px else (event.limit_px or order.limit_px)
+    return why_unfit(
+        strategy,
+        event.params or order.params,
+        category=order.category,
+        symbol=order.symbol,
+        duration_s=left_s,
+        has_limit_px=limit_px is not None,
+    )
+
+
 def _mode_misfit(state: EngineState, event: ParentSubmitted) -> str:
     """Why the position named does not fit the account's position mode; empty if it does, or the mode is not known."""
     apart = keeps_apart(state, event.category, event.symbol)
@@ -277,11 +341,13 @@ def _position_misfit(event: ParentSubmitted) -> str:
     return f"position_idx {event.position_idx} is the {kind} position: this side {must}"
 
 
-def _accept(desk: Desk, event: ParentSubmitted) -> ParentState:
+def accept(desk: Desk, event: ParentSubmitted, basket_id: str = "") -> ParentState:
+    """Make the parent of an order that was found acceptable."""
     state = desk.state
     number = state.next_parent_no
     state.next_parent_no += 1
     parent_id = f"P{number}"
+    start_ns = max(event.start_ns, desk.now_ns)
     order = ParentOrder(
         parent_id=parent_id,
         parent_no=number,
@@ -290,8 +356,8 @@ def _accept(desk: Desk, event: ParentSubmitted) -> ParentState:
         side=event.side,
         order_qty=event.order_qty,
         limit_px=event.limit_px,
-        start_ns=desk.now_ns,
-        deadline_ns=desk.now_ns + event.duration_s * NS_PER_S,
+        start_ns=start_ns,
+        deadline_ns=start_ns + event.duration_s * NS_PER_S,
         residual=event.residual,
         extend_s=event.extend_s,
         urgency=event.urgency,
@@ -313,6 +379,8 @@ def _accept(desk: Desk, event: ParentSubmitted) -> ParentState:
         body_sha256=event.body_sha256,
         decision_px=event.decision_px or (fresh.mid_px if fresh else None),
         advice=AdviceState() if event.advised else None,
+        basket_id=basket_id,
+        cleared=are_priced(state, [event]),
     )
     state.parents[parent_id] = parent
     state.open_parents.append(parent_id)
@@ -333,14 +401,23 @@ def _why_not_amend(desk: Desk, parent: ParentState, event: AmendRequested) -> tu
         return Outcome.STATE, "ENDING", f"it is ending: {parent.goal}"
     if parent.pending is not None:
         return Outcome.STATE, "ADJUSTING", "an earlier amendment is still being applied"
-    if event.strategy is not None and event.strategy not in STRATEGIES:
+    if event.strategy is not None and event.strategy not in offered(desk.state):
         return (
             Outcome.INVALID,
             "STRATEGY",
-            f"no strategy {event.strategy!r}; there is {', '.join(STRATEGIES)}",
+            _unknown_strategy(desk.state, event.strategy),
         )
+    changes = event.strategy is not None or event.params is not None
+    misread = why_not(event.strategy or parent.order.strategy, event.params or parent.order.params)
+    if changes and misread:
+        return Outcome.INVALID, "PARAMS", misread
+    unfit = _algo_unfit(desk, parent, event)
+    if unfit:
+        return Outcome.INVALID, "VENUE_ALGORITHM", unfit
     if event.deadline_ns is not None and event.deadline_ns <= desk.now_ns:
         return Outcome.INVALID, "TIME", "the deadline is in the past"
+    if event.deadline_ns is not None and event.deadline_ns <= parent.order.start_ns:
+        return Outcome.INVALID, "TIME", "the deadline is before its start"
     if event.order_qty is not None and (event.order_qty <= ZERO or event.order_qty < parent.cum_qty):
         return Outcome.INVALID, "QTY", f"it must be positive, and {parent.cum_qty} is filled already"
     order = parent.order
@@ -351,6 +428,10 @@ def _why_not_amend(desk: Desk, parent: ParentState, event: AmendRequested) -> tu
         )
         if beyond:
             return Outcome.INVALID, "REDUCE_ONLY", beyond
+    if event.order_qty is not None:
+        beyond = why_not_larger(desk.state, parent, event.order_qty)
+        if beyond:
+            return Outcome.INVALID, "JOINT_LIMITS", beyond
     fields = (event.order_qty, event.limit_px, event.deadline_ns, event.urgency, event.strategy, event.params)
     if all(field is None for field in fields) and not event.clear_limit_px:
         return Outcome.INVALID, "NOTHING", "the amendment changes nothing"

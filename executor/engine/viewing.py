@@ -1,9 +1,10 @@
 """What a strategy is shown of a parent, collected from what the engine remembers."""
 
 from executor.domain.decision import View, Working
-from executor.domain.units import Quantity
+from executor.domain.units import Price, Quantity
 from executor.engine.desk import Desk
 from executor.engine.markets import market_of
+from executor.engine.signals import signals_of
 from executor.engine.state import EngineState, ParentState
 
 
@@ -12,6 +13,7 @@ def view_of(desk: Desk, parent: ParentState) -> View | None:
     market = market_of(desk, parent)
     if market.snapshot is None or market.instrument is None or parent.schedule is None:
         return None
+    market_qty = parent.benchmarks.market_qty
     return View(
         now_ns=desk.now_ns,
         order=parent.order,
@@ -23,6 +25,13 @@ def view_of(desk: Desk, parent: ParentState) -> View | None:
         working=working_of(desk.state, parent),
         cross_spread_bps_max=desk.state.limits.cross_spread_bps_max,
         price_collar_bps_max=desk.state.limits.price_collar_bps_max,
+        market_qty=Quantity(market_qty),
+        plan_market_qty=Quantity(market_qty - parent.plan_market_base_qty),
+        slice_market_qty=Quantity(market_qty - parent.slice_market_base_qty),
+        last_slice_market_qty=Quantity(parent.last_slice_market_qty),
+        arrival_px=None if parent.arrival_px is None else Price(parent.arrival_px),
+        reprices=parent.reprices,
+        signals=signals_of(desk.state, parent.order, market),
     )
 
 
@@ -31,5 +40,10 @@ def working_of(state: EngineState, parent: ParentState) -> Working | None:
     for name in parent.live:
         child = state.children[name]
         if not child.is_final:
-            return Working(style=child.style, px=child.order.px, leaves_qty=child.open_qty)
+            return Working(
+                style=child.style,
+                px=child.order.px,
+                leaves_qty=child.open_qty,
+                queue_ahead_qty=child.queue_ahead_qty if child.queue_px == child.order.px else None,
+            )
     return None

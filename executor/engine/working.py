@@ -16,8 +16,9 @@ from executor.engine.state import MarketState, ParentState
 from executor.engine.steering import steer, switched
 from executor.engine.viewing import view_of
 from executor.engine.worth import count_due
-from strategies.base import STRATEGIES
+from strategies.base import strategy_of
 from strategies.placement import cross, wait
+from strategies.sizing import capped
 
 
 def _replan(desk: Desk, parent: ParentState, mid: Price) -> None:
@@ -25,7 +26,7 @@ def _replan(desk: Desk, parent: ParentState, mid: Price) -> None:
     assert market.instrument is not None
     count_due(parent, desk.now_ns)
     start_ns = max(desk.now_ns, parent.order.start_ns)
-    parent.schedule = STRATEGIES[parent.order.strategy].plan(
+    parent.schedule = strategy_of(parent.order).plan(
         order=parent.order,
         instrument=market.instrument,
         reference_px=mid,
@@ -34,6 +35,7 @@ def _replan(desk: Desk, parent: ParentState, mid: Price) -> None:
         cum_qty=Quantity(parent.cum_qty),
     )
     parent.slice_no = -1
+    parent.plan_market_base_qty = parent.benchmarks.market_qty
     parent.replan = False
     desk.parents[parent.order.parent_id] = None
     bound(desk, parent)
@@ -48,15 +50,51 @@ def work(desk: Desk, parent: ParentState) -> None:
         _replan(desk, parent, market.snapshot.mid_px)
     assert parent.schedule is not None
     index = parent.schedule.slice_at(desk.now_ns)
-    if index != parent.slice_no:
-        parent.slice_no = index
-        parent.slice_base_qty = parent.cum_qty
+    begins = index != parent.slice_no
+    if begins:
+        _begin_slice(parent, index)
     view = view_of(desk, parent)
     assert view is not None
+    if begins:
+        view = _revise(desk, parent, view)
     late = desk.now_ns >= parent.order.deadline_ns and parent.order.residual is ResidualRule.CROSS
     decision = _residual(view) if late else _scheduled(desk, parent, view)
-    realise(desk, parent, view, decision)
+    realise(desk, parent, view, capped(view, decision))
     _watch_clock(desk, parent, market)
+
+
+def _begin_slice(parent: ParentState, index: int) -> None:
+    """Remember where a slice begins: what is filled, and what the market has traded."""
+    market_qty = parent.benchmarks.market_qty
+    follows = parent.slice_no >= 0 and index == parent.slice_no + 1
+    parent.last_slice_market_qty = market_qty - parent.slice_market_base_qty if follows else ZERO
+    parent.slice_market_base_qty = market_qty
+    parent.slice_no = index
+    parent.slice_base_qty = parent.cum_qty
+
+
+def _revise(desk: Desk, parent: ParentState, view: View) -> View:
+    """Let the strategy divide the rest of its plan anew as a slice begins: at most once for each, whole and end stay.
+
+    What advice can do at most was told when the plan was made, with all that is left as the bound of an order whose
+    plan the market may change (`keeps_schedule`): it holds of the new one as well. The plan's quantity at this instant
+    stays, so that no lag or lead of advice is lost or found.
+    """
+    old, index = view.schedule, parent.slice_no
+    new = strategy_of(parent.order).revise(view) if index >= 0 else None
+    if new is None:
+        return view
+    assert (new.base_qty, new.slices[:index]) == (old.base_qty, old.slices[:index])
+    assert new.slices[-1].target_qty == old.slices[-1].target_qty
+    assert [(one.start_ns, one.end_ns) for one in new.slices] == [
+        (one.start_ns, one.end_ns) for one in old.slices
+    ]
+    count_due(parent, desk.now_ns)
+    parent.schedule = new
+    desk.parents[parent.order.parent_id] = None
+    shown = view_of(desk, parent)
+    assert shown is not None
+    return shown
 
 
 def _scheduled(desk: Desk, parent: ParentState, view: View) -> Decision:
@@ -66,7 +104,7 @@ def _scheduled(desk: Desk, parent: ParentState, view: View) -> Decision:
         if desk.state.adviser is not None and desk.now_ns < parent.advice.switch_until_ns:
             view = _switch(desk, parent, view, parent.advice.switch_to)
         parent.advice.switch_to = ""
-    strategy = STRATEGIES[view.order.strategy]
+    strategy = strategy_of(view.order)
     if directive is None or desk.state.adviser is None:
         decision = strategy.decide(view)
     else:
@@ -78,13 +116,14 @@ def _scheduled(desk: Desk, parent: ParentState, view: View) -> Decision:
 def _switch(desk: Desk, parent: ParentState, view: View, name: str) -> View:
     """Plan what is left by another strategy, unless that would leave something that cannot be ordered."""
     order = replace(parent.order, strategy=name)
-    schedule = switched(view, order, STRATEGIES[name])
+    schedule = switched(view, order, strategy_of(order))
     if schedule is None:
         return view
     count_due(parent, desk.now_ns)
     parent.order, parent.schedule = order, schedule
-    parent.slice_no = schedule.slice_at(desk.now_ns)
-    parent.slice_base_qty = parent.cum_qty
+    parent.slice_no = -1
+    parent.plan_market_base_qty = parent.benchmarks.market_qty
+    _begin_slice(parent, schedule.slice_at(desk.now_ns))
     desk.parents[order.parent_id] = None
     bound(desk, parent)
     shown = view_of(desk, parent)

@@ -103,5 +103,9 @@ ALERT_TEXT: Final[dict[AlertCode, tuple[str, str]]] = {
         "nothing for the orders; `executor decisions PARENT` names what came back; check server, key and model",
     ),
     _A.ADVISER_BACK: ("a model that was left alone has answered: it is asked as usual again", "nothing"),
+    _A.ALGO_ENDED_SHORT: (
+        "the venue ended a strategy order by itself with a part not done: a piece that fails twice is dropped",
+        "nothing: what is left is sent anew if the time suffices, otherwise the residual rule decides",
+    ),
 }
 """For each code: what has happened, and what to do; printed in docs/reference/alerts.md."""

@@ -1,6 +1,6 @@
 """Answers of the HTTP interface: one form for results, one form for errors, one table from outcome to status."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from aiohttp import web
@@ -8,6 +8,8 @@ from aiohttp import web
 from config.problems import Problem
 from executor.domain.commands import Outcome, Reply
 from executor.domain.errors import ExecutorError
+from executor.engine.baskets import Refusal
+from executor.interfaces.basket_body import json_place
 from executor.interfaces.remedies import ANSWER_REMEDY
 
 STATUS: Final[dict[Outcome, int]] = {
@@ -76,6 +78,16 @@ def refusal(
     """Make a refusal with one problem."""
     problem = Problem(code=code, where=where, got=got, allowed=allowed, next_step=next_step)
     return ApiRefusal(status, [problem], headers)
+
+
+def basket_refusal(outcome: Outcome, found: Sequence[Refusal]) -> ApiRefusal:
+    """Tell everything that speaks against a basket, each beside the order that it is about."""
+    problems = []
+    for number, each, code, text in found:
+        allowed, next_step = ANSWER_REMEDY.get(code, ("see the documentation of this code", NEXT_STEP[each]))
+        where = "/orders" if number is None else json_place(number)
+        problems.append(Problem(code=code, where=where, got=text, allowed=allowed, next_step=next_step))
+    return ApiRefusal(STATUS[outcome], problems)
 
 
 def check_reply(reply: Reply, where: str) -> Reply:

@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -13,14 +14,34 @@ from config.problems import ConfigProblems, Problem, quoted
 from config.secrets import Secret
 from executor.adviser.news import HANDED_PER_MIN_MAX, NewsFate
 from executor.domain.commands import Outcome, Reply
-from executor.domain.events import CancelRequested, Event, PauseRequested, ResumeRequested
+from executor.domain.events import (
+    BasketSteered,
+    BasketVerb,
+    CancelRequested,
+    Event,
+    PauseRequested,
+    ResumeRequested,
+)
+from executor.engine.baskets import basket_refusals
 from executor.engine.state import ParentState
-from executor.interfaces import advice_views, intents, views
-from executor.interfaces.answers import check_reply, refusal, reply_view
+from executor.interfaces import advice_views, basket_views, intents, views
+from executor.interfaces.answers import basket_refusal, check_reply, refusal, reply_view
+from executor.interfaces.basket_body import BasketBody, basket_submitted
 from executor.interfaces.control import Control, ControlBusy
 from executor.interfaces.guard import BODY, BODY_BYTES_MAX, GuardLimits, guard, plain_headers
 from executor.interfaces.kinds import PARENT_ID
-from executor.interfaces.models import AmendBody, EmptyBody, NewsBody, StopBody, SubmitBody, read_body
+from executor.interfaces.models import (
+    AmendBody,
+    EmptyBody,
+    FlowBody,
+    NewsBody,
+    StopBody,
+    SubmitBody,
+    read_body,
+)
+from executor.interfaces.plan_body import PlanBody
+from executor.interfaces.planning import PLANNED, plan_answer
+from executor.interfaces.remedies import ANSWER_REMEDY
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
 _KEY: Final = re.compile(r"\A[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
@@ -52,9 +73,21 @@ class Routes:
             web.post(f"{one}/resume", self.resume),
             web.post(f"{one}/amend", self.amend),
             web.post(f"{one}/cancel", self.cancel),
+            *self._basket_routes(),
             web.post("/v1/halt", self.halt),
             web.post("/v1/rearm", self.rearm),
             web.post("/v1/news", self.news),
+            web.post("/v1/exchange-flow", self.exchange_flow),
+            web.post("/v1/plan", self.plan),
+        ]
+
+    def _basket_routes(self) -> list[web.RouteDef]:
+        one = "/v1/baskets/{basket_id}"
+        return [
+            web.post("/v1/baskets", self.submit_basket),
+            web.get("/v1/baskets", self.baskets),
+            web.get(one, self.basket),
+            *(web.post(f"{one}/{verb}", partial(self.steer_basket, verb=verb)) for verb in BasketVerb),
         ]
 
     async def health(self, _request: web.Request) -> web.Response:
@@ -126,6 +159,71 @@ class Routes:
         answer = reply_view(reply) | {"parent": None if parent is None else self._view(parent)}
         return web.json_response(answer, status=201 if reply.outcome is Outcome.ACCEPTED else 200)
 
+    async def plan(self, request: web.Request) -> web.Response:
+        """Say what an order would do and cost; nothing is accepted."""
+        body = read_body(PlanBody, request[BODY])
+        event = intents.submitted(
+            body,
+            request_id=PLANNED,
+            idempotency_key=request.headers.get(IDEMPOTENCY_HEADER, PLANNED),
+            now_ns=self._control.now_ns(),
+            is_repeat=False,
+            has_model=self._control.state.adviser is not None,
+        )
+        return web.json_response(await plan_answer(self._control, body, event))
+
+    async def submit_basket(self, request: web.Request) -> web.Response:
+        """Take several new parent orders, all or none."""
+        key = _idempotency_key(request)
+        state = self._control.state
+        event = basket_submitted(
+            read_body(BasketBody, request[BODY]),
+            request_id=_request_id(),
+            idempotency_key=key,
+            now_ns=self._control.now_ns(),
+            is_repeat=key in state.basket_keys,
+            has_model=state.adviser is not None,
+        )
+        reply = await self._ask(event)
+        if reply.outcome not in (Outcome.ACCEPTED, Outcome.REPEATED) and reply.code != "IDEMPOTENCY_KEY":
+            # The engine tells all reasons in one line; here each stands beside its order.
+            found = basket_refusals(self._control.state, event)
+            if found:
+                raise basket_refusal(reply.outcome, found)
+        check_reply(reply, request.path)
+        status = 201 if reply.outcome is Outcome.ACCEPTED else 200
+        return web.json_response(self._basket_answer(reply), status=status)
+
+    async def baskets(self, _request: web.Request) -> web.Response:
+        """Show all baskets, and what all open parents could come to."""
+        state = self._control.state
+        shown = basket_views.baskets_view(state, self._control.now_ns())
+        return web.json_response(shown | {"exposure": basket_views.exposure_view(state)})
+
+    async def basket(self, request: web.Request) -> web.Response:
+        """Show one basket with its parents."""
+        name = _parent_id(request, "basket_id")
+        basket = self._control.state.baskets.get(name)
+        if basket is None:
+            raise _unknown(name, "BASKET")
+        now_ns = self._control.now_ns()
+        return web.json_response(basket_views.basket_view(self._control.state, basket, now_ns))
+
+    async def steer_basket(self, request: web.Request, verb: BasketVerb) -> web.Response:
+        """Pause, resume or cancel all open parents of a basket."""
+        read_body(EmptyBody, request[BODY])
+        name = _parent_id(request, "basket_id")
+        event = BasketSteered(at_ns=intents.UNSTAMPED, request_id=_request_id(), basket_id=name, verb=verb)
+        reply = check_reply(await self._ask(event), request.path)
+        return web.json_response(self._basket_answer(reply))
+
+    def _basket_answer(self, reply: Reply) -> dict[str, object]:
+        state = self._control.state
+        basket = state.baskets.get(reply.parent_id)
+        told = {name: value for name, value in reply_view(reply).items() if name != "parent_id"}
+        shown = None if basket is None else basket_views.basket_view(state, basket, self._control.now_ns())
+        return told | {"basket_id": reply.parent_id, "basket": shown}
+
     async def pause(self, request: web.Request) -> web.Response:
         """Stop a parent from trading for now."""
         read_body(EmptyBody, request[BODY])
@@ -171,6 +269,12 @@ class Routes:
     async def rearm(self, request: web.Request) -> web.Response:
         """Clear the stop."""
         return await self._verb(request, intents.rearmed(read_body(StopBody, request[BODY]), _request_id()))
+
+    async def exchange_flow(self, request: web.Request) -> web.Response:
+        """Take a count of coins that went onto exchanges and off them; only orders that ask for it go by it."""
+        event = intents.flow_counted(read_body(FlowBody, request[BODY]), _request_id())
+        reply = check_reply(await self._ask(event), request.path)
+        return web.json_response(reply_view(reply))
 
     async def news(self, request: web.Request) -> web.Response:
         """Take a text from outside for the model to read; it is shown as such and decides nothing."""
@@ -239,7 +343,7 @@ class Routes:
         name = _parent_id(request)
         parent = self._control.state.parents.get(name)
         if parent is None:
-            raise _unknown_parent(name)
+            raise _unknown(name, "PARENT")
         return parent
 
 
@@ -312,19 +416,12 @@ def _idempotency_key(request: web.Request) -> str:
     return given[0]
 
 
-def _parent_id(request: web.Request) -> str:
-    name = request.match_info["parent_id"]
+def _parent_id(request: web.Request, part: str = "parent_id") -> str:
+    name = request.match_info[part]
     if not PARENT_ID.match(name):
-        raise _unknown_parent(name)
+        raise _unknown(name, "PARENT" if part == "parent_id" else "BASKET")
     return name
 
 
-def _unknown_parent(name: str) -> Exception:
-    return refusal(
-        404,
-        "PARENT",
-        "path",
-        quoted(name),
-        "the id of a known parent",
-        "list the parents with GET /v1/parents",
-    )
+def _unknown(name: str, code: str) -> Exception:
+    return refusal(404, code, "path", quoted(name), *ANSWER_REMEDY[code])

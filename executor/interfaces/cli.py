@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import cache, partial
 from types import TracebackType
 from typing import Annotated, Final
 
@@ -13,17 +14,23 @@ from executor.domain.errors import AlreadyRunning, ConfigError, ExecutorError, J
 from executor.interfaces import (
     cli_advice,
     cli_backtest,
+    cli_basket,
     cli_config,
+    cli_curve,
     cli_daemon,
     cli_data,
     cli_doctor,
+    cli_impact,
     cli_news,
     cli_orders,
+    cli_plan,
+    cli_published,
     cli_record,
     cli_recorded,
     cli_sheet,
     cli_stop,
     cli_sweep,
+    cli_tca,
     cli_watch,
 )
 from executor.interfaces.exit_codes import ExitCode, exit_code_of
@@ -55,7 +62,7 @@ _MEANING: Final[dict[type[ExecutorError], tuple[str, str, str]]] = {
 }
 """For each error that can end a command: its code, what would have been right, and the next step."""
 
-_GROUPS: Final = ("backtest", "config", "data")
+_GROUPS: Final = ("backtest", "config", "data", "impact")
 _AGAIN: Final = "run it again"
 _AFTER_INTERRUPT: Final[dict[str, str]] = {
     "audit": f"{_AGAIN}: it changes nothing",
@@ -71,6 +78,9 @@ _AFTER_INTERRUPT: Final[dict[str, str]] = {
     "data record": "`executor data import` reads the capture that was named at the start",
     "demo": _AGAIN,
     "doctor": f"{_AGAIN}: it changes nothing",
+    "impact": f"{_AGAIN}: nothing was kept",
+    "plan": f"{_AGAIN}: it changes nothing",
+    "tca": f"{_AGAIN}: journals are only read",
 }
 """What to do after Ctrl-C, by command or group; the others speak with a daemon, which goes on."""
 
@@ -88,6 +98,8 @@ config_app.command("show")(cli_config.show_settings)
 
 app.command()(cli_daemon.run)
 app.command()(cli_orders.submit)
+app.command()(cli_basket.basket)
+app.command()(cli_plan.plan)
 app.command()(cli_watch.status)
 app.command("list")(cli_watch.list_parents)
 app.command()(cli_orders.pause)
@@ -100,8 +112,10 @@ app.command()(cli_stop.kill)
 app.command()(cli_stop.sentinel)
 app.command()(cli_doctor.doctor)
 app.command()(cli_watch.report)
+app.command()(cli_tca.tca)
 app.command()(cli_advice.decisions)
 app.command()(cli_news.news)
+app.command("inflow")(cli_news.exchange_flow)
 app.command()(cli_daemon.audit)
 app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
@@ -112,7 +126,14 @@ cli_backtest.backtest_app.command()(cli_sheet.report)
 app.add_typer(cli_backtest.backtest_app, name="backtest")
 app.add_typer(config_app, name="config")
 cli_data.data_app.command(short_help="Record public streams, and store what was said.")(cli_record.record)
+cli_data.data_app.command("volume-curve", short_help="Estimate how volume spreads over the hours of a week.")(
+    cli_curve.volume_curve
+)
 app.add_typer(cli_data.data_app, name="data")
+cli_impact.impact_app.command(short_help="Hold the mathematics against printed figures.")(
+    cli_published.published
+)
+app.add_typer(cli_impact.impact_app, name="impact")
 app.command()(cli_daemon.demo)
 app.command()(cli_daemon.version)
 
@@ -137,14 +158,17 @@ def _root(
         sys.excepthook = _one_line
 
 
+_command: Final = cache(partial(typer.main.get_command, app))
+"""Builds all commands, once: that takes longer than most of them need."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code (see `executor.interfaces.exit_codes`)."""
     prepare_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
-    command = typer.main.get_command(app)
     try:
-        result = command.main(args=words, prog_name="executor", standalone_mode=False)
+        result = _command().main(args=words, prog_name="executor", standalone_mode=False)
     except TyperException as error:
         return _usage(error, as_json=as_json)
     except typer.Abort:

@@ -147,7 +147,7 @@ def compare(
     ] = "0.4",
     duration: Annotated[str, typer.Option("--duration", help="How long it is worked.")] = "2m",
     interval: Annotated[str, typer.Option("--interval", help="Length of one slice.")] = "20s",
-    strategy: Annotated[str, typer.Option("--strategy", help="twap, vwap or arrival-price.")] = "twap",
+    strategy: Annotated[str, typer.Option("--strategy", help="As of executor submit.")] = "twap",
     seeds: Annotated[str, typer.Option("--seeds", help="How many pairs, or a range such as 100-139.")] = "40",
     volatility: Annotated[float, typer.Option("--volatility", help="Of the mid, per cent in an hour.")] = 0.5,
     spread: Annotated[
@@ -496,10 +496,14 @@ def optional_settings(profile: str, config: Path | None, kind: str = "") -> "Set
 
 def read_order(wanted: Mapping[str, object]) -> "ParentSubmitted":
     """Read the order as `executor submit` does; one of BTCUSDT unless the caller says otherwise afterwards."""
+    from executor.interfaces.cli_orders import read_curve_option  # noqa: PLC0415
     from executor.interfaces.intents import submitted  # noqa: PLC0415
     from executor.interfaces.models import SubmitBody  # noqa: PLC0415
 
-    body = in_flags(SubmitBody, {"residual": "cross", **wanted, "symbol": "BTCUSDT", "seed": 1})
+    terms = {"residual": "cross", **wanted, "symbol": "BTCUSDT", "seed": 1}
+    if isinstance(named := wanted.get("curve"), str):
+        terms["curve"] = read_curve_option(named)
+    body = in_flags(SubmitBody, terms)
     return submitted(body, request_id="", idempotency_key="x", now_ns=0, is_repeat=False, has_model=False)
 
 

@@ -1,4 +1,4 @@
-"""The command about news: a text from outside, handed to the daemon for the model to read."""
+"""What a person or a script hands to the daemon: a text for the model to read, a count of coins for orders to go by."""
 
 from typing import Annotated
 
@@ -41,6 +41,31 @@ def news(
     if published is not None:
         body["published"] = published
     answer = connect(profile, config, url, token_file).post("/v1/news", body)
+    if as_json:
+        emit_json(answer)
+    else:
+        show(f"{cell(answer['outcome'])}: {cell(answer['text'])}")
+
+
+def exchange_flow(
+    coin: Annotated[str, typer.Argument(metavar="COIN", help="Such as BTC.")],
+    inflow: Annotated[str, typer.Option("--inflow", help="Coins that went onto exchanges.")],
+    outflow: Annotated[str, typer.Option("--outflow", help="Coins that left exchanges.")],
+    span: Annotated[str, typer.Option("--span", help="The time it was counted over, such as 1h.")] = "1h",
+    source: Annotated[str, typer.Option("--source", help="Who counts, in a word or two.")] = "desk",
+    profile: Profile = USUAL_PROFILE,
+    config: ConfigFile = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hand in how much of a coin went onto exchanges and off them.
+
+    Orders with the wrapper exchange-flow go by it once 20 counts of one coin are in. Hand them in one after another,
+    each over the same time.
+    """
+    body: Json = {"coin": coin, "source": source, "inflow": inflow, "outflow": outflow, "span": span}
+    answer = connect(profile, config, url, token_file).post("/v1/exchange-flow", body)
     if as_json:
         emit_json(answer)
     else:

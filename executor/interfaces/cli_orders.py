@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from config.curves import USUAL_CURVES, curve_fields, find_curve
 from config.problems import ConfigProblems, quoted
 from executor.interfaces.client import Client, Json
 from executor.interfaces.command_words import in_command_words
@@ -19,14 +20,35 @@ from executor.interfaces.models import AmendBody, Body, SubmitBody, read_body
 from executor.interfaces.options import (
     USUAL_PROFILE,
     AsJson,
+    BasketName,
     ConfigFile,
     ParentName,
     Profile,
+    SomeParent,
     TokenFile,
     Url,
     connect,
 )
 from executor.interfaces.output import cell, emit_json, say, show, show_rich
+from executor.interfaces.plan_telling import ask_plan, tell_plan
+from executor.interfaces.strategy_options import (
+    Curve,
+    Display,
+    GiveUp,
+    MaxChase,
+    MaxParticipation,
+    MaxReprices,
+    Participation,
+    Peg,
+    PegOffsetTicks,
+    RandomizeDisplay,
+    RiskAversion,
+    SessionWeights,
+    Strategy,
+    TriggerPrice,
+    TriggerQty,
+    Wrappers,
+)
 from executor.interfaces.verdict import failed_at_once, first_verdict, never_began, tick_remark, why_it_ended
 
 KEY_FORM: Final = "1 to 64 characters A-Z a-z 0-9 _ -"
@@ -42,7 +64,8 @@ NewQty = Annotated[str | None, typer.Option("--qty", help=QTY_HELP.format("New t
 NewDuration = Annotated[str | None, typer.Option("--duration", help="How long from now: 30s, 5m, 4h.")]
 NewDeadline = Annotated[str | None, typer.Option("--deadline", help="Until when: 2026-11-20T12:00:00Z.")]
 Duration = Annotated[
-    str | None, typer.Option("--duration", help="How long: 30s, 5m, 4h; this or --deadline is required.")
+    str | None,
+    typer.Option("--duration", help="How long from its start: 30s, 5m, 4h; this or --deadline is required."),
 ]
 Deadline = Annotated[
     str | None,
@@ -60,14 +83,6 @@ Urgency = Annotated[
     typer.Option(
         "--urgency",
         help="How soon it crosses the spread, and how early arrival-price works: LOW, MEDIUM (a new order's) or HIGH.",
-    ),
-]
-Strategy = Annotated[
-    str | None,
-    typer.Option(
-        "--strategy",
-        help="Its schedule: twap (even; a new order's), vwap (by the usual volume of the hour), arrival-price (early"
-        " rather than late, by urgency).",
     ),
 ]
 Interval = Annotated[
@@ -113,6 +128,9 @@ def submit(
         str | None,
         typer.Option("--residual", help="Required. The rest at the deadline: cross, leave or extend."),
     ] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", help="When it begins: 2026-11-20T12:00:00Z; usually at once.")
+    ] = None,
     duration: Duration = None,
     deadline: Deadline = None,
     extend: Annotated[str | None, typer.Option("--extend", help="Longest extension, with extend.")] = None,
@@ -132,6 +150,21 @@ def submit(
     catch_up: CatchUp = None,
     max_catch_up: MaxCatchUp = None,
     reprice_ticks: RepriceTicks = None,
+    participation: Participation = None,
+    max_participation: MaxParticipation = None,
+    display: Display = None,
+    randomize_display: RandomizeDisplay = None,
+    peg: Peg = None,
+    peg_offset_ticks: PegOffsetTicks = None,
+    max_reprices: MaxReprices = None,
+    max_chase: MaxChase = None,
+    give_up: GiveUp = None,
+    trigger_price: TriggerPrice = None,
+    trigger_qty: TriggerQty = None,
+    risk_aversion: RiskAversion = None,
+    curve: Curve = None,
+    session_weights: SessionWeights = None,
+    wrappers: Wrappers = None,
     reduce_only: Annotated[
         bool, typer.Option("--reduce-only", help="Never open or turn a position.")
     ] = False,
@@ -150,6 +183,12 @@ def submit(
         str | None,
         typer.Option("--idempotency-key", help="Name of this intent; a repeat makes no second order."),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Send nothing: say what the order would do and cost (`executor plan`)."
+        ),
+    ] = False,
     yes_live: Annotated[
         str | None,
         typer.Option("--yes-live", help="Confirms an order with real money: 'SYMBOL QTY' once more."),
@@ -184,6 +223,7 @@ def submit(
         side=side,
         qty=qty,
         residual=residual,
+        start=start,
         duration=duration,
         deadline=deadline,
         extend=extend,
@@ -199,14 +239,32 @@ def submit(
         catch_up=catch_up,
         max_catch_up=max_catch_up,
         reprice_ticks=reprice_ticks,
+        participation=participation,
+        max_participation=max_participation,
+        display=display,
+        randomize_display=randomize_display,
+        peg=peg,
+        peg_offset_ticks=peg_offset_ticks,
+        max_reprices=max_reprices,
+        max_chase=max_chase,
+        give_up=give_up,
+        trigger_price=trigger_price,
+        trigger_qty=trigger_qty,
+        risk_aversion=risk_aversion,
+        curve=read_curve_option(curve),
+        session_weights=session_weights,
+        wrappers=wrappers,
         reduce_only=reduce_only or None,
         position_idx=position_idx,
         seed=seed,
         advised=advised,
     )
     read_options(SubmitBody, body)
-    key = _key(idempotency_key)
+    key = idempotency_key_of(idempotency_key, secrets.token_hex(16))
     client = connect(profile, config, url, token_file)
+    if dry_run:
+        tell_plan(ask_plan(client, body, key), None, as_json=as_json)
+        return
     client.refuse_if_hung("/v1/parents")
     confirm_live(client, f"{symbol} {qty}", yes_live)
     answer = _submit(client, body, key)
@@ -226,39 +284,45 @@ def submit(
 
 
 def pause(
-    parent: ParentName,
+    parent: SomeParent = None,
+    basket: BasketName = None,
     profile: Profile = USUAL_PROFILE,
     config: ConfigFile = None,
     url: Url = None,
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Stop a parent order from trading for now."""
-    _verb(connect(profile, config, url, token_file), parent, "pause", {}, as_json=as_json)
+    """Stop a parent order, or a basket, from trading for now."""
+    check_one_named("pause", parent, basket)
+    _steer(connect(profile, config, url, token_file), parent, basket, "pause", as_json=as_json)
 
 
 def resume(
-    parent: ParentName,
+    parent: SomeParent = None,
+    basket: BasketName = None,
     profile: Profile = USUAL_PROFILE,
     config: ConfigFile = None,
     url: Url = None,
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a paused parent order go on."""
-    _verb(connect(profile, config, url, token_file), parent, "resume", {}, as_json=as_json)
+    """Let a paused parent order, or a basket, go on."""
+    check_one_named("resume", parent, basket)
+    _steer(connect(profile, config, url, token_file), parent, basket, "resume", as_json=as_json)
 
 
 def cancel(
-    parent: ParentName,
+    parent: SomeParent = None,
+    basket: BasketName = None,
     profile: Profile = USUAL_PROFILE,
     config: ConfigFile = None,
     url: Url = None,
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """End a parent order; what is filled stays filled."""
-    _verb(connect(profile, config, url, token_file), parent, "cancel", {}, as_json=as_json)
+    """End a parent order, or a basket; what is filled stays."""
+    check_one_named("cancel", parent, basket)
+    _steer(connect(profile, config, url, token_file), parent, basket, "cancel", as_json=as_json)
 
 
 def amend(
@@ -279,6 +343,21 @@ def amend(
     catch_up: CatchUp = None,
     max_catch_up: MaxCatchUp = None,
     reprice_ticks: RepriceTicks = None,
+    participation: Participation = None,
+    max_participation: MaxParticipation = None,
+    display: Display = None,
+    randomize_display: RandomizeDisplay = None,
+    peg: Peg = None,
+    peg_offset_ticks: PegOffsetTicks = None,
+    max_reprices: MaxReprices = None,
+    max_chase: MaxChase = None,
+    give_up: GiveUp = None,
+    trigger_price: TriggerPrice = None,
+    trigger_qty: TriggerQty = None,
+    risk_aversion: RiskAversion = None,
+    curve: Curve = None,
+    session_weights: SessionWeights = None,
+    wrappers: Wrappers = None,
     expected: Annotated[
         int | None, typer.Option("--version", help="Refuse if the parent is at another version.")
     ] = None,
@@ -307,10 +386,36 @@ def amend(
         catch_up=catch_up,
         max_catch_up=max_catch_up,
         reprice_ticks=reprice_ticks,
+        participation=participation,
+        max_participation=max_participation,
+        display=display,
+        randomize_display=randomize_display,
+        peg=peg,
+        peg_offset_ticks=peg_offset_ticks,
+        max_reprices=max_reprices,
+        max_chase=max_chase,
+        give_up=give_up,
+        trigger_price=trigger_price,
+        trigger_qty=trigger_qty,
+        risk_aversion=risk_aversion,
+        curve=read_curve_option(curve),
+        session_weights=session_weights,
+        wrappers=wrappers,
         version=expected,
     )
     read_options(AmendBody, body)
     _verb(connect(profile, config, url, token_file), parent, "amend", body, as_json=as_json)
+
+
+def read_curve_option(text: str | None) -> Json | None:
+    """Read the curve that was named, as a request carries it; None if none was.
+
+    Raises
+    ------
+    ConfigProblems
+        If there is no such curve, or its file cannot be used.
+    """
+    return None if text is None else curve_fields(find_curve(text, USUAL_CURVES))
 
 
 def read_options(model: type[Body], values: Json) -> None:
@@ -346,13 +451,44 @@ def parent_path(parent: str) -> str:
     return f"/v1/parents/{parent}"
 
 
+def _steer(client: Client, parent: str | None, basket: str | None, verb: str, *, as_json: bool) -> None:
+    """Ask something of one parent, or of all of a basket."""
+    if basket is not None:
+        from executor.interfaces.cli_basket import steer_basket  # noqa: PLC0415 - it needs this module
+
+        steer_basket(client, basket, verb, as_json=as_json)
+    elif parent is not None:
+        _verb(client, parent, verb, {}, as_json=as_json)
+
+
 def _given(**values: object) -> Json:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _key(given: str | None) -> str:
+def check_one_named(command: str, parent: str | None, basket: str | None) -> None:
+    """Refuse a command that names both an order and a basket, or neither.
+
+    Raises
+    ------
+    CommandFailed
+        USAGE.
+    """
+    if (parent is None) == (basket is None):
+        got = "neither" if parent is None else "both"
+        where = f"executor {command}"
+        raise failed(ExitCode.USAGE, "USAGE", where, got, "PARENT or --basket", "name one of the two")
+
+
+def idempotency_key_of(given: str | None, usual: str) -> str:
+    """Take the key that was given, or the usual one.
+
+    Raises
+    ------
+    CommandFailed
+        USAGE if it has another form.
+    """
     if given is None:
-        return secrets.token_hex(16)
+        return usual
     if not _KEY.match(given):
         raise failed(
             ExitCode.USAGE, "IDEMPOTENCY", "--idempotency-key", quoted(given), KEY_FORM, "choose another key"

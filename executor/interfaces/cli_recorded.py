@@ -19,6 +19,7 @@ from config.problems import quoted
 from executor.domain.orders import Category, Side
 from executor.domain.timeline import NS_PER_MS
 from executor.domain.units import BPS_PER_UNIT
+from executor.interfaces import strategy_options
 from executor.interfaces.cli_data import USUAL_ROOT, data_errors
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from backtest.run import MakeAdviser
     from config.settings import Settings
     from executor.domain.events import ParentSubmitted
-    from impact.displacement import ImpactModel
+    from impact.protocol import ImpactModel
     from simulation.replay.spoken import ReplayVenue
     from simulation.replay.terms import Delay, ReplayTerms
 
@@ -127,7 +128,8 @@ Impact = Annotated[
     str,
     typer.Option(
         "--impact",
-        help="What own fills would have moved the price, beside the cost: none, square-root, or square-root:FACTOR.",
+        help="What own fills would have moved the price, beside the cost: none, square-root, square-root:FACTOR or"
+        " another model of docs/impact.md.",
     ),
 ]
 Out = Annotated[
@@ -250,13 +252,28 @@ def run(
     category: OfCategory = None,
     side: Annotated[str, typer.Option("--side", help="buy, sell or both.")] = "buy",
     duration: Annotated[str, typer.Option("--duration", help="How long an order is worked.")] = "5m",
-    strategy: Annotated[str, typer.Option("--strategy", help="twap, vwap or arrival-price.")] = "twap",
+    strategy: strategy_options.Strategy = None,
     interval: Annotated[str, typer.Option("--interval", help="Length of one slice.")] = "20s",
     urgency: Annotated[str, typer.Option("--urgency", help="LOW, MEDIUM or HIGH.")] = "MEDIUM",
     residual: Annotated[
         str, typer.Option("--residual", help="What is left at the end: cross, leave or extend.")
     ] = "cross",
     extend: Annotated[str | None, typer.Option("--extend", help="Longest extension, with extend.")] = None,
+    participation: strategy_options.Participation = None,
+    max_participation: strategy_options.MaxParticipation = None,
+    display: strategy_options.Display = None,
+    randomize_display: strategy_options.RandomizeDisplay = None,
+    peg: strategy_options.Peg = None,
+    peg_offset_ticks: strategy_options.PegOffsetTicks = None,
+    max_reprices: strategy_options.MaxReprices = None,
+    max_chase: strategy_options.MaxChase = None,
+    give_up: strategy_options.GiveUp = None,
+    trigger_price: strategy_options.TriggerPrice = None,
+    trigger_qty: strategy_options.TriggerQty = None,
+    risk_aversion: strategy_options.RiskAversion = None,
+    curve: strategy_options.Curve = None,
+    session_weights: strategy_options.SessionWeights = None,
+    wrappers: strategy_options.Wrappers = None,
     start: Start = None,
     every: Every = None,
     until: Until = None,
@@ -308,20 +325,19 @@ def run(
     Ends with 1 if no order came to an end that can be measured, with 9 if a question is not on the tape that is played.
     """
     from executor.interfaces.cli_backtest import MODEL, read_bps, read_order  # noqa: PLC0415
+    from executor.interfaces.models import USUAL_STRATEGY  # noqa: PLC0415
 
     check_profile(context, config, asks_model=adviser == MODEL)
-    order = read_order(
-        {
-            "side": "buy",
-            "qty": qty,
-            "duration": duration,
-            "interval": interval,
-            "strategy": strategy,
-            "urgency": urgency,
-            "residual": residual,
-            **({} if extend is None else {"extend": extend}),
-        }
-    )
+    strategy = strategy or USUAL_STRATEGY
+    terms = {
+        "side": "buy", "qty": qty, "duration": duration, "interval": interval, "strategy": strategy,
+        "urgency": urgency, "residual": residual, "extend": extend, "participation": participation,
+        "max_participation": max_participation, "display": display, "randomize_display": randomize_display,
+        "peg": peg, "peg_offset_ticks": peg_offset_ticks, "max_reprices": max_reprices, "max_chase": max_chase,
+        "give_up": give_up, "trigger_price": trigger_price, "trigger_qty": trigger_qty,
+        "risk_aversion": risk_aversion, "curve": curve, "session_weights": session_weights, "wrappers": wrappers,
+    }  # fmt: skip
+    order = read_order({name: value for name, value in terms.items() if value is not None})
     wanted = Wanted(
         data=data, symbol=symbol, venue=venue, category=category, sides=side, start=start, every=every, until=until,
         warmup=warmup, latency_feed=latency_feed, latency_order=latency_order, latency_response=latency_response,
@@ -625,8 +641,8 @@ def _read_impact(text: str) -> "ImpactModel | None":
 
     try:
         return read_model(text)
-    except ValueError:
-        raise _wrong("--impact", text, FORM) from None
+    except ValueError as error:
+        raise _wrong("--impact", text, FORM, f"{error.__cause__}; docs/impact.md has the models") from error
 
 
 def ready_venue() -> None:

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
 USUAL_OUT: Final = Path("var/sweep")
 _FAULTS_TOLD: Final = 10
-_WHOLE: Final = ("randomize_size", "randomize_timing", "reprice_ticks")
+_WHOLE: Final = (
+    *("randomize_size", "randomize_timing", "reprice_ticks"),
+    *("randomize_display", "peg_offset_ticks", "max_reprices"),
+)
 
 
 class Where(StrEnum):

@@ -7,14 +7,24 @@ from typing import Annotated, Final
 
 import typer
 
-from executor.interfaces.cli_orders import parent_path, read_options
+from executor.interfaces.cli_basket import show_basket
+from executor.interfaces.cli_orders import check_one_named, parent_path, read_options
 from executor.interfaces.client import KILL, Client, Json
 from executor.interfaces.command_words import REARM
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
 from executor.interfaces.follow import ended_line, progress_line, progress_table
 from executor.interfaces.models import StopBody
-from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile, TokenFile, Url, connect
+from executor.interfaces.options import (
+    USUAL_PROFILE,
+    AsJson,
+    BasketName,
+    ConfigFile,
+    Profile,
+    TokenFile,
+    Url,
+    connect,
+)
 from executor.interfaces.output import cell, emit_json, show, show_rich
 from executor.interfaces.past import past_parents, past_report, past_run
 from executor.interfaces.sentences import sentence
@@ -34,13 +44,18 @@ def status(
     parent: Annotated[
         str | None, typer.Argument(metavar="[PARENT]", help="One parent order in full.")
     ] = None,
+    basket: BasketName = None,
     profile: Profile = USUAL_PROFILE,
     config: ConfigFile = None,
     url: Url = None,
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the daemon and open orders, or one order in full."""
+    """Show the daemon and open orders, one order, or a basket."""
+    if basket is not None:
+        check_one_named("status", parent, basket)
+        show_basket(connect(profile, config, url, token_file), basket, as_json=as_json)
+        return
     path = "/v1/status" if parent is None else parent_path(parent)
     answer = connect(profile, config, url, token_file).get(path)
     if as_json:

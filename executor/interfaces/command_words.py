@@ -9,6 +9,8 @@ from config.problems import Problem
 REARM: Final = "`executor rearm --operator NAME --reason TEXT`"
 
 _VERB: Final = re.compile(r"/v1/parents/([^/\s]+)/([a-z]+)")
+_BASKET_VERB: Final = re.compile(r"/v1/baskets/([^/\s]+)/([a-z]+)")
+_BASKET: Final = re.compile(r"/v1/baskets/([^/\s]+)")
 _PARENT: Final = re.compile(r"/v1/parents/([^/\s]+)")
 _FIELD: Final = re.compile(r"(?<!\S)/([a-z_]+)(?!\S)")
 _SAID: Final = (
@@ -17,6 +19,7 @@ _SAID: Final = (
         f"`executor status` says why; a halt is cleared with {REARM}",
     ),
     ("GET /v1/parents", "`executor list`"),
+    ("GET /v1/baskets", "`executor list`"),
     ("GET /v1/status", "`executor status`"),
     ("POST /v1/rearm", REARM),
     ("POST /v1/halt", "`executor halt --reason TEXT`"),
@@ -30,6 +33,7 @@ _SAID: Final = (
     ),
     (' in quotes such as "1.5"', " such as 1.5"),
     (", or whole seconds", ""),
+    ("send a JSON boolean without quotes", "write one of these two words"),
     ("; or whole milliseconds since 1970 as a number", ""),
     ("send the number as text in plain digits", "write the number in plain digits"),
 )
@@ -38,6 +42,8 @@ _SAID: Final = (
 def command_of(path: str) -> str:
     """Name the command that asks for a path of the interface; other texts stay as they are."""
     text = _VERB.sub(r"executor \2 \1", path)
+    text = _BASKET_VERB.sub(r"executor \2 --basket \1", text)
+    text = _BASKET.sub(r"executor status --basket \1", text).replace("/v1/baskets", "executor basket")
     text = _PARENT.sub(r"executor status \1", text)
     text = text.replace("/v1/parents", "executor submit")
     return text.replace("/v1/", "executor ")

@@ -8,7 +8,9 @@ from executor.adviser.news import NewsFate
 from executor.domain.commands import Reply
 from executor.domain.errors import ExecutorError
 from executor.domain.events import Event
-from executor.engine.state import EngineState
+from executor.domain.orders import Category
+from executor.engine.state import EngineState, MarketState
+from impact.parameters import ParameterVersion
 
 
 class ControlBusy(ExecutorError):  # noqa: N818 - reads as the sentence an operator sees
@@ -53,6 +55,26 @@ class Control(Protocol):
         """Give the cost report of a parent, final or as of now; None if there is none.
 
         Of an advised parent it holds the `AdviceRecord` of each question, oldest first, under `decisions`.
+        """
+
+    def calibration(self, category: Category, symbol: str) -> ParameterVersion | None:
+        """Give the calibration of impact that is in use of an instrument; None where nobody has chosen one.
+
+        It reads files, and may be called in another thread.
+
+        Raises
+        ------
+        ConfigError
+            If one was chosen and cannot be read.
+        """
+
+    async def look(self, category: Category, symbol: str) -> MarketState | None:
+        """Look once, at the venue, at a market that the engine does not follow; None if there is no such symbol.
+
+        Raises
+        ------
+        TransportError, RemoteProtocolError
+            If it could not be read.
         """
 
     def hand_in_news(self, source: str, text: str, said_ns: int | None) -> NewsFate:

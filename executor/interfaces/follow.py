@@ -10,6 +10,7 @@ from executor.interfaces.client import Client, Json
 from executor.interfaces.command_words import REARM
 from executor.interfaces.output import cell, console_on, say
 from executor.interfaces.sentences import advice_shortly, sentences, shortly
+from strategies.reads import READS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -63,7 +64,7 @@ def progress_line(view: Json) -> str:
     waiting = f" - {shortly(view['waiting'])}" if view["waiting"] else ""
     is_worth_telling = view.get("detail") and view["status"] != "COMPLETE"
     stopped = f"; last obstacle: {cell(view['detail'])}" if is_worth_telling else ""
-    return f"{text}{waiting}{stopped}"
+    return f"{text}{waiting}{stopped}{_of_basket(view)}"
 
 
 def progress_board(view: Json) -> "Table":
@@ -128,6 +129,7 @@ def progress_table(view: Json) -> "Table":
         ("arrival price", _price(view, "arrival_price")),
         ("decision price", _price(view, "decision_price")),
         ("cost against arrival, bps, without fees", figures.amount(view.get("shortfall_bps"))),
+        *_cost_rows(view.get("cost")),
         ("accepted", cell(view.get("created"))),
         ("begun", cell(view.get("started"))),
         ("deadline", cell(view.get("deadline"))),
@@ -137,10 +139,11 @@ def progress_table(view: Json) -> "Table":
         ("strategy", cell(view.get("strategy"))),
         ("urgency", cell(view.get("urgency"))),
         ("advised by a model", _advised(view)),
-        ("parameters", _parameters(view.get("params"))),
+        ("parameters", _parameters(view.get("strategy"), view.get("params"))),
         ("position", _position(view)),
         ("children", _children(view)),
         ("plan", _plan(view.get("plan"))),
+        ("basket", _of_basket(view).strip(" []") or "-"),
         ("idempotency key", cell(view.get("idempotency_key"))),
         ("version", cell(view.get("version"))),
     )
@@ -148,6 +151,29 @@ def progress_table(view: Json) -> "Table":
     for title, text in rows:
         table.add_row(Text(title), Text(text))
     return table
+
+
+def _cost_rows(cost: object) -> list[tuple[str, str]]:
+    """What the cost so far is made of, and what the mid did after the fills; nothing where neither is known."""
+    if not isinstance(cost, dict):
+        return []
+    split, marks = cost.get("split_bps"), cost.get("mark_outs")
+    rows = []
+    if isinstance(split, dict):
+        told = ", ".join(f"{part} {figures.amount(value)}" for part, value in split.items())
+        rows.append(("cost so far against decision, bps", told))
+    known = [each for each in marks if each["fills"]] if isinstance(marks, list) else []
+    if known:
+        told = ", ".join(f"{each['horizon_s']} s {mark_out(each)}" for each in known)
+        rows.append(("mark-outs, bps, above zero is a gain", told))
+    return rows
+
+
+def mark_out(mark: Json) -> str:
+    """Show a mark-out with its standard error, where there is one."""
+    error = mark.get("standard_error_bps")
+    told = figures.amount(mark.get("gain_bps"))
+    return told if error is None else f"{told} ± {figures.amount(error)}"
 
 
 def ended_line(view: Json) -> str:
@@ -158,8 +184,17 @@ def ended_line(view: Json) -> str:
     return (
         f"{cell(view['id'])} {cell(view['status'])} ({cell(view['reason'])}) {cell(view['finished'])} "
         f"{cell(view['side'])} {cell(view['filled'])}/{cell(view['qty'])} {cell(view['symbol'])}"
-        f" avg {_price(view, 'avg_price')} cost {figures.amount(view['shortfall_bps'])} bps{why}"
+        f" avg {_price(view, 'avg_price')} cost {figures.amount(view['shortfall_bps'])} bps{why}{_of_basket(view)}"
     )
+
+
+def _of_basket(view: Json) -> str:
+    """Name the basket that an order came with; nothing for one that came alone."""
+    match view.get("basket"):
+        case {"id": basket_id, "name": name}:
+            return f" [{cell(basket_id)}{f' {cell(name)}' if name else ''}]"
+        case _:
+            return ""
 
 
 def _blocked_row(view: Json) -> list[tuple[str, str]]:
@@ -203,8 +238,8 @@ def _position(view: Json) -> str:
     return f"{kind}, only reduced" if view.get("reduce_only") else kind
 
 
-def _parameters(params: object) -> str:
-    """Say the parameters of TWAP in words; what is not known stays as it is."""
+def _parameters(strategy: object, params: object) -> str:
+    """Say the parameters that a strategy reads in words; what is not known stays as it is."""
     match params:
         case {
             "interval_s": int(interval_s),
@@ -214,16 +249,28 @@ def _parameters(params: object) -> str:
             "max_catch_up": most,
             "passiveness": passiveness,
             "reprice_ticks": ticks,
+            **more,
         }:
-            return (
+            in_slices = (
                 f"slices of {_span(interval_s)}, randomized {cell(size_pct)} % in size"
                 f" and {cell(timing_pct)} % in timing;"
                 f" {f'catches up to {cell(most)} times a slice' if catch_up else 'does not catch up'};"
-                f" rests for {'a share by urgency' if passiveness is None else cell(passiveness)} of a slice,"
-                f" follows the touch after {cell(ticks)} tick{'' if ticks == 1 else 's'}"
+                f" rests for {'a share by urgency' if passiveness is None else cell(passiveness)} of a slice, "
+            )
+            keeps_slices = "passiveness" in READS.get(str(strategy), {"passiveness"})
+            special = "".join(
+                f"; {str(name).replace('_', ' ')} {_choice(value)}" for name, value in more.items()
+            )
+            return (
+                f"{in_slices if keeps_slices else ''}follows the touch after {cell(ticks)}"
+                f" tick{'' if ticks == 1 else 's'}{special}"
             )
         case other:
             return cell(other)
+
+
+def _choice(value: object) -> str:
+    return ", ".join(cell(one) for one in value) if isinstance(value, list) else cell(value)
 
 
 def _order(view: Json) -> str:

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from dataclasses import replace
 from typing import Final
 
 from config.problems import ConfigProblems, Problem
 from executor.domain.events import (
     AmendRequested,
+    ExchangeFlowCounted,
     HaltRequested,
     ParentSubmitted,
     RearmRequested,
@@ -15,12 +15,15 @@ from executor.domain.events import (
 from executor.domain.orders import StrategyParams
 from executor.domain.timeline import NS_PER_S, iso_utc
 from executor.domain.units import Price, Quantity
-from executor.engine.state import EngineState
+from executor.engine.state import EngineState, ParentState
+from executor.interfaces.choices import changed, choice_problems, names_choices, params_of
 from executor.interfaces.kinds import DURATION_S_MAX
-from executor.interfaces.models import AmendBody, StopBody, SubmitBody
+from executor.interfaces.models import AmendBody, ChoicesBody, FlowBody, StopBody, SubmitBody, json_path
 from executor.interfaces.remedies import ANSWER_REMEDY
 
 UNSTAMPED: Final = 0
+_LATER: Final = ("advised", "start", *ChoicesBody.model_fields)
+"""Fields that requests did not have from the beginning."""
 
 
 def submitted(
@@ -44,7 +47,7 @@ def submitted(
     Raises
     ------
     ConfigProblems
-        TIME if the deadline is in the past or more than 30 days ahead; ADVISER if advice is wanted of nobody.
+        TIME if start or deadline are in the past or more than 30 days ahead; ADVISER if advice is wanted of nobody.
     """
     if body.advised and not has_model and not is_repeat:
         raise ConfigProblems([_no_model()])
@@ -63,20 +66,13 @@ def submitted(
         limit_px=None if body.limit_price is None else Price(body.limit_price),
         urgency=body.urgency,
         strategy=body.strategy,
-        params=StrategyParams(
-            interval_s=body.interval,
-            randomize_size_pct=body.randomize_size,
-            randomize_timing_pct=body.randomize_timing,
-            catch_up=body.catch_up,
-            catch_up_max=body.max_catch_up,
-            passiveness=body.passiveness,
-            reprice_ticks=body.reprice_ticks,
-        ),
+        params=params_of(body),
         reduce_only=body.reduce_only,
         position_idx=body.position_idx,
         decision_px=None if body.decision_price is None else Price(body.decision_price),
         seed=_seed(idempotency_key) if body.seed is None else body.seed,
         advised=has_model if body.advised is None else body.advised,
+        start_ns=_start_ns(body, now_ns, is_repeat=is_repeat),
     )
 
 
@@ -88,14 +84,16 @@ def amended(
     Raises
     ------
     ConfigProblems
-        TIME if the new deadline is in the past or more than 30 days ahead.
+        TIME if the new deadline is in the past or more than 30 days ahead; STRATEGY_PARAM if a parameter is named that
+        its strategy does not read.
     """
     deadline_ns = body.deadline
     if deadline_ns is not None:
-        _check_deadline(deadline_ns, now_ns)
+        _check_instant("deadline", deadline_ns, now_ns)
     elif body.duration is not None:
         deadline_ns = now_ns + body.duration * NS_PER_S
     parent = state.parents.get(parent_id)
+    params = _params(body, parent)
     return AmendRequested(
         at_ns=UNSTAMPED,
         request_id=request_id,
@@ -106,7 +104,7 @@ def amended(
         deadline_ns=deadline_ns,
         urgency=body.urgency,
         strategy=body.strategy,
-        params=_changed(StrategyParams() if parent is None else parent.order.params, body),
+        params=params,
         expected_version=body.version,
     )
 
@@ -121,12 +119,25 @@ def rearmed(body: StopBody, request_id: str) -> RearmRequested:
     return RearmRequested(at_ns=UNSTAMPED, request_id=request_id, operator=body.operator, reason=body.reason)
 
 
+def flow_counted(body: FlowBody, request_id: str) -> ExchangeFlowCounted:
+    """Make the event of a count of coins that went onto exchanges and off them."""
+    return ExchangeFlowCounted(
+        at_ns=UNSTAMPED,
+        request_id=request_id,
+        coin=body.coin,
+        source=body.source,
+        net_qty=body.inflow - body.outflow,
+        span_s=body.span,
+    )
+
+
 def _canonical(body: SubmitBody) -> bytes:
     """Write what was asked in one form, so that blanks and the order of keys do not make another request.
 
-    Who says nothing of advice says the same with and without a model, before and after there was such a field.
+    Who says nothing of a field that came later says the same before and after there was one; who says nothing of advice
+    says the same with and without a model.
     """
-    silent = {"advised"} if body.advised is None else None
+    silent = {name for name in _LATER if getattr(body, name) is None}
     said = body.model_dump(mode="json", exclude=silent)
     return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
 
@@ -152,37 +163,45 @@ def _duration_s(body: SubmitBody, now_ns: int, *, is_repeat: bool) -> int:
         return body.duration
     assert body.deadline is not None, "one of the two was checked to be there"
     if not is_repeat:
-        _check_deadline(body.deadline, now_ns)
-    return max((body.deadline - now_ns) // NS_PER_S, 1)
+        _check_instant("deadline", body.deadline, now_ns)
+    return max((body.deadline - max(body.start or 0, now_ns)) // NS_PER_S, 1)
 
 
-def _check_deadline(deadline_ns: int, now_ns: int) -> None:
-    ahead_s = (deadline_ns - now_ns) // NS_PER_S
+def _start_ns(body: SubmitBody, now_ns: int, *, is_repeat: bool) -> int:
+    """When it is to begin, UTC nanoseconds; zero for at once."""
+    if body.start is None:
+        return 0
+    if not is_repeat:
+        _check_instant("start", body.start, now_ns)
+    return body.start
+
+
+def _check_instant(field: str, at_ns: int, now_ns: int) -> None:
+    ahead_s = (at_ns - now_ns) // NS_PER_S
     if 1 <= ahead_s <= DURATION_S_MAX:
         return
     raise ConfigProblems(
         [
             Problem(
                 code="TIME",
-                where="/deadline",
-                got=iso_utc(deadline_ns),
+                where=json_path(field),
+                got=iso_utc(at_ns),
                 allowed=f"an instant 1 second to 30 days after now ({iso_utc(now_ns)})",
-                next_step="choose a later deadline" if ahead_s < 1 else "choose an earlier deadline",
+                next_step=f"choose a later {field}" if ahead_s < 1 else f"choose an earlier {field}",
             )
         ]
     )
 
 
-def _changed(params: StrategyParams, body: AmendBody) -> StrategyParams | None:
-    """Apply the named parameters to those in force; None if none was named."""
-    names = {
-        "interval": "interval_s",
-        "passiveness": "passiveness",
-        "randomize_size": "randomize_size_pct",
-        "randomize_timing": "randomize_timing_pct",
-        "catch_up": "catch_up",
-        "max_catch_up": "catch_up_max",
-        "reprice_ticks": "reprice_ticks",
-    }
-    changes = {names[field]: getattr(body, field) for field in names if field in body.model_fields_set}
-    return replace(params, **changes) if changes else None
+def _params(body: AmendBody, parent: ParentState | None) -> StrategyParams | None:
+    """The parameters after an amendment; None if they stay, or if there is no such parent to amend."""
+    if parent is None:
+        return None
+    strategy = body.strategy or parent.order.strategy
+    if strategy == parent.order.strategy and not names_choices(body):
+        return None
+    params = changed(parent.order.params, body, strategy)
+    problems = list(choice_problems(body, strategy, params, json_path))
+    if problems:
+        raise ConfigProblems(problems)
+    return params

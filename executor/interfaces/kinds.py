@@ -13,9 +13,27 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from config import forms
-from executor.domain.orders import Category, ResidualRule, Side, Urgency
+from executor.domain.orders import (
+    PARTICIPATION_BOUNDS,
+    RANDOMIZE_PCT_MAX,
+    Category,
+    GiveUp,
+    Peg,
+    ResidualRule,
+    Side,
+    Urgency,
+)
 from executor.domain.timeline import NS_PER_S
-from executor.domain.units import ZERO
+from executor.domain.units import ZERO, Quantity, plain
+from executor.domain.volume_curve import (
+    HOURS_PER_WEEK,
+    SESSION_WEIGHT_MAX,
+    SESSION_WEIGHT_MIN,
+    WHOLE_PPM,
+    Session,
+    SessionWeights,
+    VolumeCurve,
+)
 
 DURATION_S_MAX: Final = 30 * 86_400
 SEED_MAX: Final = 2**63 - 1
@@ -24,6 +42,7 @@ TIME_FORM: Final = "RFC 3339 with a zone, such as 2026-11-20T12:00:00Z"
 PARENT_ID: Final = re.compile(r"\A[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
 
 _SYMBOL: Final = re.compile(r"\A[A-Z0-9]{3,24}\Z", re.ASCII)
+_CURVE_FIELDS: Final = frozenset({"name", "weights_ppm", "week_qty"})
 _INSTANT: Final = re.compile(
     r"\A\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII
 )
@@ -133,6 +152,41 @@ def _read_symbol(value: object) -> str:
     return value
 
 
+def _read_curve(value: object) -> VolumeCurve:
+    """Read a curve as `executor data volume-curve` writes it."""
+    allowed = (
+        f"an object with name, weights_ppm ({HOURS_PER_WEEK} whole numbers above 0 that sum to {WHOLE_PPM}) and,"
+        " where it is known, week_qty (text)"
+    )
+    if not isinstance(value, dict) or not {"name", "weights_ppm"} <= set(value) <= _CURVE_FIELDS:
+        refuse("CURVE", allowed, "send the curve itself; the command line reads it from a file")
+    name, weights, week_qty = value["name"], value["weights_ppm"], value.get("week_qty")
+    if not isinstance(name, str) or not isinstance(weights, list) or not isinstance(week_qty, str | None):
+        refuse("CURVE", allowed, "send text, a list and text")
+    try:
+        week = None if week_qty is None else Quantity(forms.read_number(week_qty))
+        return VolumeCurve(name=name, weights_ppm=tuple(weights), week_qty=week)
+    except ValueError as error:
+        refuse("CURVE", allowed, str(error))
+
+
+def _read_session_weights(value: object) -> SessionWeights:
+    """Read weights of sessions: an object, or text such as asia=0.5,us=2."""
+    names = ", ".join(Session)
+    span = f"{plain(SESSION_WEIGHT_MIN)} to {plain(SESSION_WEIGHT_MAX)}"
+    allowed = f"weights of {names}, each {span} as text, such as asia=0.5,us=2; what is not named has 1"
+    pairs = [one.partition("=")[::2] for one in value.split(",")] if isinstance(value, str) else None
+    told = dict(pairs) if pairs is not None else value
+    if not isinstance(told, dict) or not told or len(told) < len(pairs or told):
+        refuse("SESSION", allowed, "name one session at least, each once")
+    if not set(told) <= set(Session) or not all(isinstance(one, str) for one in told.values()):
+        refuse("SESSION", allowed, f"name sessions of {names}")
+    try:
+        return SessionWeights(**{str(name): forms.read_number(one) for name, one in told.items()})
+    except ValueError:
+        refuse("SESSION", allowed, f"choose weights of {span}")
+
+
 def _read_flag(value: object) -> bool:
     if not isinstance(value, bool):
         refuse("FIELD", "true or false", "send a JSON boolean without quotes")
@@ -153,4 +207,13 @@ SYMBOL: Final = BeforeValidator(_read_symbol)
 FLAG: Final = BeforeValidator(_read_flag)
 INSTANT: Final = BeforeValidator(read_instant)
 DURATION: Final = duration(1)
-PCT: Final = whole(0, 50)
+PCT: Final = whole(0, RANDOMIZE_PCT_MAX)
+SHARE: Final = plain_number(
+    "NUMBER", "share of the market's volume", (plain(PARTICIPATION_BOUNDS[0]), plain(PARTICIPATION_BOUNDS[1]))
+)
+CHASE_BPS: Final = plain_number("NUMBER", "basis points", ("0.01", "10000"))
+RISK_AVERSION: Final = plain_number("NUMBER", "1 / quote unit")
+CURVE: Final = BeforeValidator(_read_curve)
+SESSION_WEIGHTS: Final = BeforeValidator(_read_session_weights)
+PEG: Final = word({item.value: item for item in Peg})
+GIVE_UP: Final = word({item.value: item for item in GiveUp})

@@ -1,5 +1,6 @@
 """What a request may say: its fields, their forms, and nothing else. Every problem is reported at once."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Final, TypeVar
@@ -10,36 +11,48 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from config.problems import ConfigProblems, Problem, printable, quoted
 from config.written import nearest
 from executor.adviser.news import SOURCE_LEN_MAX, TEXT_LEN_MAX
-from executor.domain.orders import Category, ResidualRule, Side, StrategyParams, Urgency
+from executor.domain.orders import Category, GiveUp, Peg, ResidualRule, Side, StrategyParams, Urgency
 from executor.domain.timeline import NS_PER_MS
+from executor.domain.volume_curve import SessionWeights, VolumeCurve
+from executor.interfaces.choices import choice_problems, params_of
 from executor.interfaces.kinds import (
     CATCH_UP_MAX,
     CATEGORY,
+    CHASE_BPS,
+    CURVE,
     DURATION,
     FLAG,
+    GIVE_UP,
     INSTANT,
     PASSIVENESS,
     PCT,
+    PEG,
     PX,
     QTY,
     RESIDUAL,
+    RISK_AVERSION,
     SEED_MAX,
+    SESSION_WEIGHTS,
+    SHARE,
     SIDE,
     SYMBOL,
     TIME_FORM,
     URGENCY,
     duration,
+    plain_number,
     read_instant,
     refuse,
     whole,
 )
-from strategies.base import STRATEGIES
+from strategies.base import STRATEGIES, WRAPPERS
+from strategies.venue_orders import VENUE_STRATEGIES
 
 REASON_CHARS_MAX: Final = 200
 PUBLISHED_MS_MAX: Final = 253_402_300_799_999
 """The last millisecond of the year 9999."""
 USUAL: Final = StrategyParams()
 USUAL_STRATEGY: Final = "twap"
+_COIN_FORM: Final = re.compile(r"\A[A-Z0-9]{1,16}\Z", re.ASCII)
 _M = TypeVar("_M", bound="Body")
 
 
@@ -54,8 +67,28 @@ def _read_line(value: object) -> str:
 
 
 def _read_strategy(value: object) -> str:
-    if not isinstance(value, str) or value not in STRATEGIES:
-        refuse("ENUM", f"one of {', '.join(STRATEGIES)}", "write one of these words exactly so")
+    names = (*STRATEGIES, *VENUE_STRATEGIES)
+    if not isinstance(value, str) or value not in names:
+        refuse("ENUM", f"one of {', '.join(names)}", "write one of these words exactly so")
+    return value
+
+
+def _read_wrappers(value: object) -> tuple[str, ...]:
+    """Read names, each at most once: a list, or text with commas."""
+    allowed = (
+        f"each at most once, of {', '.join(WRAPPERS)}" if WRAPPERS else "none: there are no such signals"
+    )
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        refuse("ENUM", f"names, {allowed}", "write a list of names")
+    if not names or len(set(names)) < len(names) or not set(names) <= set(WRAPPERS):
+        refuse("ENUM", f"names, {allowed}", "write each of these words exactly so")
+    return tuple(names)
+
+
+def _read_coin(value: object) -> str:
+    if not isinstance(value, str) or not _COIN_FORM.match(value):
+        refuse("COIN", "1 to 16 capital letters and digits, such as BTC", "write the coin as the venue does")
     return value
 
 
@@ -96,7 +129,10 @@ _SOURCE: Final = BeforeValidator(_read_source)
 _TEXT: Final = BeforeValidator(_read_text)
 _PUBLISHED: Final = BeforeValidator(_read_published)
 _LINE: Final = BeforeValidator(_read_line)
+_COIN: Final = BeforeValidator(_read_coin)
+_FLOW: Final = plain_number("FLOW", "coins", ("0", "1000000000000"))
 _STRATEGY: Final = BeforeValidator(_read_strategy)
+_WRAPPERS: Final = BeforeValidator(_read_wrappers)
 _VERSION: Final = whole(1, 1_000_000_000)
 
 
@@ -106,7 +142,27 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class SubmitBody(Body):
+class ChoicesBody(Body):
+    """What only some strategies read; what is absent is left to them."""
+
+    participation: Annotated[Decimal | None, SHARE] = None
+    max_participation: Annotated[Decimal | None, SHARE] = None
+    display: Annotated[Decimal | None, QTY] = None
+    randomize_display: Annotated[int | None, PCT] = None
+    peg: Annotated[Peg | None, PEG] = None
+    peg_offset_ticks: Annotated[int | None, whole(0, 1_000)] = None
+    max_reprices: Annotated[int | None, whole(0, 1_000)] = None
+    max_chase: Annotated[Decimal | None, CHASE_BPS] = None
+    give_up: Annotated[GiveUp | None, GIVE_UP] = None
+    trigger_price: Annotated[Decimal | None, PX] = None
+    trigger_qty: Annotated[Decimal | None, QTY] = None
+    risk_aversion: Annotated[Decimal | None, RISK_AVERSION] = None
+    curve: Annotated[VolumeCurve | None, CURVE] = None
+    session_weights: Annotated[SessionWeights | None, SESSION_WEIGHTS] = None
+    wrappers: Annotated[tuple[str, ...] | None, _WRAPPERS] = None
+
+
+class SubmitBody(ChoicesBody):
     """A new parent order."""
 
     symbol: Annotated[str, SYMBOL]
@@ -114,6 +170,7 @@ class SubmitBody(Body):
     qty: Annotated[Decimal, QTY]
     residual: Annotated[ResidualRule, RESIDUAL]
     category: Annotated[Category, CATEGORY] = Category.LINEAR
+    start: Annotated[int | None, INSTANT] = None
     duration: Annotated[int | None, DURATION] = None
     deadline: Annotated[int | None, INSTANT] = None
     extend: Annotated[int | None, DURATION] = None
@@ -144,7 +201,7 @@ class WindowBody(Body):
     warmup: Annotated[int, duration(0)] = 0
 
 
-class AmendBody(Body):
+class AmendBody(ChoicesBody):
     """A change of a live parent; what is absent stays as it is."""
 
     qty: Annotated[Decimal | None, QTY] = None
@@ -170,6 +227,16 @@ class NewsBody(Body):
     source: Annotated[str, _SOURCE]
     text: Annotated[str, _TEXT]
     published: Annotated[int | None, _PUBLISHED] = None
+
+
+class FlowBody(Body):
+    """How much of a coin went onto exchanges and off them within a time, as somebody counts it."""
+
+    coin: Annotated[str, _COIN]
+    source: Annotated[str, _SOURCE]
+    inflow: Annotated[Decimal, _FLOW]
+    outflow: Annotated[Decimal, _FLOW]
+    span: Annotated[int, DURATION]
 
 
 class EmptyBody(Body):
@@ -242,6 +309,10 @@ def _submit_problems(body: SubmitBody, name: Callable[[str], str]) -> list[Probl
         problems.append(
             _field(name("extend"), got, "a duration with residual extend, and only then", "add or remove it")
         )
+    if body.start is not None and body.deadline is not None and body.deadline <= body.start:
+        where = f"{name('start')} and {name('deadline')}"
+        problems.append(_field(where, "no time between", "a deadline after the start", "move one of the two"))
+    problems += choice_problems(body, body.strategy, params_of(body), name)
     return problems
 
 

@@ -42,6 +42,10 @@ TokenFile = Annotated[
     Path | None,
     typer.Option("--token-file", envvar="EXECUTOR_TOKEN_FILE", help="File with the daemon's token."),
 ]
+SomeParent = Annotated[str | None, typer.Argument(metavar="[PARENT]", help="Id of the parent order.")]
+BasketName = Annotated[
+    str | None, typer.Option("--basket", help="All orders of a basket, by its id, in place of one order.")
+]
 ParentName = Annotated[str, typer.Argument(metavar="PARENT", help="Id of the parent order.")]
 
 

@@ -32,6 +32,7 @@ REFUSAL_REMEDY: Final[dict[RefusalCode, str]] = {
     _R.VOLATILITY_HIGH: "look at the market, then `executor resume`; limits.volatility_hourly_pct_max is the limit",
     _R.VOLUME_UNKNOWN: f"{_BY_ITSELF} after timings.volatility_warmup_s, or when the market trades",
     _R.PARTICIPATION: "more time, a longer interval or less quantity; limits.participation_pct_max is the limit",
+    _R.SYMBOL_PARTICIPATION: f"{_BY_ITSELF} within five minutes; limits.symbol_participation_pct_max is the limit",
     _R.QTY_NOT_POSITIVE: "a fault of the program: look into the daemon's log",
     _R.QTY_OFF_STEP: "a fault of the program, or the venue changed its rules just then: look into the daemon's log",
     _R.QTY_BELOW_MINIMUM: "make slices larger: a longer interval, or a larger quantity",
@@ -75,6 +76,7 @@ ANSWER_REMEDY: Final[dict[str, tuple[str, str]]] = {
         "wait until it has ended, start it again and repeat the request",
     ),
     "STRATEGY": ("a strategy that exists", "name one of those listed"),
+    "PARAMS": ("parameters that the strategy reads", "leave them out, or choose another strategy"),
     "CATEGORY": (
         "a spot order without reduce_only and position_idx",
         "leave both out, or choose another category",
@@ -87,6 +89,11 @@ ANSWER_REMEDY: Final[dict[str, tuple[str, str]]] = {
         "parents of one symbol and position on one side only: two sides would trade with each other",
         "wait until that order has ended or cancel it, then submit again",
     ),
+    "JOINT_LIMITS": (
+        "orders that stay, with all that are open, within the limits over several parents",
+        "submit less, wait until others have ended, or raise the limit that is named",
+    ),
+    "BASKET": ("the id of a known basket", "list the baskets with GET /v1/baskets"),
     "QTY_MIN": ("a quantity that the venue accepts as one order", "raise the quantity"),
     "QTY_VALUE": ("a quantity whose value the venue accepts as one order", "raise the quantity"),
     "IDEMPOTENCY_KEY": (
@@ -104,6 +111,10 @@ ANSWER_REMEDY: Final[dict[str, tuple[str, str]]] = {
     "TIME": ("a deadline in the future", "choose a later deadline"),
     "QTY": ("a quantity above zero and not below what is filled", "raise the quantity, or cancel the rest"),
     "NOTHING": ("at least one field that is to change", "say what to change"),
+    "VENUE_ALGORITHM": (
+        "what the venue offers as a strategy order",
+        "correct what is named (docs/venue-algorithms.md), or take a strategy of ours",
+    ),
     "REDUCE_ONLY": (
         "at most what is held",
         "lower the quantity, or leave out --reduce-only to open on purpose",

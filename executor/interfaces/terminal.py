@@ -3,7 +3,7 @@
 It takes the JSON form (`impact.shortfall.as_json`), so that the command line prints what the API returns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -15,6 +15,12 @@ from executor.interfaces import figures
 _DASH: Final = "-"
 _PCT: Final = Decimal(100)
 _PARTS: Final = ("delay", "trading", "opportunity", "fees")
+_OF_TRADING: Final = {
+    "spread": "spread",
+    "temporary": "temporary impact",
+    "permanent": "permanent impact",
+    "timing": "timing",
+}
 
 
 def report_table(report: Mapping[str, object]) -> Table:
@@ -30,7 +36,7 @@ def report_table(report: Mapping[str, object]) -> Table:
     """
     table = Table(
         title=Text(f"Cost report of {_word(report, 'parent_id')} on {_word(report, 'venue')}"),
-        caption="bps: positive is a cost; of spread captured and value it is a gain",
+        caption="bps: positive is a cost; of spread captured, mark-outs and value it is a gain",
         width=78,
         show_edge=False,
     )
@@ -42,6 +48,9 @@ def report_table(report: Mapping[str, object]) -> Table:
     _group(table, "Shortfall", _shortfall(report))
     _group(table, "Benchmarks", _benchmarks(report))
     _group(table, "Execution", _execution(report))
+    marks = report.get("mark_outs")
+    if isinstance(marks, list) and any(each["fills"] for each in marks):
+        _group(table, "Mark-outs", _marks(report, marks))
     advice = _nested(report, "advice")
     if advice:
         _group(table, "Advice", _advice(advice))
@@ -75,17 +84,24 @@ def _prices(report: Mapping[str, object]) -> list[_Row]:
 
 def _shortfall(report: Mapping[str, object]) -> list[_Row]:
     quote, bps = _nested(report, "shortfall_quote"), _nested(report, "shortfall_bps")
-    return [
-        ("total against decision", _amount(quote, "total"), _amount(bps, "total")),
-        *((f"  {part}", _amount(quote, part), _amount(bps, part)) for part in _PARTS),
-        ("total against arrival", "", _amount(report, "arrival_shortfall_bps")),
-    ]
+    split_quote, split_bps = _nested(report, "split_quote"), _nested(report, "split_bps")
+    rows = [("total against decision", _amount(quote, "total"), _amount(bps, "total"))]
+    for part in _PARTS:
+        rows.append((f"  {part}", _amount(quote, part), _amount(bps, part)))
+        if part == "trading" and split_bps:
+            rows += [
+                (f"    {label}", _amount(split_quote, name), _amount(split_bps, name))
+                for name, label in _OF_TRADING.items()
+            ]
+    return [*rows, ("total against arrival", "", _amount(report, "arrival_shortfall_bps"))]
 
 
 def _benchmarks(report: Mapping[str, object]) -> list[_Row]:
     return [
         ("VWAP without own", _price(report, "vwap_px"), _amount(report, "vwap_slippage_bps")),
         ("TWAP of mids", _price(report, "twap_px"), _amount(report, "twap_slippage_bps")),
+        ("mid at the start", _price(report, "arrival_px"), _amount(report, "arrival_slippage_bps")),
+        ("mid at the end", _price(report, "end_px"), _amount(report, "close_slippage_bps")),
         ("spread captured", _amount(report, "spread_captured_quote"), _amount(report, "spread_captured_bps")),
         ("fees of traded value", _amount(report, "fees_quote"), _amount(report, "fees_bps")),
     ]
@@ -101,6 +117,19 @@ def _execution(report: Mapping[str, object]) -> list[_Row]:
         ("maker share", _per_cent(report, "maker_share"), ""),
         ("share of market volume", _word(report, "participation_pct", " %"), ""),
     ]
+
+
+def _marks(report: Mapping[str, object], marks: Sequence[Mapping[str, object]]) -> list[_Row]:
+    """What the mid did after the fills, against their prices; with the standard error where there is one."""
+    rows = []
+    for mark in marks:
+        error = mark.get("standard_error_bps")
+        fills = f"{_word(mark, 'fills')} fills" + ("" if error is None else f", ± {figures.amount(error)}")
+        rows.append((f"after {_word(mark, 'horizon_s')} s", fills, _amount(mark, "gain_bps")))
+    waiting = report.get("marks_pending")
+    if waiting:
+        rows.append(("still waiting", f"{waiting} fills", ""))
+    return [*rows, ("came back since 1 s", "", _amount(report, "reversion_bps"))]
 
 
 def _advice(advice: Mapping[str, object]) -> list[_Row]:

@@ -7,19 +7,30 @@ from decimal import Decimal
 from typing import Final
 
 from executor.domain.limits import Limits
-from executor.domain.orders import Side, StrategyParams
+from executor.domain.orders import Category, Side, StrategyParams
 from executor.domain.timeline import NS_PER_S, iso_utc
 from executor.domain.units import plain
-from executor.engine.report import running_shortfall_bps, schedule_progress
+from executor.domain.volume_curve import Session, SessionWeights, VolumeCurve
+from executor.engine.report import parent_facts, running_shortfall_bps, schedule_progress
 from executor.engine.state import ChildState, EngineState, MarketState, ParentState, market_key, reserved_qty
 from executor.interfaces.advice_views import DECISIONS, advice_part, advice_view, adviser_view
+from executor.interfaces.choices import PARAM_OF
 from executor.interfaces.command_words import REARM
 from executor.interfaces.control import Control
+from impact.shortfall import as_json, make_report
+from impact.tca.mark_outs import mark_outs
 
 Json = dict[str, object]
 PRICE_PLACES: Final = Decimal("0.00000001")
 SHARE_PLACES: Final = Decimal("0.01")
 PER_CENT: Final = Decimal(100)
+BPS_PLACES: Final = Decimal("0.0001")
+COSTS: Final = (
+    "split_bps", "split_quote", "arrival_slippage_bps", "vwap_slippage_bps", "twap_slippage_bps", "close_slippage_bps",
+    "midpoint_slippage_bps", "spread_captured_bps", "participation_pct", "maker_share", "mark_outs", "marks_pending",
+    "reversion_bps", "advice_value_bps",
+)  # fmt: skip
+"""Figures of a cost report that are shown with a parent, also while it works."""
 SIDE_WORDS: Final = {Side.BUY: "buy", Side.SELL: "sell"}
 
 
@@ -109,6 +120,7 @@ def parent_view(state: EngineState, parent: ParentState, now_ns: int, *, with_sl
         "detail": parent.detail,
         "version": parent.version,
         "idempotency_key": parent.idempotency_key,
+        "basket": _basket(state, parent),
         "category": order.category.value,
         "symbol": order.symbol,
         "side": SIDE_WORDS[order.side],
@@ -130,6 +142,7 @@ def parent_view(state: EngineState, parent: ParentState, now_ns: int, *, with_sl
         "deviation_pct": _per_cent(progress.deviation_ratio),
         "created": _instant(parent.created_ns),
         "started": _instant(parent.started_ns),
+        "start": _instant(order.start_ns),
         "deadline": _instant(order.deadline_ns),
         "time_left_s": max(order.deadline_ns - at_ns, 0) // NS_PER_S,
         "finished": _instant(parent.finished_ns),
@@ -146,6 +159,7 @@ def parent_view(state: EngineState, parent: ParentState, now_ns: int, *, with_sl
         "plan": _plan(parent, at_ns, with_slices=with_slices),
         "children": _children_counts(state, parent),
         "tick_size": _tick_size(market),
+        **({"cost": cost_view(state, parent)} if with_slices else {}),
     }
 
 
@@ -158,8 +172,8 @@ def children_view(state: EngineState, parent: ParentState) -> Json:
 
 
 def params_view(params: StrategyParams) -> Json:
-    """Show the parameters under the names a request uses."""
-    return {
+    """Show the parameters under the names a request uses; those of single strategies where they are given."""
+    shown: Json = {
         "interval_s": params.interval_s,
         "randomize_size": params.randomize_size_pct,
         "randomize_timing": params.randomize_timing_pct,
@@ -168,6 +182,9 @@ def params_view(params: StrategyParams) -> Json:
         "passiveness": _plain(params.passiveness),
         "reprice_ticks": params.reprice_ticks,
     }
+    more = {field: getattr(params, param) for field, param in PARAM_OF.items() if field not in shown}
+    del more["interval"]
+    return shown | {field: _json_value(value) for field, value in more.items() if value not in (None, ())}
 
 
 def limits_view(limits: Limits) -> Json:
@@ -175,6 +192,12 @@ def limits_view(limits: Limits) -> Json:
     return {
         name: _plain(value) if isinstance(value, Decimal) else value for name, value in asdict(limits).items()
     }
+
+
+def cost_view(state: EngineState, parent: ParentState) -> Json:
+    """Show the cost of a parent so far in its parts, against benchmarks, and the mark-outs of its fills."""
+    report = as_json(make_report(parent_facts(state, parent)))
+    return {name: report[name] for name in COSTS}
 
 
 def report_view(report: Mapping[str, object], state: EngineState, parent: ParentState) -> Json:
@@ -190,6 +213,10 @@ def _json_value(value: object) -> object:
     match value:
         case Decimal():
             return plain(value)
+        case VolumeCurve():
+            return value.name
+        case SessionWeights():
+            return {session.value: plain(value.of(session)) for session in Session}
         case Mapping():
             return {str(key): _json_value(inner) for key, inner in value.items()}
         case list() | tuple():
@@ -219,7 +246,29 @@ def _child(child: ChildState) -> Json:
         "acked": _instant(child.acked_ns),
         "done": _instant(child.done_ns),
         "detail": child.detail,
+        "costs": None
+        if child.costs is None
+        else {
+            "unit": "coin" if order.category is Category.INVERSE else "quote",
+            "qty": plain(child.costs.qty),
+            "spread": plain(child.costs.spread),
+            "temporary": plain(child.costs.temporary),
+            "permanent": plain(child.costs.permanent),
+        },
+        "mark_outs": [
+            {
+                "horizon_s": mark.horizon_s,
+                "fills": mark.fills,
+                "gain_bps": _rounded(mark.gain_bps, BPS_PLACES),
+            }
+            for mark in mark_outs([] if child.marks is None else [(child.created_ns, child.marks)])
+        ],
     }
+
+
+def _basket(state: EngineState, parent: ParentState) -> Json | None:
+    basket = state.baskets.get(parent.basket_id)
+    return None if basket is None else {"id": basket.basket_id, "name": basket.name}
 
 
 def _children_counts(state: EngineState, parent: ParentState) -> Json:

@@ -122,6 +122,12 @@ def last_checkpoint(db: apsw.Connection) -> tuple[int, EngineState]:
     return seq, record.decode_state(body)
 
 
+def is_as_written(db: apsw.Connection, seq: int, state: EngineState) -> bool:
+    """Whether a checkpoint has all that the state it was read into would be written with: none of an older version."""
+    row = db.execute("SELECT sha256 FROM checkpoints WHERE seq=?", (seq,)).fetchone()
+    return row == (checkpoint_hash(seq, record.encode_state(state)),)
+
+
 def hash_at(db: apsw.Connection, seq: int) -> bytes:
     """Hash of a row, after checking the chain over the rows before it."""
     if seq == 0:

@@ -14,7 +14,15 @@ import apsw
 from executor.domain.advice import AdviceRecord
 from executor.domain.commands import Command
 from executor.domain.errors import JournalError
-from executor.domain.events import BookUpdated, Event, ReferenceUpdated, TimerFired
+from executor.domain.events import (
+    BookUpdated,
+    ContractUpdated,
+    Event,
+    ExchangeFlowCounted,
+    PositionsLiquidated,
+    ReferenceUpdated,
+    TimerFired,
+)
 from executor.engine.engine import Engine, Touched
 from executor.engine.state import EngineState
 from executor.runtime import record
@@ -32,12 +40,15 @@ from executor.runtime.integrity import (
     checkpoint_hash,
     explained,
     hash_at,
+    is_as_written,
     last_checkpoint,
     rows,
 )
-from executor.runtime.tables import decisions_in, first_difference, write_touched
+from executor.runtime.tables import decisions_in, first_difference, marks_schema, write_touched
 
 CHECKPOINT_EVERY: Final = 20_000
+_KEPT: Final = "checkpoint:"
+"""Names a checkpoint of an older version from which this one went on: without it no audit could go the same way."""
 
 _SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -85,6 +96,7 @@ class Journal:
         self._seq = 0
         self._hash = GENESIS
         self._since_checkpoint = 0
+        self._handed_over = 0
         self._dirty = False
         self._failed = False
 
@@ -163,6 +175,11 @@ class Journal:
             state = self._recover()
             _configure(self._db, self._path)
             self._db.execute(_DECISIONS)
+            self._db.execute(marks_schema())
+            if self._handed_over:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO meta VALUES (?, '')", (f"{_KEPT}{self._handed_over}",)
+                )
         except (apsw.Error, *DAMAGE) as error:
             raise explained(self._path, error) from error
         self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
@@ -261,7 +278,10 @@ class Journal:
         self._db.execute(
             "INSERT OR REPLACE INTO checkpoints VALUES (?,?,?)", (seq, body, checkpoint_hash(seq, body))
         )
-        self._db.execute("DELETE FROM checkpoints WHERE seq < ?", (seq - 3 * CHECKPOINT_EVERY,))
+        self._db.execute(
+            "DELETE FROM checkpoints WHERE seq < ? AND ? || seq NOT IN (SELECT key FROM meta)",
+            (seq - 3 * CHECKPOINT_EVERY, _KEPT),
+        )
         self._since_checkpoint = 0
 
     def _fail(self, error: Exception) -> NoReturn:
@@ -270,6 +290,8 @@ class Journal:
 
     def _recover(self) -> EngineState:
         start, state = last_checkpoint(self._db)
+        if start and not is_as_written(self._db, start, state):
+            self._handed_over = start
         engine = Engine(state)
         self._seq, self._hash = start, hash_at(self._db, start)
         for link in rows(self._db, start):
@@ -290,9 +312,19 @@ class Journal:
         return engine.state
 
 
+_MAY_WAIT = (
+    BookUpdated,
+    ContractUpdated,
+    ExchangeFlowCounted,
+    PositionsLiquidated,
+    ReferenceUpdated,
+    TimerFired,
+)
+
+
 def needs_commit(event: Event, commands: tuple[Command, ...]) -> bool:
     """Whether an event must be durable at once; plain market data and timers without effect may wait."""
-    return bool(commands) or not isinstance(event, BookUpdated | ReferenceUpdated | TimerFired)
+    return bool(commands) or not isinstance(event, _MAY_WAIT)
 
 
 def _configure(db: apsw.Connection, path: Path) -> None:
@@ -309,6 +341,7 @@ def _create(db: apsw.Connection, instance: str) -> None:
     db.execute("BEGIN IMMEDIATE")
     db.execute(_SCHEMA)
     db.execute(_DECISIONS)
+    db.execute(marks_schema())
     db.execute(
         "INSERT INTO meta VALUES ('schema_version', ?), ('instance', ?)", (str(SCHEMA_VERSION), instance)
     )

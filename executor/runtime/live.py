@@ -17,8 +17,10 @@ from executor.domain.advice import AdviceRecord
 from executor.domain.commands import (
     CancelOrder,
     Command,
+    PlaceAlgo,
     PlaceOrder,
     PublishMove,
+    QueryAlgo,
     QueryOrder,
     RaiseAlert,
     Reconcile,
@@ -27,6 +29,7 @@ from executor.domain.commands import (
     Reply,
     RequestAdvice,
     SetTimer,
+    StopAlgo,
     StoreReport,
     Subscribe,
 )
@@ -38,7 +41,7 @@ from executor.domain.events import (
     ShutdownRequested,
     StreamChanged,
 )
-from executor.domain.ports import Counsel, Log, Venue
+from executor.domain.ports import AlgoVenue, Counsel, Log, Venue
 from executor.engine.engine import Engine
 from executor.engine.report import parent_facts
 from executor.engine.state import live_children
@@ -55,7 +58,7 @@ _FLUSH_S = 1.0
 _LAG_EVERY_S = 0.5
 _DRAIN_STEP_S = 0.05
 _TURN_S = 0.02
-_LEAVING = (PlaceOrder, ReplaceOrder, CancelOrder)
+_LEAVING = (PlaceOrder, ReplaceOrder, CancelOrder, PlaceAlgo, StopAlgo)
 TICK_S = 0.5
 
 
@@ -77,6 +80,8 @@ class LiveRuntime:
         Asked to beat after every event and every tick that came through the inbox; None where nobody watches.
     tick_s
         Time between two ticks, seconds.
+    algos
+        Who takes strategy orders; None where the venue has none: then the engine was told so and sends none.
     """
 
     def __init__(
@@ -91,10 +96,12 @@ class LiveRuntime:
         counsel: Counsel | None = None,
         vigil: Vigil | None = None,
         tick_s: float = TICK_S,
+        algos: AlgoVenue | None = None,
     ) -> None:
         self.engine = engine
         self._journal = journal
         self._venue = venue
+        self._algos = algos
         self._clock = clock
         self._turnstile = turnstile
         self._log = log
@@ -236,6 +243,8 @@ class LiveRuntime:
                 self._spawn(self._one(self._venue.cancel(command)))
             case QueryOrder():
                 self._spawn(self._many(self._venue.query(command)))
+            case PlaceAlgo() | StopAlgo() | QueryAlgo():
+                self._carry_out_algo(command)
             case Reconcile():
                 self._spawn(self._many(self._venue.reconcile(command)))
             case RequestAdvice():
@@ -255,6 +264,16 @@ class LiveRuntime:
                 self._store_report(command.parent_id)
             case RefuseOrder() | PublishMove() | RaiseAlert():
                 pass  # for people only: said by `say`
+
+    def _carry_out_algo(self, command: PlaceAlgo | StopAlgo | QueryAlgo) -> None:
+        assert self._algos is not None, "strategy orders are said to be available and nobody takes them"
+        match command:
+            case PlaceAlgo():
+                self._spawn(self._one(self._algos.place_algo(command.approved)))
+            case StopAlgo():
+                self._spawn(self._one(self._algos.stop_algo(command)))
+            case QueryAlgo():
+                self._spawn(self._many(self._algos.query_algo(command)))
 
     def _store_report(self, parent_id: str) -> None:
         state = self.engine.state
@@ -353,7 +372,14 @@ class LiveRuntime:
         state = self.engine.state
 
         async def cancel(name: str) -> None:
-            order = state.children[name].order
+            child = state.children[name]
+            if child.algo is not None:
+                if self._algos is not None and child.venue_order_id:
+                    stop = StopAlgo(client_order_id=name, strategy_id=child.venue_order_id)
+                    answer = await self._algos.stop_algo(stop)
+                    self._log("stop on failure", level="error", id=name, answer=type(answer).__name__)
+                return
+            order = child.order
             command = CancelOrder(category=order.category, symbol=order.symbol, client_order_id=name)
             answer = await self._venue.cancel(command)
             self._log("cancel on failure", level="error", id=name, answer=type(answer).__name__)

@@ -33,6 +33,14 @@ class Unit(StrEnum):
     USD = "usd"
 
 
+class CalibrationOutcome(StrEnum):
+    """What became of a calibration of impact that was due."""
+
+    KEPT = "kept"
+    APPLIED = "applied"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """One metric as it is exposed.
@@ -215,6 +223,12 @@ ADVICE_COST: Final = _counter(
     "executor_advice_cost_usd_total", Unit.USD, (), "Money that advice has cost by the price table."
 )
 
+CALIBRATIONS: Final = _counter(
+    "executor_impact_calibrations_total",
+    Unit.COUNT,
+    ("outcome",),
+    "Calibrations of impact that were due: kept, also put to use, or failed, when what was in use stays in use.",
+)
 ACK_SECONDS: Final = _histogram(
     "executor_order_ack_seconds",
     "From the decision to send a create request to its acknowledgement.",
@@ -425,6 +439,7 @@ METRICS: Final = (
     ADVICE_ADAPTATIONS,
     ADVICE_TOKENS,
     ADVICE_COST,
+    CALIBRATIONS,
     ACK_SECONDS,
     ENGINE_CALL_SECONDS,
     JOURNAL_COMMIT_SECONDS,

@@ -2,6 +2,7 @@
 
 from executor.domain.commands import (
     Command,
+    PlaceAlgo,
     PlaceOrder,
     PublishMove,
     RaiseAlert,
@@ -27,6 +28,19 @@ def say(command: Command, log: Log) -> None:
                 qty=order.qty,
                 px=order.px,
                 time_in_force=order.time_in_force.value,
+            )
+        case PlaceAlgo():
+            order, terms = command.approved.order.order, command.approved.order.terms
+            log(
+                "strategy order sent",
+                parent=order.parent_id,
+                id=order.client_order_id,
+                kind=terms.kind.value,
+                side=order.side.name,
+                qty=order.qty,
+                px=order.px,
+                duration_s=terms.duration_s,
+                interval_s=terms.interval_s,
             )
         case ReplaceOrder():
             new = command.approved.order

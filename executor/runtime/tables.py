@@ -1,16 +1,19 @@
 """Tables for people beside the journal: parents, children and fills as they stand, in the same transaction."""
 
 from decimal import Decimal
+from typing import Final
 
 import apsw
 
 from executor.domain.advice import AdviceRecord
+from executor.domain.fill_mark import FillMark
 from executor.domain.fills import Fill
-from executor.domain.orders import Side
+from executor.domain.orders import Liquidity, Side
 from executor.domain.units import plain
 from executor.engine.engine import Touched
 from executor.engine.state import ChildState, EngineState, ParentState
 from executor.runtime.record import decode_decision, encode_decision
+from impact.tca.mark_outs import MARK_OUTS_S
 
 
 def write_touched(db: apsw.Connection, touched: Touched, state: EngineState, seq: int) -> None:
@@ -27,10 +30,57 @@ def write_touched(db: apsw.Connection, touched: Touched, state: EngineState, seq
             "INSERT INTO decisions VALUES (?,?,?,?,?) ON CONFLICT (decision_id) DO UPDATE SET body=excluded.body",
             _decision_row(decision),
         )
+    for mark in touched.marks:
+        db.execute(_MARK_SQL, _mark_row(mark))
     for name in touched.parents:
         db.execute(
             "INSERT OR REPLACE INTO parents VALUES (?,?,?,?,?,?,?,?,?,?,?)", _parent_row(state.parents[name])
         )
+
+
+_MARK_SQL: Final = "INSERT OR REPLACE INTO marks VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+
+
+def marks_schema() -> str:
+    """SQL of the table of fills with the mids around them: statistics; the exact numbers are in `fills`."""
+    mids = "".join(f", mid_{horizon_s}s REAL" for horizon_s in MARK_OUTS_S)
+    return f"""CREATE TABLE IF NOT EXISTS marks (
+    category TEXT NOT NULL, symbol TEXT NOT NULL, exec_id TEXT NOT NULL, parent_id TEXT NOT NULL,
+    client_order_id TEXT NOT NULL, side INTEGER NOT NULL, waited INTEGER NOT NULL, ts_exchange_ns INTEGER NOT NULL,
+    qty REAL NOT NULL, px REAL NOT NULL, notional REAL NOT NULL, fee REAL, mid_px REAL, far_touch_px REAL,
+    spread REAL NOT NULL, temporary REAL NOT NULL, permanent REAL NOT NULL, is_whole INTEGER NOT NULL{mids},
+    PRIMARY KEY (category, symbol, exec_id)
+) STRICT;
+"""
+
+
+def _mark_row(mark: FillMark) -> tuple[str | int | float | None, ...]:
+    mids = [*mark.mids, *[None] * (len(MARK_OUTS_S) - len(mark.mids))]
+    return (
+        mark.category.value,
+        mark.symbol,
+        mark.exec_id,
+        mark.parent_id,
+        mark.client_order_id,
+        mark.side.sign,
+        int(mark.liquidity is Liquidity.MAKER),
+        mark.ts_exchange_ns,
+        float(mark.qty),
+        float(mark.px),
+        float(mark.notional),
+        _real(mark.fee),
+        _real(mark.mid_px),
+        _real(mark.far_touch_px),
+        float(mark.spread),
+        float(mark.temporary),
+        float(mark.permanent),
+        int(len(mark.mids) == len(MARK_OUTS_S)),
+        *map(_real, mids),
+    )
+
+
+def _real(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def decisions_in(db: apsw.Connection, parent_id: str) -> list[AdviceRecord]:

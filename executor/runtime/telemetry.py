@@ -143,6 +143,10 @@ class Telemetry:
         """Count a connection that was made again after a loss."""
         self._count(metrics.RECONNECTS, stream)
 
+    def on_calibration(self, outcome: metrics.CalibrationOutcome) -> None:
+        """Count a calibration of impact that was due."""
+        self._count(metrics.CALIBRATIONS, outcome)
+
     def follow_capture(self, counts: Callable[[], CaptureCounts]) -> None:
         """Take what became of a recording from here whenever the page is asked for."""
         self._capture = counts

@@ -17,8 +17,10 @@ from executor.domain.advice import AdviceRecord
 from executor.domain.commands import (
     CancelOrder,
     Command,
+    PlaceAlgo,
     PlaceOrder,
     PublishMove,
+    QueryAlgo,
     QueryOrder,
     RaiseAlert,
     Reconcile,
@@ -27,6 +29,7 @@ from executor.domain.commands import (
     Reply,
     RequestAdvice,
     SetTimer,
+    StopAlgo,
     StoreReport,
     Subscribe,
 )
@@ -186,6 +189,8 @@ class VirtualRuntime:
         match command:
             case PlaceOrder() | ReplaceOrder() | CancelOrder() | QueryOrder() | Reconcile() | Subscribe():
                 self._world.send(command, self.now_ns)
+            case PlaceAlgo() | StopAlgo() | QueryAlgo():
+                raise LocalProtocolError("no venue works strategy orders in virtual time")
             case RequestAdvice():
                 if self._counsel is None:
                     raise LocalProtocolError("the terms name a model and there is nobody to ask")

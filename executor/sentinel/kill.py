@@ -70,7 +70,7 @@ async def _kill(
         latch_error = str(error)
         log("the latch file cannot be written; cancelling all the same", level="error", error=latch_error)
     async with open_account(settings) as venue:
-        sweep = Sweep(venue, log, confirm_s=confirm_s(settings))
+        sweep = Sweep(venue, log, confirm_s=confirm_s(settings), algorithms=settings.algorithms)
         try:
             async with asyncio.timeout(deadline_s):
                 await sweep.run()

@@ -31,6 +31,7 @@ def run_sentinel(settings: StopSettings, *, ends_with_daemon: bool) -> Ending:
             silence_s_max=float(settings.sentinel.silence_s_max),
             open_venue=lambda: open_account(settings),
             confirm_s=confirm_s(settings),
+            algorithms=settings.algorithms,
             ends_with_daemon=ends_with_daemon,
             now_text=lambda: iso_utc(clock.now_ns()),
             log=log,

@@ -19,6 +19,7 @@ from executor.sentinel.venue import SCOPES, OpenOrder, Scope, SweepVenue, Troubl
 
 BAN_S: Final = 600.0
 """How long a barred address must be silent, seconds; asking in between makes it longer."""
+STRATEGIES: Final = "strategy orders"
 _SETTLE_S: Final = 0.15
 _PAUSE_S: Final = 0.25
 _PAUSE_S_MAX: Final = 5.0
@@ -46,6 +47,9 @@ class Sweep:
         request that was signed before.
     wait, clock_s
         How time passes, and a monotonic clock in seconds.
+    algorithms
+        Whether strategy orders of the venue were switched on. They are looked for and stopped in any case; where they
+        were not, a venue that will not say counts as one that has none.
     """
 
     def __init__(
@@ -56,18 +60,20 @@ class Sweep:
         confirm_s: float,
         wait: Wait = asyncio.sleep,
         clock_s: Callable[[], float] = time.monotonic,
+        algorithms: bool = False,
     ) -> None:
         self._venue = venue
         self._log = log
         self._confirm_s = confirm_s
         self._wait = wait
         self._clock_s = clock_s
+        self._algorithms = algorithms
         self._barred_until_s = 0.0
         self._told: dict[str, tuple[str, float]] = {}
         self.found: dict[str, str] = {}
         """Orders that were seen or taken for cancelling, in order of appearance: id, and a text for people."""
         self.remaining: dict[str, tuple[OpenOrder, ...] | None] = dict.fromkeys(
-            (scope.name for scope in SCOPES), None
+            (*(scope.name for scope in SCOPES), STRATEGIES), None
         )
         """For each part of the account what the last complete read showed; None before the first."""
 
@@ -75,11 +81,12 @@ class Sweep:
         """Cancel until nothing is open, as often as it takes; ends only with the proof."""
         self._log(
             "cancelling every open order: limit, conditional, take-profit and stop-loss orders of linear, inverse"
-            " and spot; positions are left as they are",
+            " and spot, and stopping every strategy order; positions are left as they are",
             level="warning",
         )
         while True:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._clear_strategies())
                 for scope in SCOPES:
                     group.create_task(self._clear(scope))
             self._log(
@@ -160,7 +167,46 @@ class Sweep:
                         raise
                     self._tell(scope.name, f"cancel of {order.text} refused: {error}")
 
+    async def _clear_strategies(self) -> None:
+        """Stop strategy orders until a read shows none: no cancel of orders ends what goes on making them."""
+        pause_s = _PAUSE_S
+        while True:
+            strategies = await self._read_strategies()
+            self.remaining[STRATEGIES] = strategies
+            self.found |= {each.order_id: each.text for each in strategies}
+            if not strategies:
+                return
+            self._tell(STRATEGIES, f"{len(strategies)} strategy orders are still at work, stopping them")
+            for each in strategies:
+                try:
+                    await self._until_not_barred()
+                    await self._venue.stop_strategy(each)
+                except VenueTrouble as error:
+                    if error.trouble is not Trouble.REFUSED:
+                        await self._after_trouble(STRATEGIES, error, pause_s)
+                        break
+                    self._tell(STRATEGIES, f"stop of {each.text} refused: {error}")
+            await self._wait(pause_s)
+            pause_s = min(pause_s * 2, _PAUSE_S_MAX)
+
+    async def _read_strategies(self) -> tuple[OpenOrder, ...]:
+        """Read the strategy orders at work, as often as it takes."""
+        pause_s = _PAUSE_S
+        while True:
+            try:
+                await self._until_not_barred()
+                return tuple(await self._venue.open_strategies())
+            except VenueTrouble as error:
+                if error.trouble in {Trouble.REFUSED, Trouble.KEY} and not self._algorithms:
+                    self._tell(STRATEGIES, f"not shown here, and never switched on: {error}")
+                    return ()
+                await self._after_trouble(STRATEGIES, error, pause_s)
+                pause_s = min(pause_s * 2, _PAUSE_S_MAX)
+
     async def _is_still_empty(self) -> bool:
+        self.remaining[STRATEGIES] = strategies = await self._read_strategies()
+        if strategies:
+            return False
         for scope in SCOPES:
             orders = await self._read(scope)
             self.remaining[scope.name] = orders

@@ -23,6 +23,8 @@ TIME_PATH: Final = "/v5/market/time"
 OPEN_PATH: Final = "/v5/order/realtime"
 CANCEL_ALL_PATH: Final = "/v5/order/cancel-all"
 CANCEL_PATH: Final = "/v5/order/cancel"
+STRATEGIES_PATH: Final = "/v5/strategy/list"
+STOP_PATH: Final = "/v5/strategy/stop"
 PAGE_ROWS: Final = 50
 PAGES_MAX: Final = 1_000
 RECENT_PAGES: Final = 4
@@ -32,6 +34,8 @@ BARRED: Final = 403
 OK: Final = 0
 GONE: Final = frozenset({110001, 110008, 110010, 170139, 170142, 170143, 170190, 170213})
 _CLOSED: Final = frozenset({"Rejected", "Filled", "Cancelled", "PartiallyFilledCanceled", "Deactivated"})
+_STRATEGY_OPEN: Final = ("2", "5", "6")
+"""Running, paused by the venue, waiting for a trigger: states in which a strategy may send orders, now or later."""
 _TIME_CODES: Final = frozenset({10002, -1})
 _BUSY_CODES: Final = frozenset({10006, 10018, 429, 10429})
 _KEY_CODES: Final = frozenset(
@@ -216,6 +220,46 @@ class SweepVenue:
             seen.add(cursor)
         raise VenueTrouble(Trouble.UNREACHED, f"more than {PAGES_MAX} pages of open orders")
 
+    async def open_strategies(self) -> list[OpenOrder]:
+        """Read every page of every strategy order that may still send orders.
+
+        Raises
+        ------
+        VenueTrouble
+            If any page could not be read completely; REFUSED also where the venue has none.
+        """
+        found: dict[str, OpenOrder] = {}
+        for status in _STRATEGY_OPEN:
+            cursor, seen = "", set[str]()
+            while True:
+                fields = {"status": status, "pageSize": str(PAGE_ROWS)}
+                try:
+                    page = await self._get(STRATEGIES_PATH, fields | ({"cursor": cursor} if cursor else {}))
+                except VenueTrouble as error:
+                    if str(error).startswith("HTTP 404"):
+                        raise VenueTrouble(Trouble.REFUSED, str(error)) from error
+                    raise
+                rows, cursor = page.get("list"), str(page.get("nextCursor"))
+                if not isinstance(rows, list) or not isinstance(page.get("nextCursor"), str):
+                    raise VenueTrouble(Trouble.UNREACHED, "a page of strategy orders without list or cursor")
+                found |= {each.order_id: each for each in map(_open_strategy, rows)}
+                if not cursor:
+                    break
+                if cursor in seen or len(seen) >= PAGES_MAX:
+                    raise VenueTrouble(Trouble.UNREACHED, "the pages of strategy orders do not end")
+                seen.add(cursor)
+        return list(found.values())
+
+    async def stop_strategy(self, strategy: OpenOrder) -> None:
+        """Ask the venue to stop one strategy order; whether it has ended, the next reading tells.
+
+        Raises
+        ------
+        VenueTrouble
+            If it is not known that the request was taken.
+        """
+        await self._post(STOP_PATH, {"strategyId": strategy.order_id})
+
     async def cancel_all(self, category: str, which: Mapping[str, str]) -> dict[str, str]:
         """Ask the venue to cancel everything it finds by these fields; at most 500 orders go at a time.
 
@@ -379,6 +423,30 @@ def _open_order(category: str, row: object, *, ended: bool = False) -> OpenOrder
             )
         case _:
             raise VenueTrouble(Trouble.UNREACHED, f"an open order that cannot be read: {str(row)[:120]}")
+
+
+def _open_strategy(row: object) -> OpenOrder:
+    """Read one row of the list of strategy orders.
+
+    Raises
+    ------
+    VenueTrouble
+        If the row cannot be read: one that is not understood must not be missed.
+    """
+    match row:
+        case {"strategyId": str(strategy_id), "symbol": str(symbol)} if strategy_id and symbol:
+            assert isinstance(row, dict)
+            return OpenOrder(
+                category=str(row.get("category", "")),
+                symbol=symbol,
+                order_id=strategy_id,
+                link_id=f"{row.get('strategyType', '')} {strategy_id}".strip(),
+                kind="strategy",
+                side=str(row.get("side", "")),
+                qty=str(row.get("size", "")),
+            )
+        case _:
+            raise VenueTrouble(Trouble.UNREACHED, f"a strategy order that cannot be read: {str(row)[:120]}")
 
 
 def _plain(raw: bytes) -> str:

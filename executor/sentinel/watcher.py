@@ -69,6 +69,8 @@ class Watcher:
         Whether it ends when its daemon has ended, or has fallen and nothing is open any more.
     now_text
         The present for people, UTC.
+    algorithms
+        See `Sweep`.
     """
 
     def __init__(
@@ -82,7 +84,9 @@ class Watcher:
         now_text: Callable[[], str],
         log: Log,
         mono_ns: Callable[[], int] = time.monotonic_ns,
+        algorithms: bool = False,
     ) -> None:
+        self._algorithms = algorithms
         self._data_dir = data_dir
         self._silence_s_max = silence_s_max
         self._open_venue = open_venue
@@ -255,7 +259,7 @@ class Watcher:
     async def _cancel_everything(self, halt: Halt) -> None:
         while True:
             async with self._open_venue() as venue:
-                sweep = Sweep(venue, self._log, confirm_s=self._confirm_s)
+                sweep = Sweep(venue, self._log, confirm_s=self._confirm_s, algorithms=self._algorithms)
                 try:
                     await sweep.run()
                     await sweep.describe()

@@ -14,6 +14,7 @@ from sandbox.bybit_server import (
     market_queries,
     order_queries,
     record_queries,
+    strategy_queries,
 )
 from sandbox.bybit_server.accounts import Account
 from sandbox.bybit_server.exchange import Exchange
@@ -125,6 +126,24 @@ SIGNED: Final = (
     SignedEndpoint(
         method="POST", path="/v5/order/pre-check", answer=drafting.pre_check, per_s=10, per_s_spot=20
     ),
+    SignedEndpoint(
+        method="POST",
+        path="/v5/strategy/create",
+        answer=strategy_queries.create_strategy,
+        per_s=10,
+        per_s_spot=10,
+        is_order=True,
+    ),
+    SignedEndpoint(
+        method="POST",
+        path="/v5/strategy/stop",
+        answer=strategy_queries.stop_strategy,
+        per_s=10,
+        per_s_spot=10,
+        is_order=True,
+    ),
+    _get("/v5/strategy/list", strategy_queries.list_strategies, 10),
+    _get("/v5/strategy/order-list", strategy_queries.list_strategy_orders, 10),
     _post("/v5/order/disconnected-cancel-all", account_settings.set_disconnect_protection, 5),
     _get("/v5/order/spot-borrow-check", account_queries.spot_borrow_check, 20),
     _post("/v5/position/trading-stop", account_settings.trading_stop, 10),

@@ -42,6 +42,7 @@ from sandbox.bybit_server.positions import Position
 from sandbox.bybit_server.price_history import PriceHistory
 from sandbox.bybit_server.refusal import RefusalError, parameter_error
 from sandbox.bybit_server.settlement import settle_fill
+from sandbox.bybit_server.strategy_desk import StrategyDesk
 from sandbox.bybit_server.triggers import TriggerDesk
 from sandbox.bybit_server.visibility import QueryLag
 
@@ -50,6 +51,7 @@ TradeSink = Callable[[Market, PublicTrade], None]
 LiquidationSink = Callable[[Market, Side, Decimal, Decimal], None]
 
 CANCEL_ALL_MAX: Final = 500
+BY_USER: Final = "CreateByUser"
 STOP_CREATE_TYPES: Final = {"TakeProfit": "CreateByTakeProfit", "StopLoss": "CreateByStopLoss"}
 
 
@@ -115,6 +117,7 @@ class Exchange:
         self._working: dict[str, Order] = {}
         self._funding = FundingCalendar(self.markets, now_ms(clock))
         self._last_s = -1
+        self.strategies: Final = StrategyDesk(self, Random(f"{seed}.strategies"))  # noqa: S311 - needs a seed
         make = source or crowd(flow or FlowSettings())
         self.flows: Final[dict[SymbolKey, MarketSource]] = {
             key: make(
@@ -149,14 +152,17 @@ class Exchange:
             for order in list(self.accounts[uid].open_orders.values()):
                 if order.instrument.category in product.categories and order.is_open:
                     self.cancel_order(order, CancelType.BY_DCP, RejectReason.NO_ERROR)
+        self.strategies.advance(steady_ns)
         self.flush()
 
     # ---- requests of clients -------------------------------------------------------------------------
 
-    def create(self, account: Account, fields: Fields) -> JsonObject:
+    def create(self, account: Account, fields: Fields, create_type: str = BY_USER) -> JsonObject:
         """Accept an order and match it; the answer says only that it was accepted."""
         orders = draft_orders(self, account, fields)
         rejection = self.mischief.next_rejection()
+        for order in orders:
+            order.create_type = create_type
         market = self.markets[orders[0].instrument.key]
         for order in orders:
             account.admit(order)

@@ -41,6 +41,10 @@ class IdSource:
             return str(SPOT_EXEC_ID_FIRST + EPOCH_STEP * self._epoch_ms + count)
         return self._uuid("exec", count, 5)
 
+    def strategy_id(self) -> str:
+        """Return the next strategy id: a version-4 UUID."""
+        return self._uuid("strategy", self._count("strategy"), 4)
+
     def connection_id(self) -> str:
         """Return the next WebSocket connection id."""
         return self._uuid("connection", self._count("connection"), 4)

@@ -39,6 +39,7 @@ class Operator:
             "freeze": self.freeze,
             "spread": self.spread,
             "jump": self.jump,
+            "strategy_pace": self.strategy_pace,
             **self._interventions.table(),
         }
 
@@ -131,6 +132,11 @@ class Operator:
         for flow in flows:
             flow.jump(float(str(fields.values.get("bps", 0))))
         return {"markets": len(flows)}
+
+    def strategy_pace(self, fields: Fields) -> JsonObject:
+        """Let strategy orders live ``times`` as fast as the clock, at most a thousand times."""
+        self._exchange.strategies.pace = float(fields.whole("times", 1, 1, 1_000))
+        return {"times": self._exchange.strategies.pace}
 
     def forget_closed(self) -> None:
         """Empty the lists of recently closed orders, as a restart of the venue does."""

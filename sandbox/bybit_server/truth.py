@@ -11,7 +11,29 @@ from sandbox.bybit_server.orders import Execution, Order
 
 def truth(exchange: Exchange) -> JsonObject:
     """Return every account in full. Figures are exact decimal strings, times are milliseconds."""
-    return {"accounts": {str(uid): _account(account) for uid, account in exchange.accounts.items()}}
+    return {
+        "accounts": {
+            str(uid): {**_account(account), "strategies": _strategies(exchange, uid)}
+            for uid, account in exchange.accounts.items()
+        }
+    }
+
+
+def _strategies(exchange: Exchange, uid: int) -> list[JsonObject]:
+    return [
+        {
+            "strategyId": strategy.strategy_id,
+            "strategyType": strategy.wish.kind,
+            "symbol": strategy.wish.instrument.symbol,
+            "side": strategy.wish.side.value,
+            "size": short(strategy.wish.size),
+            "executedSize": short(strategy.cum_qty),
+            "open": strategy.is_open,
+            "terminateType": int(strategy.ended),
+            "orderIds": [sub.order_id for sub in strategy.orders],
+        }
+        for strategy in exchange.strategies.of[uid].values()
+    ]
 
 
 def _account(account: Account) -> JsonObject:

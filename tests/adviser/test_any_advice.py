@@ -18,7 +18,7 @@ from executor.domain.advice_terms import Band
 from executor.domain.decision import Style, Why
 from executor.domain.orders import Side, StrategyParams, Urgency
 from executor.domain.timeline import NS_PER_S
-from strategies.base import STRATEGIES
+from strategies.base import SWITCHABLE
 from tests.adviser.steered_life import Case, Life, advice_of
 from tests.builders import T0, D, instrument, parent_order
 
@@ -50,7 +50,7 @@ def rolled_advice(rng: Random, order):
     slice_qty = order.order_qty / 5
     return advice_of(
         rng.choice([*Action, Action.WAIT, Action.ACCELERATE, Action.DECELERATE, Action.PASSIVE]),
-        strategy=rng.choice([*STRATEGIES, "pov"]) if maybe() < 0.5 else None,
+        strategy=rng.choice([*SWITCHABLE, "pov"]) if maybe() < 0.5 else None,
         qty=None
         if maybe() < 0.6
         else rng.choice([rolled_number(rng), (slice_qty * D(rng.randint(1, 300)) / 100).normalize()]),
@@ -67,7 +67,7 @@ def rolled_advice(rng: Random, order):
 
 def rolled_band(rng: Random) -> Band:
     if rng.random() < 0.3:
-        return Band(strategies=tuple(STRATEGIES))
+        return Band(strategies=SWITCHABLE)
     return Band(
         confidence_min=D(rng.randint(0, 80)) / 100,
         rate_min=D(rng.randint(1, 100)) / 100,
@@ -80,7 +80,7 @@ def rolled_band(rng: Random) -> Band:
         act_until_pct=D(rng.choice([0, 50, 90, 100])),
         hold_s_max=rng.choice([0, 3, 30, 10_000]),
         cancel_allowed=rng.random() < 0.5,
-        strategies=tuple(name for name in STRATEGIES if rng.random() < 0.8),
+        strategies=tuple(name for name in SWITCHABLE if rng.random() < 0.8),
         switches_max=rng.randint(0, 5),
     )
 
@@ -99,7 +99,7 @@ def rolled_case(rng: Random) -> Case:
         limit_px=rng.choice([None, None, None, D("50010"), D("49990"), D("50000.5"), D("50000")]),
         deadline_ns=T0 + slices * interval_s * NS_PER_S + rng.randint(0, 10**9),
         urgency=rng.choice(list(Urgency)),
-        strategy=rng.choice(list(STRATEGIES)),
+        strategy=rng.choice(SWITCHABLE),
         params=StrategyParams(
             interval_s=interval_s,
             randomize_size_pct=rng.choice([0, 0, 30, 50]),
@@ -124,7 +124,7 @@ def rolled_case(rng: Random) -> Case:
         advice=tuple((moment, None if rng.random() < 0.1 else each) for moment, each in advice),
         fills=tuple(fills),
         late_ns=tuple(late),
-        fallback=rng.choice(["", *STRATEGIES]),
+        fallback=rng.choice(["", *SWITCHABLE]),
         done_qty=rules.round_qty(order.order_qty * D(rng.choice([0, 0, 0, 20, 60])) / 100),
     )
 

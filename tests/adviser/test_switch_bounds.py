@@ -13,14 +13,14 @@ from executor.domain.advice_terms import Band
 from executor.domain.orders import StrategyParams
 from executor.domain.timeline import NS_PER_S
 from executor.engine.steering import switched
-from strategies.base import STRATEGIES
+from strategies.base import STRATEGIES, SWITCHABLE
 from strategies.vwap import Vwap
 from tests.adviser.steered_life import Case, Life, advice_of
 from tests.adviser.test_any_advice import rolled_advice, rolled_case
 from tests.adviser.test_band import TEN_SLICES, at
 from tests.builders import T0, D
 
-ALL = Band(strategies=tuple(STRATEGIES))
+ALL = Band(strategies=SWITCHABLE)
 FIXED = replace(TEN_SLICES, strategy="vwap", params=StrategyParams(catch_up=False))
 
 
@@ -86,7 +86,7 @@ def test_no_plan_starts_below_what_is_filled_and_where_the_old_one_is(times, cum
     params = StrategyParams(interval_s=60, catch_up_max=D(times))
     order = replace(TEN_SLICES, strategy="vwap", params=params)
     start_ns, end_ns = T0 + 60 * NS_PER_S, order.deadline_ns
-    for name in STRATEGIES:
+    for name in SWITCHABLE:
         rules = at(0).instrument
         made = STRATEGIES[name].plan(
             order=order, instrument=rules, reference_px=D(50_000), start_ns=start_ns, end_ns=end_ns, cum_qty=D(6)
@@ -102,12 +102,10 @@ def test_no_plan_starts_below_what_is_filled_and_where_the_old_one_is(times, cum
 def rolled_switches(rng: Random) -> Case:
     """A case in which the schedule is switched over and over, by advice and by the fallback, among other advice."""
     usual = rolled_case(rng)
-    band = replace(
-        usual.band, strategies=tuple(STRATEGIES), switches_max=rng.randint(0, 40), confidence_min=D(0)
-    )
+    band = replace(usual.band, strategies=SWITCHABLE, switches_max=rng.randint(0, 40), confidence_min=D(0))
     moments = sorted(rng.uniform(0, 1) for _ in range(rng.randint(2, 40)))
     choices = (
-        lambda: advice_of(Action.SWITCH_STRATEGY, strategy=rng.choice(list(STRATEGIES))),
+        lambda: advice_of(Action.SWITCH_STRATEGY, strategy=rng.choice(SWITCHABLE)),
         lambda: None,
         lambda: rolled_advice(rng, usual.order),
     )

@@ -22,7 +22,8 @@ from executor.domain.orders import Category, Liquidity, Side, StrategyParams
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.domain.units import ONE, ZERO
 from executor.interfaces.recorded_words import contest_words
-from impact.displacement import Pace
+from impact.models import read_model
+from impact.protocol import Pace
 from impact.square_root import SquareRoot
 from simulation.frictions import Charges
 from simulation.replay import codes
@@ -271,6 +272,23 @@ def test_fills_are_charged_in_the_direction_of_the_order():
     ]
     told = own_impact(SquareRoot(1.0), fills, Pace(1.0, 100.0), D(8))
     assert told.estimate.estimate_bps == pytest.approx(20 / 3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["power-law:0.9,0.6", "athl", "almgren-chriss", "kyle:0.5", "obizhaeva-wang:2,300,0.2", "propagator:0.2,0.5,10",
+     "hybrid:1.5,0.5,of=square-root"],
+)  # fmt: skip
+def test_every_model_charges_fills_the_same_on_either_side(text):
+    model, told = read_model(text), {}
+    for side in Side:
+        fills = [
+            fill(side=side, last_qty=D(qty), ts_exchange_ns=at_ns)
+            for qty, at_ns in (("1", 0), ("2", 0), ("3", 10**9), ("1", 90 * 10**9))
+        ]
+        told[side] = own_impact(model, fills, Pace(1.0, 100.0), D(8)).estimate
+    assert told[Side.BUY] == told[Side.SELL]
+    assert 0 < told[Side.BUY].low_bps < told[Side.BUY].estimate_bps < told[Side.BUY].high_bps
 
 
 # ---------------------------------------------------------------------- where there is no book

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -38,9 +39,10 @@ def hears_interrupts(pid: int) -> bool:
 
 
 def wait_until(is_so: Callable[[], bool], what: str) -> None:
-    until = time.monotonic() + 30
+    until, pause = time.monotonic() + 30, threading.Event()
     while not is_so():
         assert time.monotonic() < until, what
+        pause.wait(0.002)  # soon enough to meet them while they start, and not in their way
 
 
 def test_workers_that_are_starting_end_without_a_word():

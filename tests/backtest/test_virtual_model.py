@@ -1,6 +1,7 @@
 """Questions in virtual time: written whole, answered from a script or a tape, and heard after their latency."""
 
 import json
+from dataclasses import replace
 
 import msgspec
 
@@ -83,7 +84,8 @@ def test_a_slow_tape_is_too_late_again():
     assert done.outcomes["APPLIED"] > 0
     assert late.outcomes["LATE"] == 1
     assert set(late.outcomes) <= {"LATE", "FAILED", "NOT_ASKED"}
-    assert late.reports == drive(SCENE, 1).reports
+    unadvised = [replace(report.facts, advice=None) for report in late.reports]
+    assert unadvised == [report.facts for report in drive(SCENE, 1).reports]
 
 
 def test_a_question_is_written_whole_and_its_answer_is_an_event():

@@ -2,12 +2,8 @@
 
 from collections import Counter
 
-import pytest
-
-pytest.register_assert_rewrite("tests.conformance")
-
-from tests.conformance.calls import versions  # noqa: E402 - the rows' assertions are rewritten on import
-from tests.conformance.table import TABLE  # noqa: E402
+from tests.conformance.calls import versions
+from tests.conformance.table import TABLE
 
 _CLIENT_OF = {call.name: call.client for call in TABLE}
 

@@ -16,6 +16,7 @@ SUBJECTS: Final = (
     "hedge",
     "conditional",
     "batch",
+    "strategies",
     "account",
     "refusals",
     "public_streams",

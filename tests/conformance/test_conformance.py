@@ -25,8 +25,9 @@ OUT_OF_REACH = {
 """Codes the venue can give and no row asks for, each with the reason."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def venues():
+    """For this module alone: their crowds trade, and so take time, for as long as they run."""
     with ExitStack() as stack:
         yield Venues(stack)
 

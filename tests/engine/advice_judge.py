@@ -73,6 +73,7 @@ class Watched:
     cum_qty: Decimal = Decimal(0)
     sent_ns: int = 0
     schedule: Schedule | None = None
+    strategy: str = ""
     first: Schedule | None = None
     told: Switching | None = None
     slice_no: int = -1
@@ -194,13 +195,27 @@ class Judge:
             if known is None or parent.schedule is None:
                 continue
             if parent.schedule is not known.schedule and parent.schedule != known.schedule:
-                self.look_at_plan(parent, known)
-                known.slice_no = -1
-            known.schedule = parent.schedule
+                same = known.strategy == parent.order.strategy
+                if same and known.schedule is not None and is_revised(parent.schedule, known.schedule):
+                    self.look_at_revision(parent, known)
+                else:
+                    self.look_at_plan(parent, known)
+                    known.slice_no = -1
+            known.schedule, known.strategy = parent.schedule, parent.order.strategy
             number = parent.schedule.slice_at(self.now_ns)
             if number != known.slice_no:
                 known.slice_no, known.slice_base_qty = number, known.cum_qty
                 known.slice_start_ns = parent.schedule.slices[number].start_ns if number >= 0 else 0
+
+    def look_at_revision(self, parent, known: Watched) -> None:
+        """What the market makes of a plan was told of before, comes as a slice begins, and leaves what was due."""
+        plan, old = parent.schedule, known.schedule
+        index = plan.slice_at(self.now_ns)
+        assert known.sent_ns < plan.slices[max(index, 0)].start_ns, "in the middle of a slice"
+        assert plan.slices[:index] == old.slices[:index]
+        assert known.told.ahead_pct == known.told.behind_pct == known.told.slice_pct
+        assert known.told.slice_pct * known.order.order_qty >= 100 * (known.order.order_qty - known.cum_qty)
+        self.seen["revised"] += 1
 
     def look_at_plan(self, parent, known: Watched) -> None:
         """A plan covers the order exactly, and another one in mid-life neither takes back nor gives more time."""
@@ -532,6 +547,15 @@ class Judge:
     def stall(self, known: Watched):
         key = (known.order.category, known.order.symbol)
         return next(each for each in self.floor.stalls if (each.rules.category, each.rules.symbol) == key)
+
+
+def is_revised(new: Schedule, old: Schedule) -> bool:
+    """Whether a plan is another one with its slices divided anew: the same times, the same whole."""
+    return bool(new.slices and old.slices) and (
+        [(one.start_ns, one.end_ns) for one in new.slices]
+        == [(one.start_ns, one.end_ns) for one in old.slices]
+        and (new.base_qty, new.slices[-1].target_qty) == (old.base_qty, old.slices[-1].target_qty)
+    )
 
 
 def scheduled_qty(plan: Schedule, at_ns: int) -> Decimal:

@@ -22,6 +22,8 @@ from executor.domain.limits import Limits, Timings
 from executor.domain.orders import Category, ResidualRule, Side, StrategyParams
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
+from executor.domain.volume_curve import HOURS_PER_WEEK
+from strategies.volume_curve import USUAL_CURVE
 from tests.adviser.model_replies import ACTIONS, SCHEDULES, ModelDouble
 from tests.adviser.mutations import CHANGES
 from tests.builders import D
@@ -51,7 +53,8 @@ NEVER = {Clip.NOT_FOR_THIS_ACTION, Clip.ORDER_KIND_IGNORED, Clip.STRATEGY_NOT_AL
 KINDS = (Category.LINEAR, Category.SPOT, Category.INVERSE)
 SOMETIMES = {
     *AdviceOutcome, *Failure, *ACTIONS, "CANCEL", *(name for name, _ in CHANGES),
-    "switched", "amended", "paused", "fallback acted", "booked late", "twice", "stale", "identity", "envelope",
+    "switched", "revised", "amended", "paused", "fallback acted", "booked late", "twice", "stale", "identity",
+    "envelope",
     "PARENT_COST", "HOUR_COST", "DAY_COST", "PARENT_CALLS", "HOUR_CALLS", "DAY_CALLS", "CROWDED", "BREAKER_OPEN",
     *Unusable, *(set(Clip) - NEVER),
     *(f"{how} {side.name} {kind}" for how in ("PostOnly", "IOC") for side in Side for kind in KINDS),
@@ -169,6 +172,7 @@ class Life:
         qty = rules.round_qty(smallest * D(rng.randint(300, 4_000)) / 100)
         away = D(rng.randint(-20, 60)) / 10_000 * side.sign
         limited = rng.random() < (0.0 if self.whole else 0.3)
+        strategy = rng.choice(SCHEDULES)
         self.floor.submit(
             stall,
             side=side,
@@ -177,8 +181,9 @@ class Life:
             residual=ResidualRule.LEAVE if self.whole else rng.choice(list(ResidualRule)),
             extend_s=20,
             limit_px=rules.round_px(side, stall.mid_px * (1 + away)) if limited else None,
-            strategy=rng.choice(SCHEDULES),
+            strategy=strategy,
             params=StrategyParams(
+                **self.followed(stall, strategy),
                 interval_s=interval_s,
                 passiveness=rng.choice((None, D(0), D("0.5"), D(1))),
                 catch_up=rng.random() < 0.8,
@@ -188,6 +193,16 @@ class Life:
             ),
             seed=rng.randint(0, 10**6),
         )
+
+    def followed(self, stall: Stall, strategy: str) -> dict[str, object]:
+        """What lets the market change the plan, for some orders."""
+        rng = self.rng
+        if strategy == "arrival-price" and rng.random() < 0.5:
+            return {"risk_aversion": D(rng.choice(("0.00000001", "0.000001", "0.001")))}
+        if strategy == "vwap" and rng.random() < 0.5:
+            week_qty = stall.volume_per_s * 3_600 * HOURS_PER_WEEK * D(rng.choice(("0.2", "1", "5")))
+            return {"curve": replace(USUAL_CURVE, week_qty=week_qty)}
+        return {}
 
     def pass_a_second(self) -> None:
         """Books, answers, fills; in uneven steps, so that nothing depends on a beat."""

@@ -147,6 +147,7 @@ class Stage:
     texts: list | None = None
     ahead_s: int = 0
     silence_s_max: float = 3.0
+    venue_algorithms: bool = False
     lines: list = field(default_factory=list)
     life: Incarnation | None = None
     _stack: AsyncExitStack | None = None
@@ -209,6 +210,7 @@ class Stage:
             turnstile=turnstile,
             log=self.log,
             counsel=await self._counsel(stack, venue, clock),
+            algos=venue,
         )
         runtime.post(
             EngineStarted(
@@ -221,6 +223,7 @@ class Stage:
                 sentinel_required=False,
                 seed=self.seed,
                 adviser=self.terms,
+                venue_algorithms=self.venue_algorithms,
             )
         )
         stop = asyncio.Event()

@@ -167,6 +167,10 @@ async def test_28_amend_to_less_without_an_answer(tmp_path, way, applied):
         await played.check()
 
 
+PATIENT = dict(request_timeout_s=3.0)
+"""Access of one who waits for the answer to a request that is held up, so that meanwhile something can happen to it."""
+
+
 async def amending(played, way, **act):
     """Have an amendment on its way that a rule holds up; returns parent, child, and the terms asked for."""
     parent, child = await shrinking(played)
@@ -177,8 +181,8 @@ async def amending(played, way, **act):
 
 @both_ways
 async def test_28_filled_while_the_amendment_is_on_its_way(tmp_path, way):
-    async with stage(tmp_path, access=over(way)) as played:
-        parent, child, _ = await amending(played, way, delay=0.5)
+    async with stage(tmp_path, access=PATIENT | over(way)) as played:
+        parent, child, _ = await amending(played, way, delay=0.8)
         qty = child.order.qty
         await played.levers.do("fill", orderLinkId=child.order.client_order_id)
         await played.finish(parent)
@@ -190,8 +194,8 @@ async def test_28_filled_while_the_amendment_is_on_its_way(tmp_path, way):
 
 
 async def test_28_partly_filled_while_the_amendment_is_on_its_way(tmp_path):
-    async with stage(tmp_path) as played:
-        parent, child, new = await amending(played, "rest", delay=0.5)
+    async with stage(tmp_path, access=PATIENT) as played:
+        parent, child, new = await amending(played, "rest", delay=0.8)
         await played.levers.do("fill", orderLinkId=child.order.client_order_id, qty="0.002")
         await played.until(lambda: child.cum_qty == D("0.002"))
         await played.until(lambda: child.pending is None)
@@ -205,8 +209,8 @@ async def test_28_partly_filled_while_the_amendment_is_on_its_way(tmp_path):
 
 @both_ways
 async def test_28_cancelled_while_the_amendment_is_on_its_way(tmp_path, way):
-    async with stage(tmp_path, access=over(way)) as played:
-        parent, child, _ = await amending(played, way, delay=0.5)
+    async with stage(tmp_path, access=PATIENT | over(way)) as played:
+        parent, child, _ = await amending(played, way, delay=0.8)
         await cancel(played, parent)
         await ended(played, parent, child)
         assert child.status is ChildStatus.CANCELED
@@ -232,12 +236,12 @@ async def test_28_the_amendment_arrives_after_its_window(tmp_path, way):
 
 @both_ways
 async def test_29_amend_below_what_is_filled(tmp_path, way):
-    async with stage(tmp_path, access=over(way)) as played:
+    async with stage(tmp_path, access=PATIENT | over(way)) as played:
         parent, child = await shrinking(played)
         name, old = child.order.client_order_id, child.terms
         new_qty = parent.schedule.slices[1].qty
         await played.levers.fault("drop", on="private", times=None)  # the daemon does not know of the fill
-        await played.levers.fault("delay", when="before_apply", delay=0.3, **at(way, "amend"))
+        await played.levers.fault("delay", when="before_apply", delay=0.8, **at(way, "amend"))
         await played.until(lambda: child.pending is not None)
         await played.levers.do("fill", orderLinkId=name, qty=str(new_qty))
         await played.until(lambda: child.pending is None)

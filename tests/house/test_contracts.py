@@ -62,6 +62,8 @@ SKELETON = {
     "risk/gate.py": "import executor.domain.orders\n",
     "simulation/__init__.py": "",
     "simulation/walk_market.py": "import random\nimport executor.domain.orders\n",
+    "impact/estimation/__init__.py": "",
+    "impact/estimation/metaorders.py": "import random\n",
     "simulation/touch_venue.py": "import executor.domain.orders\n",
     "simulation/replay/__init__.py": "",
     "simulation/replay/kept_code.py": "import os\nimport pathlib\n",

@@ -16,6 +16,7 @@ DOCS = ROOT / "docs"
 REFERENCE = (
     "configuration.md",
     "states.md",
+    "strategies.md",
     "metrics.md",
     "refusals.md",
     "alerts.md",

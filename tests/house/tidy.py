@@ -48,6 +48,11 @@ CATCHES_ALL: Final = {
 PARAMS_WITHOUT_UNIT: Final = {
     "StrategyParams.catch_up_max": "a multiple of the slice's own size",
     "StrategyParams.passiveness": "a share of the slice, 0-1",
+    "StrategyParams.participation": "a share of the market's volume, 0-1",
+    "StrategyParams.participation_max": "a share of the market's volume, 0-1",
+    "StrategyParams.reprices_max": "a number of times",
+    "StrategyParams.chase_bps_max": "basis points, and then the bound",
+    "StrategyParams.risk_aversion": "1 / quote unit, the lambda of the papers",
 }
 UNREFERENCED: Final[dict[str, str]] = {
     "simulation.replay.kernel.next_answer": "for strategies that are compiled: benchmarks/replay_quoter_compiled.py",

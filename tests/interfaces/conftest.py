@@ -28,7 +28,13 @@ async def door() -> AsyncIterator[Door]:
 
 
 @pytest.fixture
-def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+def answer_s_max() -> float:
+    """After so long the daemon says that its engine does not answer."""
+    return 0.5
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer_s_max: float) -> Iterator[Daemon]:
     control = ControlDouble()
     data_dir = tmp_path / "data"
     token = ensure_token(data_dir / "token")
@@ -38,7 +44,7 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def work() -> None:
-        app = build_app(control, token, GuardLimits(answer_s_max=0.5))
+        app = build_app(control, token, GuardLimits(answer_s_max=answer_s_max))
         async with serve(app, "127.0.0.1", 0) as port:
             loops.append(asyncio.get_running_loop())
             ports.append(port)

@@ -29,6 +29,7 @@ from executor.domain.units import Money, Price, Quantity
 from executor.engine.state import ChildState, EngineState, MarketState, ParentState
 from executor.interfaces.control import ControlBusy, DaemonInfo
 from executor.interfaces.version import version
+from impact.parameters import ParameterVersion
 
 START_NS = 1_800_000_000 * NS_PER_S
 MINUTE_NS = 60 * NS_PER_S
@@ -46,6 +47,9 @@ class ControlDouble:
         self.at_ns = START_NS + 2 * MINUTE_NS
         self.asked: list[Event] = []
         self.replies: deque[Reply | Exception | None] = deque()
+        self.looked: MarketState | Exception | None = None
+        self.looks = 0
+        self.calibrations: dict[str, ParameterVersion] = {}
         self.reports: dict[str, Mapping[str, object]] = {}
         self.why_not_ready: tuple[str, ...] = ()
         self.busy = False
@@ -80,6 +84,15 @@ class ControlDouble:
 
     def report(self, parent_id: str) -> Mapping[str, object] | None:
         return self.reports.get(parent_id)
+
+    def calibration(self, category: Category, symbol: str) -> ParameterVersion | None:
+        return self.calibrations.get(symbol)
+
+    async def look(self, category: Category, symbol: str) -> MarketState | None:
+        self.looks += 1
+        if isinstance(self.looked, Exception):
+            raise self.looked
+        return self.looked
 
     def hand_in_news(self, source: str, text: str, said_ns: int | None) -> NewsFate:
         return NewsFate.CLOSED if self.door is None else self.door.hand_in(source, text, said_ns)

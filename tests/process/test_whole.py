@@ -12,6 +12,7 @@ from executor.runtime.audit import audit
 
 
 @pytest.mark.process
+@pytest.mark.timeout(180)
 def test_demo_completes_and_prints_its_report_and_its_journal_audits(tmp_path):
     command = [sys.executable, "-m", "executor.interfaces.cli", "demo", "--seconds", "24", "--json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)

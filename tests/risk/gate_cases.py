@@ -85,6 +85,8 @@ def gate_view(**over):
         open_notional=D("0"),
         day_notional=D("0"),
         day_pnl=D("0"),
+        symbol_used_qty=D("0"),
+        symbol_volume_qty=D("100"),
     )
     return GateView(**{**usual, **over})
 
@@ -204,6 +206,8 @@ def _market_and_order(pick):
         reduce_open_qty=qty * pick([0, 0, 1]),
         open_notional=worth * pick([0, 3]),
         day_notional=worth * pick([0, 50]),
+        symbol_used_qty=qty * pick([0, 0, 9, _rare(pick, 9, 10)]),
+        symbol_volume_qty=qty * pick([1_000, 100]) + _rare(pick, D(0), -LEAST),
     )
     return view, order
 
@@ -231,6 +235,7 @@ def _limits(pick, order, view):
         orders_per_day_max=_rare(pick, 2, 1, 0),
         children_per_parent_max=_rare(pick, 2, 1, 0),
         children_per_hour_max=_rare(pick, 2, 1, 0),
+        symbol_participation_pct_max=pick([None, None, None, D(10)]),
     )
 
 

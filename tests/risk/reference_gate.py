@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
-from executor.domain.limits import MONEY_LIMITS
+from executor.domain.limits import JOINT_LIMITS, MONEY_LIMITS
 from executor.domain.orders import Category, Side, TimeInForce
 
 _QUANTITY = re.compile(r"-?\d{1,18}(\.\d{1,18})?")
@@ -69,7 +69,7 @@ def _facts(order, view, limits, more=None):
     bound = {}
     for name in type(limits).__dataclass_fields__.keys() - _NOT_OF_THE_GATE:
         given = getattr(limits, name)
-        if not isinstance(given, int) and not (given is None and name in MONEY_LIMITS):
+        if not isinstance(given, int) and not (given is None and name in {*MONEY_LIMITS, *JOINT_LIMITS}):
             bound[name] = _exact(given, _STATISTIC, 0)
     yield {"child_notional_max", "open_notional_max"} <= bound.keys()
     parent, rules, book, way = view.parent, view.instrument, view.market, order.side.sign
@@ -118,6 +118,10 @@ def _facts(order, view, limits, more=None):
     yield _exact(view.volatility_hourly_pct, _STATISTIC, 0) <= bound["volatility_hourly_pct_max"]
     volume = _exact(view.expected_volume_qty, _STATISTIC)
     yield volume > 0 and qty / volume * 100 <= bound["participation_pct_max"]
+    if "symbol_participation_pct_max" in bound:
+        theirs = _exact(view.symbol_volume_qty, _STATISTIC)
+        ours = _exact(view.symbol_used_qty, low=0) + min(added, qty)
+        yield theirs > 0 and ours / theirs * 100 <= bound["symbol_participation_pct_max"]
     since_last = Fraction(view.now_ns - view.parent_last_order_ns, 10**9)
     yield view.parent_last_order_ns == 0 or since_last >= bound["order_gap_s_min"]
     yield view.orders_last_s in range(limits.orders_per_s_max)

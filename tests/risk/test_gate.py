@@ -37,6 +37,12 @@ def under(**over):
     return dict(limits=Limits(**over))
 
 
+def together(used, volume):
+    """An order of 0.1 under a limit of 10 % on what all parents of the symbol take."""
+    view = gate_view(symbol_used_qty=D(used), symbol_volume_qty=D(volume))
+    return dict(view=view, **under(symbol_participation_pct_max=D(10)))
+
+
 def selling(**over):
     return dict(order=new_order(side=Side.SELL), **at(parent=parent_order(side=Side.SELL), **over))
 
@@ -67,6 +73,12 @@ REFUSED = [
     (at(same_side_open_qty=NAN), {Code.INPUT_UNSOUND}),
     (at(same_side_open_qty=D(-1)), {Code.INPUT_UNSOUND}),
     (under(participation_pct_max=NAN), {Code.INPUT_UNSOUND}),
+    (under(symbol_participation_pct_max=NAN), {Code.INPUT_UNSOUND}),
+    (under(parents_net_notional_max=D("-1")), {Code.INPUT_UNSOUND}),
+    (together("9.900001", "100"), {Code.SYMBOL_PARTICIPATION}),
+    (together("0", "0"), {Code.VOLUME_UNKNOWN}),
+    (together("-1", "100"), {Code.INPUT_UNSOUND}),
+    (dict(together("0", "100"), view=gate_view(symbol_volume_qty=None)), {Code.VOLUME_UNKNOWN}),
     (under(participation_pct_max=None), {Code.INPUT_UNSOUND}),
     (under(day_loss_max=D("-1")), {Code.INPUT_UNSOUND}),
     (under(child_notional_max=D("Infinity")), {Code.INPUT_UNSOUND}),

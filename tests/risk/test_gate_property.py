@@ -19,6 +19,7 @@ from tests.risk.reference_gate import may_pass, may_replace
 
 SIZE_CODES = {
     RefusalCode.PARTICIPATION,
+    RefusalCode.SYMBOL_PARTICIPATION,
     RefusalCode.CHILD_NOTIONAL,
     RefusalCode.OPEN_NOTIONAL,
     RefusalCode.POSITION_NOTIONAL,
@@ -142,6 +143,7 @@ def test_quantity_cut_to_the_cap_passes_every_size_limit(case, steps):
         view.open_notional,
         order.px,
     ]
+    finite += [view.symbol_used_qty, view.symbol_volume_qty]
     finite += [view.parent.order_qty, view.expected_volume_qty, limits.participation_pct_max]
     finite += [limits.child_notional_max, limits.open_notional_max, limits.position_notional_max]
     sound = all(isinstance(n, Decimal) and n.is_finite() and D(0) <= abs(n) < D("1E+15") for n in finite)

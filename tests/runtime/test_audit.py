@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import fields, is_dataclass
 
 import apsw
 import msgspec
@@ -14,7 +15,7 @@ from executor.domain.errors import JournalError
 from executor.engine.engine import Engine
 from executor.runtime import record
 from executor.runtime.audit import audit
-from executor.runtime.integrity import GENESIS, chain_hash, rows
+from executor.runtime.integrity import GENESIS, chain_hash, checkpoint_hash, rows
 from executor.runtime.journal import Journal
 from tests.runtime.drives import JournaledRig, sha256, tell_story, wander
 
@@ -179,6 +180,97 @@ def test_no_file_and_a_directory_are_refused(tmp_path):
         with pytest.raises(JournalError, match="no such file"):
             audit(path)
     assert list(tmp_path.iterdir()) == []
+
+
+YOUNGER = {
+    "EngineStarted": {"marks_fills"},
+    "EngineState": {"marks_fills", "exchange_flows"},
+    "ParentState": {"slice_market_base_qty", "cleared"},
+    "ChildState": {"looked_ns"},
+}
+"""Fields that an older version did not know; the replay gives most of those of parents and children other values."""
+
+
+def without_younger(value):
+    if is_dataclass(value):
+        younger = YOUNGER.get(type(value).__name__, set())
+        names = [field.name for field in fields(value) if field.name not in younger]
+        return {name: without_younger(getattr(value, name)) for name in names}
+    if isinstance(value, dict):
+        return {name: without_younger(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_younger(each) for each in value]
+    return msgspec.to_builtins(value)
+
+
+def as_older(path, *, spoil=lambda body: None):
+    """Make it a journal whose start and checkpoint an older version wrote, with its last row the checkpoint's."""
+    db = apsw.Connection(str(path))
+    seq, body = db.execute("SELECT seq, state FROM checkpoints").fetchone()
+    state = without_younger(record.decode_state(body))
+    spoil(state)
+    body = msgspec.json.encode(state)
+    db.execute("UPDATE checkpoints SET state=?, sha256=?", (body, checkpoint_hash(seq, body)))
+    (event,) = db.execute("SELECT event FROM journal WHERE seq=1").fetchone()
+    db.close()
+    started = without_younger(record.decode_event("EngineStarted", event))
+    chained_anew(path, 1, event=msgspec.json.encode(started))
+
+
+def test_a_checkpoint_of_an_older_version_is_held_to_what_it_says(copy):
+    as_older(copy)
+    result = audit(copy)
+    assert (result.identical, result.first_difference, result.checkpoints) == (True, None, 1)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda state: state.update(instance="y"),
+        lambda state: state.update(nonsense=1),
+        lambda state: state["parents"].popitem(),
+        lambda state: state["parents"].update(P77=next(iter(state["parents"].values()))),
+        lambda state: state["open_parents"].append("P77"),
+        lambda state: next(iter(state["children"].values())).update(cum_qty="9"),
+        lambda state: state.update(children=[]),
+    ],
+)
+def test_a_changed_checkpoint_of_an_older_version_is_named(copy, spoil):
+    as_older(copy, spoil=spoil)
+    assert audit(copy).first_difference.startswith("checkpoint ")
+
+
+def test_a_checkpoint_of_this_version_lacks_nothing(copy):
+    db = apsw.Connection(str(copy))
+    seq, body = db.execute("SELECT seq, state FROM checkpoints").fetchone()
+    db.close()
+    lacking = msgspec.json.encode(without_younger(record.decode_state(body)))
+    change(copy, ("UPDATE checkpoints SET state=?, sha256=?", (lacking, checkpoint_hash(seq, lacking))))
+    assert audit(copy).first_difference == f"checkpoint {seq} holds another state than the replay"
+    assert audit(copy, version="t").first_difference is not None
+    assert audit(copy, version="younger").identical
+
+
+def test_what_goes_on_from_an_older_version_can_be_audited_for_good(tmp_path, monkeypatch):
+    """What the older one did not note is not there later; its checkpoint stays, so that an audit goes the same way."""
+    monkeypatch.setattr("executor.runtime.journal.CHECKPOINT_EVERY", 20)
+    path = tmp_path / "journal.db"
+    with Journal.open(path, create=True, instance="x") as journal:
+        rig = JournaledRig(journal)
+        wander(rig, 2, 20)
+        journal.checkpoint(rig.engine.state)
+    change(path, ("DELETE FROM checkpoints WHERE seq < (SELECT max(seq) FROM checkpoints)", ()))
+    as_older(path)
+    with Journal.open(path, create=False) as journal:
+        rig.book_keeper, rig.engine = journal, Engine(journal.recover())
+        rig.pending.clear()
+        rig.start()
+        wander(rig, 4, 15)
+    result = audit(path)
+    assert (result.identical, result.first_difference) == (True, None)
+    assert result.checkpoints >= 4  # the older one's, and those of the last rows
+    with Journal.open(path, create=False) as journal:
+        assert record.encode_state(journal.recover()) == record.encode_state(rig.engine.state)
 
 
 DRIVE = """

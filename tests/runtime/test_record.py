@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from executor.domain.events import Event
 from executor.domain.instrument import Instrument
+from executor.domain.orders import StrategyParams
+from executor.domain.volume_curve import SessionWeights, VolumeCurve
 from executor.engine.engine import Engine
 from executor.runtime import record
+from strategies.volume_curve import whole_ppm
 from tests.engine.rig import Rig
 from tests.runtime.drives import LIMITS, TIMINGS, wander
 
@@ -31,6 +34,36 @@ st.register_type_strategy(
         min_order_qty=STEPS,
         max_order_qty=STEPS,
         min_notional=STEPS,
+    ),
+)
+SHARES = st.decimals(min_value="0.1", max_value="0.9", places=6)
+st.register_type_strategy(SessionWeights, st.builds(SessionWeights, asia=SHARES, europe=SHARES, us=SHARES))
+st.register_type_strategy(
+    VolumeCurve,
+    st.builds(
+        VolumeCurve,
+        name=st.sampled_from(["usual", "a-1_b"]),
+        weights_ppm=st.integers(0, 167).map(
+            lambda hour: whole_ppm([9.0 if one == hour else 1.0 for one in range(168)])
+        ),
+        week_qty=st.none() | STEPS,
+    ),
+)
+st.register_type_strategy(
+    StrategyParams,
+    st.builds(
+        StrategyParams,
+        interval_s=st.integers(1, 10**6),
+        randomize_size_pct=st.integers(0, 50),
+        randomize_timing_pct=st.integers(0, 50),
+        catch_up_max=STEPS.map(lambda more: 1 + more),
+        passiveness=st.none() | SHARES,
+        reprice_ticks=st.integers(1, 100),
+        participation=st.none() | SHARES,
+        risk_aversion=st.none() | STEPS,
+        curve=st.none() | st.from_type(VolumeCurve),
+        session_weights=st.none() | st.from_type(SessionWeights),
+        wrappers=st.lists(st.text(max_size=5), max_size=3).map(tuple),
     ),
 )
 st.register_type_strategy(int, st.integers(-(2**63), 2**63 - 1))

@@ -43,7 +43,7 @@ from executor.domain.timeline import NS_PER_MIN, NS_PER_MS, NS_PER_S
 from executor.domain.units import Money, Price, Quantity
 from executor.engine.engine import Engine
 from executor.engine.state import Benchmarks, ChildState, EngineState, MarketState, ParentState
-from executor.runtime.metrics import METRICS, Kind, Unit
+from executor.runtime.metrics import METRICS, CalibrationOutcome, Kind, Unit
 from executor.runtime.telemetry import PARENT_SERIES_MAX, PARENT_SHOWN_AFTER_END_NS, Telemetry
 from tests.advice_records import ADVISER, advice_record
 
@@ -343,6 +343,7 @@ def test_every_metric_has_a_series_once_everything_has_happened(
     telemetry.observe(TimerFired(at_ns=NOW_NS, key="k"), [amendment()])
     telemetry.observe(ReplaceAcked(at_ns=NOW_NS, client_order_id="x-1-1"), [])
     telemetry.on_reconnect(Stream.PUBLIC)
+    telemetry.on_calibration(CalibrationOutcome.KEPT)
     over_budget = advice_record(9, AdviceOutcome.NOT_ASKED, reason="DAY_COST", clips=("RATE_CLIPPED",))
     ended = [advice_record(number, outcome) for number, outcome in enumerate(AdviceOutcome)]
     state.adviser = ADVISER

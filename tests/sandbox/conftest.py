@@ -15,8 +15,9 @@ from tests.sandbox.venue_support import KEYS, Bench, RawClient, venue_in_thread
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def venue():
+    """One for each module: its crowd trades, and so takes time, for as long as it runs; to start it takes little."""
     options = SandboxOptions(seed=7, credentials=KEYS, address_requests_max=0)
     with venue_in_thread(options) as server:
         yield server

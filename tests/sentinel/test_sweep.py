@@ -11,7 +11,7 @@ from executor.sentinel.sweep import BAN_S, Sweep
 from executor.sentinel.venue import OPEN_PATH, SCOPES, SweepVenue
 from sandbox.bybit_server import FlowSettings, SandboxOptions, running_server
 from sandbox.bybit_server.fields import Fields
-from tests.sentinel.hand import KEY, LINEAR, RESTING, SECRET, open_of, place
+from tests.sentinel.hand import KEY, LINEAR, RESTING, SECRET, open_of, place, send
 
 CONFIRM_S = 777.0
 
@@ -107,7 +107,7 @@ async def test_an_empty_account_is_proved_empty():
     async with bench() as there:
         await there.run()
         assert there.sweep.found == {}
-        assert set(there.sweep.remaining) == {scope.name for scope in SCOPES}
+        assert set(there.sweep.remaining) == {*(scope.name for scope in SCOPES), "strategy orders"}
 
 
 async def test_twelve_hundred_orders_go_five_hundred_at_a_time():
@@ -188,7 +188,8 @@ async def test_a_barred_address_is_silent_for_ten_minutes():
         assert sum("bars this address" in line for line in there.lines) == 1
         assert max(there.waited) >= BAN_S - 1
         # Requests of the other parts of the account may have been on their way; none is begun afterwards.
-        assert asked[-1] - len(RESTING) <= 2 * len(SCOPES)  # each reads the clock first
+        # Each reads the clock first; strategy orders are read state by state.
+        assert asked[-1] - len(RESTING) <= 2 * (len(SCOPES) + 1) + 2
         assert asked[10] == asked[-1]
 
 
@@ -265,3 +266,56 @@ async def test_what_may_remain_is_told_when_the_time_is_up():
         assert len(there.sweep.may_remain) == 2
         assert all("BTCUSDT" in line for line in there.sweep.may_remain)
         assert len(await there.open()) == 2
+
+
+TWAP = {
+    "category": "UTA_USDT",
+    "symbol": "BTCUSDT",
+    "side": "Buy",
+    "strategyType": "twap",
+    "size": "0.100",
+    "duration": 300,
+    "interval": 30,
+    "triggerPrice": "90000",
+}
+
+
+async def strategies_of(there):
+    (account,) = (await there.control("GET", "/_truth"))["accounts"].values()
+    return [strategy for strategy in account["strategies"] if strategy["open"]]
+
+
+async def test_strategy_orders_are_stopped_because_no_cancel_of_orders_ends_them():
+    async with bench() as there:
+        for kind in ({}, {"triggerPrice": ""}):
+            answer = await send(there.server.rest_url, "/v5/strategy/create", {**TWAP, **kind})
+            assert answer["retCode"] == 0, answer
+        assert len(await strategies_of(there)) == 2
+        await there.run()
+        assert await strategies_of(there) == []
+        assert len(there.sweep.found) == 2
+        assert any("twap" in text for text in there.sweep.found.values())
+        assert there.sweep.may_remain == []
+
+
+async def test_a_stop_that_is_forgotten_is_sent_until_the_strategy_is_gone():
+    async with bench() as there:
+        await send(there.server.rest_url, "/v5/strategy/create", TWAP)
+        await there.control("POST", "/_ex", {"do": "ignore_cancels", "count": 2})
+        await there.fault("drop", path="/v5/strategy/stop", when="before_apply")
+        await there.run()
+        assert await strategies_of(there) == []
+        assert (await there.requests()).count("/v5/strategy/stop") >= 4
+
+
+@pytest.mark.parametrize("switched_on", [False, True])
+async def test_a_venue_that_shows_no_strategy_orders_is_believed_only_where_none_were_switched_on(
+    switched_on,
+):
+    async with bench() as there:
+        there.sweep._algorithms = switched_on
+        await there.fault("retCode", path="/v5/strategy/list", times=8, retCode=10001)
+        await there.run()
+        asked = (await there.requests()).count("/v5/strategy/list")
+        assert (asked > 6) is switched_on, asked
+        assert any("never switched on" in line for line in there.lines) is not switched_on

@@ -10,7 +10,7 @@ from executor.domain.orders import StrategyParams, Urgency
 from executor.domain.timeline import NS_PER_HOUR, NS_PER_S
 from strategies.arrival_price import URGENCY, trajectory
 from strategies.base import STRATEGIES
-from strategies.vwap import VOLUME_PCT_BY_HOUR
+from strategies.volume_curve import VOLUME_PCT_BY_HOUR
 from tests.builders import T0, D, instrument, parent_order
 
 MIDNIGHT = T0 - T0 % (24 * NS_PER_HOUR)

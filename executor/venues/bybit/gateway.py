@@ -7,8 +7,9 @@ from random import Random
 import aiohttp
 
 from executor.advice.context import MarketContext
+from executor.domain.algo import NewAlgo
 from executor.domain.approval import Approved
-from executor.domain.commands import CancelOrder, QueryOrder, Reconcile, Subscribe
+from executor.domain.commands import CancelOrder, QueryAlgo, QueryOrder, Reconcile, StopAlgo, Subscribe
 from executor.domain.errors import RemoteProtocolError, TransportError
 from executor.domain.events import (
     AccountUnreadable,
@@ -18,10 +19,13 @@ from executor.domain.events import (
 from executor.domain.events import Stream as StreamName
 from executor.domain.orders import Category, NewOrder, Replacement
 from executor.domain.ports import Log, Post
+from executor.engine.state import MarketState
 from executor.runtime.clock import Clock
 from executor.venues.bybit.access import Access, Way
 from executor.venues.bybit.account_feed import AccountFeed
 from executor.venues.bybit.account_queries import AccountQueries
+from executor.venues.bybit.algo_entry import AlgoEntry
+from executor.venues.bybit.algo_queries import AlgoQueries
 from executor.venues.bybit.ask import Asker, Manners
 from executor.venues.bybit.limiter import Limiter
 from executor.venues.bybit.market_feed import MarketKeeper
@@ -80,6 +84,8 @@ class BybitVenue:
         )
         self._account = Asker(access, self._signer, self._time, manners)
         self.account = AccountQueries(self._account)
+        self._strategies = Asker(access, self._signer, self._time, manners)
+        self._algo_queries = AlgoQueries(self._strategies, clock, self._time)
         self._queries = Queries(access, self._signer, clock, self._time, self._prefix, manners)
 
     async def __aenter__(self) -> "BybitVenue":
@@ -100,6 +106,7 @@ class BybitVenue:
         self._rest = RestEntry(
             self._http, access.rest_url, self._signer, self._time, self._clock, self._standing
         )
+        self._algos = AlgoEntry(self._rest, self._turnstile, self._standing)
         self._trade = self._new_trade_socket() if access.trade_ws_url else None
         door: Door = self._rest
         spare: Door | None = self._trade
@@ -122,6 +129,7 @@ class BybitVenue:
         await self._sockets.close()
         self._queries.close()
         self._account.close()
+        self._strategies.close()
 
     async def clock_error_ms(self) -> int | None:
         """The venue's clock minus ours, milliseconds; None if the venue did not answer."""
@@ -144,6 +152,18 @@ class BybitVenue:
         """Ask everything about one order."""
         return await self._queries.order(command)
 
+    async def place_algo(self, approved: Approved[NewAlgo]) -> Event:
+        """Send one create request of a strategy order."""
+        return await self._algos.place(approved)
+
+    async def stop_algo(self, command: StopAlgo) -> Event:
+        """Send one stop request of a strategy order."""
+        return await self._algos.stop(command)
+
+    async def query_algo(self, command: QueryAlgo) -> list[Event]:
+        """Ask everything about one strategy order."""
+        return await self._algo_queries.strategy(command)
+
     async def reconcile(self, command: Reconcile) -> list[Event]:
         """Read everything of one category."""
         return await self._queries.everything(command)
@@ -151,6 +171,10 @@ class BybitVenue:
     def context(self, category: Category, symbol: str) -> MarketContext:
         """Describe the surroundings of a symbol's market; empty if it is not followed."""
         return self._public.context(category, symbol)
+
+    async def look(self, category: Category, symbol: str) -> MarketState | None:
+        """Look once at a market that is not followed; None if the venue has no such symbol."""
+        return await self._queries.market(category, symbol)
 
     def subscribe(self, command: Subscribe) -> None:
         """Follow a symbol: its rules and its market."""

@@ -29,7 +29,7 @@ from executor.domain.events import BookLost, BookUpdated, StreamChanged
 from executor.domain.events import Stream as StreamName
 from executor.domain.instrument import Instrument
 from executor.domain.market import MarketSnapshot
-from executor.domain.orders import Category
+from executor.domain.orders import Category, Side
 from executor.domain.ports import Log, Post
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.domain.units import ZERO, Money, Price, Quantity
@@ -44,6 +44,7 @@ from executor.venues.bybit.codec_public import (
     PublicTrades,
     TickerFrame,
 )
+from executor.venues.bybit.contract_feed import ContractFeed
 from executor.venues.bybit.reference_feed import ReferenceFeed
 from executor.venues.bybit.scenery import Scenery
 from executor.venues.bybit.server_time import ServerTime
@@ -61,10 +62,12 @@ class _Symbol:
     name: str
     book: BookSync
     reference: ReferenceFeed
+    contract: ContractFeed
     scenery: Scenery
     subscribed: bool = False
     traded_qty: Decimal = ZERO
     traded_notional: Decimal = ZERO
+    bought_qty: Decimal = ZERO
     long_qty: Decimal = ZERO
     short_qty: Decimal = ZERO
     band: PriceLimitFrame | None = None
@@ -182,6 +185,14 @@ class MarketFeed:
             name=symbol,
             book=BookSync(symbol, self._access.book_depth),
             reference=reference,
+            contract=ContractFeed(
+                category=self._category,
+                symbol=symbol,
+                ticker=reference.ticker,
+                our_ns=self._time.our_ns,
+                now_ns=self._clock.now_ns,
+                post=self._post,
+            ),
             scenery=Scenery(reference.ticker, self._time.our_ns),
         )
         self._symbols[symbol] = self._books[self._topics(symbol)[0]] = entry
@@ -259,6 +270,7 @@ class MarketFeed:
             entry.band = None
             entry.scenery.lose()
             entry.reference.lose()
+            entry.contract.lose()
             self._lose(entry, detail)
 
     def _lose(self, entry: _Symbol, detail: str) -> None:
@@ -301,6 +313,8 @@ class MarketFeed:
                 for trade in frame.trades:
                     entry.traded_qty += trade.qty
                     entry.traded_notional += trade.qty * trade.px
+                    if trade.side is Side.BUY:
+                        entry.bought_qty += trade.qty
                 entry.scenery.take_trades(frame.trades, self._clock.now_ns())
                 if self._watcher is not None:
                     self._watcher.trades(self._category, frame)
@@ -313,6 +327,7 @@ class MarketFeed:
                     self._on_bad(error)
                 else:
                     entry.scenery.heard_ticker(self._clock.now_ns())
+                    entry.contract.tell()
                     if self._watcher is not None:
                         self._watcher.ticker(self._category, entry.name, entry.reference.ticker)
             case PriceLimitFrame():
@@ -322,6 +337,7 @@ class MarketFeed:
                 entry.long_qty += frame.long_qty
                 entry.short_qty += frame.short_qty
                 entry.scenery.take_liquidations(frame.positions, self._clock.now_ns())
+                entry.contract.tell_liquidations(frame.positions)
 
     def _on_book(self, entry: _Symbol, frame: BookFrame) -> None:
         try:
@@ -377,6 +393,7 @@ class MarketFeed:
             ts_exchange_ns=entry.ts_exchange_ns,
             liquidated_long_qty=Quantity(entry.long_qty),
             liquidated_short_qty=Quantity(entry.short_qty),
+            bought_qty=Quantity(entry.bought_qty),
         )
         band = entry.band
         if band is None or entry.posted_ns - entry.band_ns > _BAND_NS_MAX:

@@ -27,6 +27,7 @@ from executor.domain.events import (
 from executor.domain.instrument import Instrument
 from executor.domain.orders import Category
 from executor.domain.timeline import NS_PER_MS
+from executor.engine.state import MarketState
 from executor.runtime.clock import Clock
 from executor.venues.bybit.access import Access
 from executor.venues.bybit.account_rows import decode_balances
@@ -40,6 +41,7 @@ from executor.venues.bybit.codec import (
     decode_rows,
 )
 from executor.venues.bybit.codec_fields import Row, text
+from executor.venues.bybit.market_look import CANDLES, market_seen
 from executor.venues.bybit.server_time import ServerTime
 from executor.venues.bybit.signer import Signer
 
@@ -122,6 +124,22 @@ class Queries:
         rows = await self._market.rows(HTTP.get_instruments_info, category=category.value, limit=1_000)
         names = [str(row.get("symbol")) for row in rows if isinstance(row, dict)]
         return get_close_matches(symbol, names, n=3)
+
+    async def market(self, category: Category, symbol: str) -> MarketState | None:
+        """Look at a market once: its rules, its touch and its last hour; None if the venue has no such symbol.
+
+        Raises
+        ------
+        TransportError, RemoteProtocolError
+            If it could not be read.
+        """
+        rules = await self.instrument(category, symbol)
+        if rules is None:
+            return None
+        named = {"category": category.value, "symbol": symbol}
+        tickers = await self._market.rows(HTTP.get_tickers, **named)
+        candles = await self._market.rows(HTTP.get_kline, **named, interval="1", limit=CANDLES)
+        return market_seen(rules, tickers, candles, self._time.now_ms() * NS_PER_MS)
 
     async def order(self, command: QueryOrder) -> list[Event]:
         """Look for one order everywhere: open, recently closed, history, executions.

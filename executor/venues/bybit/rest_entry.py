@@ -60,6 +60,10 @@ class RestEntry:
         return "our address is barred" if self._standing.is_banned else ""
 
     async def send(self, act: Act, body: bytes, why_void: Callable[[], str] | None = None) -> Answer:
+        """Sign and send one order request, as `send_to` does."""
+        return await self.send_to(_PATH[act], body, why_void)
+
+    async def send_to(self, path: str, body: bytes, why_void: Callable[[], str] | None = None) -> Answer:
         """Sign and send one request.
 
         Parameters
@@ -81,7 +85,7 @@ class RestEntry:
         token = LAST_LOOK.set(why_void)
         try:
             async with self._http.post(
-                f"{self._url}{_PATH[act]}", data=body, headers=headers, allow_redirects=False
+                f"{self._url}{path}", data=body, headers=headers, allow_redirects=False
             ) as response:
                 return read_answer(await self._read(response), "result", response.headers)
         except (HostForbidden, aiohttp.ClientConnectorError) as error:

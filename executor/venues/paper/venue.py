@@ -45,6 +45,7 @@ from executor.domain.orders import Category, Liquidity, NewOrder, Replacement, S
 from executor.domain.ports import Log, Post
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.domain.units import Money
+from executor.engine.state import MarketState
 from executor.runtime.clock import Clock
 from executor.venues.bybit.access import Access
 from executor.venues.bybit.codec_public import BookFrame, PublicTrades
@@ -201,6 +202,10 @@ class PaperVenue:
     def context(self, category: Category, symbol: str) -> MarketContext:
         """Describe the surroundings of a symbol's market; empty if it is not followed."""
         return self._public.context(category, symbol)
+
+    async def look(self, category: Category, symbol: str) -> MarketState | None:
+        """Look once at a market that is not followed; None if the venue has no such symbol."""
+        return await self._queries.market(category, symbol)
 
     def subscribe(self, command: Subscribe) -> None:
         """Follow a symbol: its rules and its market."""

@@ -1,0 +1,1 @@
+"""Where the cost of an order comes from, and what the price did after its fills."""
