@@ -289,6 +289,7 @@ def _add_journal(costs: Costs, number: int, path: Path, whole_chain: bool) -> No
     try:
         db.execute("BEGIN")  # one snapshot: a daemon may be writing
         _check(db, path, whole_chain=whole_chain)
+        _refuse_copy(costs.sources[:number], path, db)
         _read_journal(costs, number, path, db)
     except JournalError as error:
         raise JournalError(
@@ -298,6 +299,31 @@ def _add_journal(costs: Costs, number: int, path: Path, whole_chain: bool) -> No
         raise explained(path, error) from error
     finally:
         db.close()
+
+
+def _refuse_copy(before: Sequence[Path], path: Path, db: apsw.Connection) -> None:
+    """Refuse a journal that goes on from another one, or the other way round: its orders would count twice."""
+    newest = db.execute("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
+    if newest is None:
+        return
+    for other in before:
+        if other.is_dir():
+            continue
+        beside = _opened(other)
+        try:
+            theirs = beside.execute("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
+            if theirs is None:
+                continue
+            older, (seq, digest) = (beside, newest) if newest[0] <= theirs[0] else (db, theirs)
+            if older.execute("SELECT 1 FROM journal WHERE seq = ? AND hash = ?", (seq, digest)).fetchone():
+                raise DataError(
+                    path,
+                    f"a copy of {other}, as it is or as it once was",
+                    "name one of the two",
+                    allowed=_ALLOWED,
+                )
+        finally:
+            beside.close()
 
 
 def _opened(path: Path) -> apsw.Connection:

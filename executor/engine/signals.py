@@ -143,9 +143,11 @@ def _follow_queue(state: EngineState, parent: ParentState, snapshot: MarketSnaps
 def _follow(child: ChildState, snapshot: MarketSnapshot, since: Since) -> None:
     side, px = child.order.side, child.order.px
     level_qty = snapshot.best_bid_qty if side is Side.BUY else snapshot.best_ask_qty
-    if child.queue_px != px:  # it came to this price, or was moved there: it stands last
+    if child.queue_px != px or child.order.qty > child.queue_qty:
+        # It came to this price, was moved there, or was made larger: it stands last.
         child.queue_px, child.queue_ahead_qty = px, None
         since = NOTHING_KNOWN
+    child.queue_qty = child.order.qty
     if snapshot.touch(side) != px:
         return  # nobody says how much is shown there
     traded_qty = since.sold_qty if side is Side.BUY else since.bought_qty

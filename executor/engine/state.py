@@ -81,8 +81,9 @@ class ChildState:
         `px` of the order the price beyond which it is to stop.
     looked_ns
         When it was last asked after.
-    queue_px, queue_ahead_qty
-        Price for which it was estimated, and at most how much stands before it there, base units; None while unknown.
+    queue_px, queue_qty, queue_ahead_qty
+        Price and own quantity for which it was estimated, and at most how much stands before it there, base units; None
+        while unknown.
     costs, marks
         What its fills cost by source, and the mids after them; None where fills are not marked.
     """
@@ -121,6 +122,7 @@ class ChildState:
     asked_ns: int = 0
     detail: str = ""
     queue_px: Decimal | None = None
+    queue_qty: Decimal = ZERO
     queue_ahead_qty: float | None = None
     algo: AlgoTerms | None = None
     looked_ns: int = 0

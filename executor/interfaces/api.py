@@ -28,9 +28,10 @@ from executor.interfaces import advice_views, basket_views, intents, views
 from executor.interfaces.answers import basket_refusal, check_reply, refusal, reply_view
 from executor.interfaces.basket_body import BasketBody, basket_submitted
 from executor.interfaces.control import Control, ControlBusy
-from executor.interfaces.guard import BODY, BODY_BYTES_MAX, GuardLimits, guard, plain_headers
+from executor.interfaces.guard import BODY, GuardLimits, guard, plain_headers
 from executor.interfaces.kinds import PARENT_ID
 from executor.interfaces.models import (
+    BODY_BYTES_MAX,
     AmendBody,
     EmptyBody,
     FlowBody,

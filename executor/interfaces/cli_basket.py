@@ -16,8 +16,8 @@ from executor.interfaces.confirm import confirm_live
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
 from executor.interfaces.follow import progress_line
-from executor.interfaces.guard import BODY_BYTES_MAX
 from executor.interfaces.kinds import PARENT_ID
+from executor.interfaces.models import BODY_BYTES_MAX
 from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile, TokenFile, Url, connect
 from executor.interfaces.output import cell, emit_json, say, show
 

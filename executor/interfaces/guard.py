@@ -17,9 +17,9 @@ from aiohttp.typedefs import Handler, Middleware
 from config.problems import ConfigProblems, quoted
 from config.secrets import Secret
 from executor.interfaces.answers import ApiRefusal, refusal
+from executor.interfaces.models import BODY_BYTES_MAX
 from executor.interfaces.strict_json import JSON_FORM, JsonProblem, read_json_object
 
-BODY_BYTES_MAX: Final = 65_536
 OPEN_PATHS: Final = frozenset({"/health", "/metrics"})
 HOST_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 OVERRIDE_HEADERS: Final = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")

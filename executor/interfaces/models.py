@@ -47,6 +47,7 @@ from executor.interfaces.kinds import (
 from strategies.base import STRATEGIES, WRAPPERS
 from strategies.venue_orders import VENUE_STRATEGIES
 
+BODY_BYTES_MAX: Final = 65_536
 REASON_CHARS_MAX: Final = 200
 PUBLISHED_MS_MAX: Final = 253_402_300_799_999
 """The last millisecond of the year 9999."""

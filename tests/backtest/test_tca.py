@@ -202,6 +202,16 @@ def test_paths_mean_each_journal_once(journal, tmp_path):
         find_sources([tmp_path / "nothing"])
 
 
+def test_a_copy_of_a_journal_is_refused_or_left_out_so_that_no_order_counts_twice(journal, tmp_path):
+    copy = tmp_path / "copy.db"
+    copy.write_bytes(journal.read_bytes())
+    with pytest.raises(DataError, match="a copy of"):
+        read_costs([journal, copy])
+    costs = read_costs([journal, copy], skip_broken=True)
+    assert len(costs.orders) == len(read_costs([journal]).orders)
+    assert costs.remarks[0].startswith("left out: ")
+
+
 def test_policies_of_a_comparison_stay_apart_though_their_strategy_is_one(tmp_path):
     """Policies TWAP and CROSS are both worked by `twap`; an order that was not taken has no report at all."""
     body = msgspec.to_builtins(REPORT)

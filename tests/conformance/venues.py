@@ -1,4 +1,4 @@
-"""The servers the rows play on: at most one of each setting in a test process, started when first wanted."""
+"""The servers the rows play on: at most one of each setting at a time in a test process, started when wanted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from sandbox.bybit_server import Credentials, FlowSettings, RunningServer, Sandb
 from tests.conformance.calls import Setting
 from tests.sandbox.venue_support import venue_in_thread
 
-ACCOUNTS: Final = 600
+ACCOUNTS: Final = 60
+"""Of one server: with all that it knows it answers `/_truth`, and so it is exchanged when each has had its row."""
 RSA_BITS: Final = 1024
 ADDRESS_REQUESTS_MAX: Final = 25
 
@@ -35,7 +36,7 @@ class Venue:
     def __init__(
         self,
         server: RunningServer,
-        credentials: Iterator[Credentials],
+        credentials: list[Credentials],
         rsa_keys: Iterator[tuple[Credentials, str]],
     ) -> None:
         self.server: Final = server
@@ -43,9 +44,14 @@ class Venue:
         self._rsa_keys = rsa_keys
         self.ccxt_markets: object = None
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether every account has been handed out."""
+        return not self._credentials
+
     def fresh_key(self) -> Credentials:
         """Return an API key of an account that has done nothing yet."""
-        return next(self._credentials)
+        return self._credentials.pop()
 
     def fresh_rsa_key(self) -> tuple[Credentials, str]:
         """Return a key of the RSA kind and its private half."""
@@ -58,11 +64,17 @@ class Venues:
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
         self._open: dict[Setting, Venue] = {}
+        self._ends: dict[Setting, ExitStack] = {}
 
     def of(self, setting: Setting) -> Venue:
-        """Return the server of a setting, started if need be."""
-        if setting not in self._open:
+        """Return the server of a setting, with an account at least that nobody has used."""
+        before = self._open.get(setting)
+        if before is None or before.is_used_up:
+            if before is not None:
+                self._ends[setting].close()
+            self._ends[setting] = self._stack.enter_context(ExitStack())
             self._open[setting] = self._start(setting)
+            self._open[setting].ccxt_markets = before and before.ccxt_markets
         return self._open[setting]
 
     @cached_property
@@ -84,5 +96,5 @@ class Venues:
             address_requests_max=ADDRESS_REQUESTS_MAX if setting is Setting.STRICT else 0,
             flow=FlowSettings(frozen=setting is not Setting.LIVELY),
         )
-        server = self._stack.enter_context(venue_in_thread(options))
-        return Venue(server, iter(keys), itertools.cycle(rsa_keys))
+        server = self._ends[setting].enter_context(venue_in_thread(options))
+        return Venue(server, list(keys), itertools.cycle(rsa_keys))

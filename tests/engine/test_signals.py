@@ -266,6 +266,9 @@ def test_the_queue_before_a_resting_order_is_what_was_shown_less_what_traded_aga
     assert rig.child(1).queue_ahead_qty == pytest.approx(float(D("1.5") - rig.child(1).open_qty))
     book(rig, traded="103", bought_qty=D(1), best_bid=px + D("0.1"), best_ask=px + D("0.2"))
     assert rig.child(1).queue_px == px
+    rig.child(1).order = replace(rig.child(1).order, qty=rig.child(1).order.qty * 2)
+    book(rig, traded="103", bought_qty=D(1), best_bid_qty=D(8), **touch)
+    assert rig.child(1).queue_ahead_qty == 8.0, "who asks for more stands last"
 
 
 def test_news_of_a_market_that_is_not_followed_changes_nothing():
