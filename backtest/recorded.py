@@ -85,7 +85,8 @@ class Conditions:
     over_gaps
         Whether orders are worked where something is missing; the engine sees a lost book there, as it would live.
     impact
-        What own executions do to the price, reckoned afterwards and beside the cost; None reckons nothing.
+        What own executions do to the price, reckoned afterwards and beside the cost; None reckons nothing. The report
+        of each order keeps what it foretold as well.
     plan_terms
         By which each order's cost is foretold before it is given; None foretells nothing.
     """
@@ -391,6 +392,7 @@ def _work_one(
         timings=conditions.timings,
         terms=conditions.adviser if errand.make_adviser else None,
         seed=seed,
+        impact_model="" if conditions.impact is None else conditions.impact.name,
     )
     runtime.run(errand.start_ns - 1)
     problem = _problem_of_book(recording, venue, errand)

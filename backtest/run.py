@@ -197,6 +197,7 @@ def open_engine(
     timings: Timings,
     terms: AdviserTerms | None,
     seed: int,
+    impact_model: str = "",
 ) -> None:
     """Let everything happen that comes before the first look at the book: terms, rules and live connections."""
     at_ns = runtime.now_ns
@@ -213,6 +214,7 @@ def open_engine(
             hedge_mode=False,
             adviser=terms,
             marks_fills=True,
+            impact_model=impact_model,
         ),
         at_ns,
     )

@@ -4,7 +4,6 @@ Quantities are about a hundredth of what a recording trades in the time of an or
 and no trades, about a hundred quote units. They are written down here, so that no result has chosen them.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -20,7 +19,6 @@ from strategies.wrappers.crypto import GUIDES
 
 FOLLOWERS: Final = ("twap", "vwap", "arrival-price", "pov", "adaptive", "RANDOM")
 """Algorithms whose distance from the market's volume is told."""
-POV_SHARE: Final = Decimal("0.01")
 FILES: Final = (
     ("bybit/v5-session-20260809.jsonl.zst",),
     ("bybit/ob500/2024-12-01_XRPUSDT_ob500.data.zip",),
@@ -62,6 +60,11 @@ class Group(StrEnum):
     BARE = "incomplete recordings"
 
 
+POV_SHARES: Final = {Group.LONG: Decimal("0.0025")}
+"""Share of the volume that `pov` aims at, where it is not `POV_SHARE`: about what the order is of all that trades."""
+POV_SHARE: Final = Decimal("0.01")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """Orders of one kind in one recording.
@@ -90,6 +93,18 @@ class Case:
         """Venue, category and symbol."""
         venue, category, symbol = self.name.split("/")
         return venue, category, symbol
+
+    @property
+    def pov_share(self) -> Decimal:
+        """Share of the volume that `pov` aims at, 0-1."""
+        return POV_SHARES.get(self.group, POV_SHARE)
+
+    def by(self, algorithm: str, seed: int, side: Side) -> ParentSubmitted:
+        """The order as an algorithm works it; what is random in it comes from the seed."""
+        order = ALGORITHMS[algorithm](self.order(seed), seed)
+        if order.strategy == "pov":
+            order = replace(order, params=replace(order.params, participation=self.pov_share))
+        return replace(order, side=side)
 
     def order(self, seed: int) -> ParentSubmitted:
         """The order, whose side and strategy are still to be chosen."""
@@ -165,11 +180,6 @@ CASES: Final = (
 )  # fmt: skip
 
 
-def _by_share(order: ParentSubmitted, seed: int) -> ParentSubmitted:
-    params = replace(order.params, participation=POV_SHARE)
-    return replace(order, strategy="pov", params=params)
-
-
 def _wrapped(wrapper: str) -> Policy:
     def policy(order: ParentSubmitted, seed: int) -> ParentSubmitted:
         return replace(order, strategy="twap", params=replace(order.params, wrappers=(wrapper,)))
@@ -177,9 +187,8 @@ def _wrapped(wrapper: str) -> Policy:
     return policy
 
 
-ALGORITHMS: Final[dict[str, Callable[[ParentSubmitted, int], ParentSubmitted]]] = {
+ALGORITHMS: Final[dict[str, Policy]] = {
     **{name: POLICIES[name.upper()] for name in STRATEGIES},
-    "pov": _by_share,
     **{f"twap + {name}": _wrapped(name) for name in GUIDES},
     **{name: POLICIES[name] for name in BASELINES},
 }

@@ -1,7 +1,7 @@
 """One case worked by one algorithm: every order, both sides, and what is kept of each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ from backtest.dataset.store import read_info, read_rows
 from backtest.foretold import Foretold
 from backtest.recorded import Conditions, Errand, MakeVenue, PlanError, Worked, plan_starts, work
 from backtest.recording import Recording, find_recording
-from benchmarks.algorithms_cases import ALGORITHMS, Case, Group
+from benchmarks.algorithms_cases import Case, Group
 from executor.domain.orders import Category, Side
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.domain.units import BPS_PER_UNIT
@@ -159,15 +159,14 @@ def work_unit(
     if recording.recv_known:
         recording = recording.with_clock(None)
     conditions = _conditions(recording, case, seed)
-    base = case.order(seed)
     refused, all_worked = "", list[Worked]()
     try:
-        starts = plan_starts(recording, conditions, base, start_ns=None, every_s=every_s)
+        starts = plan_starts(recording, conditions, case.order(seed), start_ns=None, every_s=every_s)
         errands = [
             Errand(
                 number=number,
                 start_ns=start_ns,
-                order=replace(ALGORITHMS[algorithm](base, seed + number), side=side),
+                order=case.by(algorithm, seed + number, side),
                 policy=algorithm,
             )
             for number, start_ns in enumerate(starts, start=1)

@@ -108,19 +108,17 @@ def read_environment(environ: Mapping[str, str], keys: Iterable[str]) -> tuple[L
     return layer, problems
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which known name comes closest, or list them all if they are few."""
+def nearest(
+    name: str, known: Iterable[str], otherwise: str = "a name of docs/reference/configuration.md"
+) -> str:
+    """Say which known name comes closest, or list them all if they are few; `otherwise` says where they all are."""
     import difflib  # noqa: PLC0415 - only needed when something is misspelt
 
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if not close and len(names) <= LISTED_MAX:
         return f"one of {', '.join(names)}"
-    return (
-        f"nearest name: {close[0]}"
-        if close
-        else "a name of docs/reference/configuration.md; none is like this one"
-    )
+    return f"nearest name: {close[0]}" if close else f"{otherwise}; none is like this one"
 
 
 def _read_text(path: Path) -> str | Problem:

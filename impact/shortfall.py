@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Final, TypeVar
 
+from executor.domain.cost_forecast import CostForecast
 from executor.domain.instrument import notional
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Category, Side
@@ -89,6 +90,8 @@ class ParentFacts:
         What the mid did after the fills, and how many fills still wait for a mark (`impact.tca.mark_outs`).
     advice
         What following advice was worth; None if nobody was asked.
+    forecast
+        What the order was expected to cost when it began; None where no model was named.
 
     Raises
     ------
@@ -130,6 +133,7 @@ class ParentFacts:
     reversion_bps: Decimal | None = None
     marks_pending: int = 0
     advice: "AdviceValue | None" = None
+    forecast: CostForecast | None = None
 
     def __post_init__(self) -> None:
         """Refuse facts without a meaning."""
@@ -525,6 +529,21 @@ def as_json(report: CostReport) -> dict[str, object]:
             None if facts.advice is None else _printed(facts.advice.standard_error_bps, _BPS_PRINTED)
         ),
         "advice_periods": None if facts.advice is None else facts.advice.periods,
+        **_forecast_json(facts.forecast),
+    }
+
+
+def _forecast_json(told: CostForecast | None) -> dict[str, object]:
+    """What was foretold; nothing where no model was named, so that reports of older versions read as they did."""
+    if told is None:
+        return {}
+    return {
+        "predicted_bps": _printed(told.expected_bps, _BPS_PRINTED),
+        "predicted_low_bps": _printed(told.low_bps, _BPS_PRINTED),
+        "predicted_high_bps": _printed(told.high_bps, _BPS_PRINTED),
+        "predicted_risk_bps": _printed(told.risk_bps, _BPS_PRINTED),
+        "predicted_model": told.model,
+        "predicted_version": told.version,
     }
 
 

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
+from math import isfinite
 from typing import Final
 
+from executor.domain.cost_forecast import CostForecast
 from executor.domain.instrument import Instrument
 from executor.domain.limits import Limits
 from executor.domain.market import MarketSnapshot
@@ -166,6 +168,17 @@ def cost_of(
         low_bps=told.impact.low_bps + min(ends) - reach,
         high_bps=told.impact.high_bps + max(ends) + reach,
     )
+
+
+def noted(forecast: CostForecast, cost: ExpectedCost | None) -> CostForecast:
+    """Write a cost into the record of what was foretold, to 0.0001 bps; nothing of one that is not known whole."""
+    if cost is None:
+        return forecast
+    told = (cost.expected_bps, cost.low_bps, cost.high_bps, cost.told.risk_bps)
+    if not all(map(isfinite, told)):
+        return forecast
+    expected, low, high, risk = (Decimal(f"{figure:.4f}") for figure in told)
+    return replace(forecast, expected_bps=expected, low_bps=low, high_bps=high, risk_bps=risk)
 
 
 def by_strategy(order: ParentOrder, name: str) -> ParentOrder:

@@ -75,6 +75,8 @@ def _why_not_wrapped(strategy: str, wrappers: tuple[str, ...]) -> str:
             return f"no wrapper {name!r}; there is {', '.join(READ_BY_WRAPPER)}"
     if len(set(wrappers)) < len(wrappers):
         return "each wrapper can be named once"
+    if "adaptive" in wrappers and strategy == "adaptive":
+        return "the strategy adaptive does by itself what the wrapper adaptive does"
     if "adaptive" in wrappers and strategy not in RESTS_FIRST:
         return f"the wrapper adaptive moves the turn from resting to taking, which {strategy} does not have"
     return ""

@@ -16,6 +16,8 @@ from impact.tca.mark_outs import MARK_OUTS_S
 Floats = npt.NDArray[np.float64]
 PARTS: Final = ("delay", "spread", "temporary", "permanent", "timing", "opportunity", "fees")
 BENCHMARKS: Final = ("arrival", "vwap", "twap", "close", "midpoint")
+PREDICTED: Final = ("predicted", "above_predicted", "inside_share")
+"""What was foretold, how far above it what was paid is, and the share of orders inside their interval."""
 _HOURS: Final = 24
 _DECADES: Final = ((1e3, "below 1k"), (1e4, "1k to 10k"), (1e5, "10k to 100k"), (1e6, "100k to 1M"))
 _LARGEST: Final = "1M and more"
@@ -58,6 +60,23 @@ def _of_part(name: str) -> Callable[[OrderCost], float | None]:
     return value
 
 
+def _beside_slippage(order: OrderCost, predicted_bps: float | None) -> float | None:
+    """What was foretold, where there is something to hold it against: fills, and their cost without fees."""
+    return None if order.report.arrival_slippage_bps is None else predicted_bps
+
+
+def _above_predicted(order: OrderCost) -> float | None:
+    paid, told = order.report.arrival_slippage_bps, order.report.predicted_bps
+    return None if paid is None or told is None else paid - told
+
+
+def _inside(order: OrderCost) -> float | None:
+    """1 where what was paid is inside the interval that was foretold, else 0."""
+    report = order.report
+    paid, low, high = report.arrival_slippage_bps, report.predicted_low_bps, report.predicted_high_bps
+    return None if paid is None or low is None or high is None else float(low <= paid <= high)
+
+
 def _of_mark(index: int) -> Measure:
     horizon_s = MARK_OUTS_S[index]
 
@@ -91,6 +110,9 @@ MEASURES: Final = (
     *(_of_mark(index) for index in range(len(MARK_OUTS_S))),
     Measure(name="reversion", of=lambda one: one.report.reversion_bps, weight=_traded),
     Measure(name="advice_value", of=lambda one: one.report.advice_value_bps, weight=paper_value),
+    Measure(name="predicted", of=lambda one: _beside_slippage(one, one.report.predicted_bps), weight=_traded),
+    Measure(name="above_predicted", of=_above_predicted, weight=_traded),
+    Measure(name="inside_share", of=_inside, weight=_traded),
     Measure(name="fill_rate", of=lambda one: one.report.fill_rate, weight=paper_value),
     Measure(name="maker_share", of=lambda one: one.report.maker_share, weight=_traded),
     Measure(name="participation_pct", of=lambda one: one.report.participation_pct, weight=_traded),

@@ -8,7 +8,7 @@ from backtest.sheet_figures import Figure
 from backtest.sheet_page import charts, document, notices, table
 from backtest.tca.figures import by_size, distribution, mark_outs_of, means_of, parts_of
 from backtest.tca.groups import Analysis, FillGroup, Group
-from backtest.tca.measures import BENCHMARKS, KEYS, PARTS, mark_name
+from backtest.tca.measures import BENCHMARKS, KEYS, PARTS, PREDICTED, mark_name
 from backtest.tca.sources import Costs
 from backtest.tca.summary import interval, mark_cell, summary_lines
 from executor.domain.timeline import iso_utc
@@ -68,6 +68,10 @@ def _tables(groups: Sequence[Group]) -> Iterable[str]:
     yield table((*keys, *_COST), map(_cost_cells, groups))
     for names, counted in (((*PARTS, "total"), "total"), (_EXECUTION, "cost")):
         yield table((*keys, "orders", *names), (_mean_cells(group, names, counted) for group in groups))
+    if any("predicted" in group.figures for group in groups):
+        yield table(
+            (*keys, "orders", *PREDICTED), (_mean_cells(group, PREDICTED, "predicted") for group in groups)
+        )
     yield table((*keys, "orders", *_marks(), "reversion"), map(_mark_cells, groups))
 
 

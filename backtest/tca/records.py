@@ -17,7 +17,8 @@ _PLACES: Final = 6
 _ORDER_COLUMNS: Final = (
     "source", "order", *KEYS, "start", "end", "order_qty", "cum_qty", "value", "traded_value", "arrival_px", "avg_px",
     "orders_sent", "marks_pending", *(f"{each.name}_bps" if each.name not in {
-        "fill_rate", "maker_share", "participation_pct", "duration_s"} else each.name for each in MEASURES),
+        "inside_share", "fill_rate", "maker_share", "participation_pct", "duration_s"} else each.name
+        for each in MEASURES),
 )  # fmt: skip
 _FILL_COLUMNS: Final = (
     "source", "order", "client_order_id", "exec_id", "time", "symbol", "side", "waited", "qty", "px", "value", "fee",

@@ -93,6 +93,9 @@ class Report(msgspec.Struct, frozen=True):
     marks_pending: int = 0
     mark_outs: tuple[Mark, ...] = ()
     advice_value_bps: float | None = None
+    predicted_bps: float | None = None
+    predicted_low_bps: float | None = None
+    predicted_high_bps: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

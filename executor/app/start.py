@@ -52,6 +52,7 @@ from executor.venues.bybit.transport import new_session
 from executor.venues.paper.venue import PaperVenue
 from executor.venues.reference.poller import References, factories
 from executor.watch.vigil import Vigil
+from impact.square_root import SquareRoot
 from risk.turnstile import Turnstile
 
 WITHOUT_ALGORITHMS: Final = frozenset({Mode.DEMO, Mode.PAPER})
@@ -268,6 +269,7 @@ def started(settings: Settings, info: DaemonInfo, adviser: AdviserTerms | None) 
         adviser=adviser,
         venue_algorithms=settings.venue.algorithms and settings.executor.mode not in WITHOUT_ALGORITHMS,
         marks_fills=True,
+        impact_model=SquareRoot().name,
     )
 
 

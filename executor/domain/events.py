@@ -59,6 +59,9 @@ class EngineStarted:
         Whether strategy orders of the venue may be used.
     marks_fills
         Whether the book before each fill and the mids after it are noted for the analysis of cost.
+    impact_model
+        Model of impact, as it is written, by which the cost of an order is foretold where the order names none; empty
+        foretells nothing.
     """
 
     at_ns: int
@@ -73,6 +76,7 @@ class EngineStarted:
     adviser: AdviserTerms | None = None
     venue_algorithms: bool = False
     marks_fills: bool = False
+    impact_model: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +213,9 @@ class ParentSubmitted:
     """A client asks for a parent order. `request_id` names the waiting caller, `idempotency_key` the intent.
 
     `advised` wants the model to be asked about it. `start_ns` is when it is to begin, UTC; 0, or an instant that is
-    over, is at once. `duration_s` counts from then.
+    over, is at once. `duration_s` counts from then. `impact_model` is the model of impact by which its cost is foretold
+    when it begins, as it is written, and `impact_version` the id of the calibration that it is of; empty is that of the
+    start.
     """
 
     at_ns: int
@@ -233,6 +239,8 @@ class ParentSubmitted:
     seed: int
     advised: bool = False
     start_ns: int = 0
+    impact_model: str = ""
+    impact_version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -277,6 +277,7 @@ def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
     state.venue_algorithms = event.venue_algorithms
     state.adviser = event.adviser
     state.marks_fills = event.marks_fills
+    state.impact_model = event.impact_model
     if not event.marks_fills:
         markouts.forget_books(state)
     worth.interrupt(state)

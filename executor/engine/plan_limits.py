@@ -117,11 +117,30 @@ def _circuits(
     return found
 
 
+def _strategy_order(state: EngineState, market: MarketState, order: ParentOrder) -> list[Hindrance]:
+    """What cuts a strategy order of the venue, which is open as a whole from its first piece on."""
+    assert market.instrument is not None
+    assert market.snapshot is not None
+    most = state.limits.open_notional_max
+    if most is None:
+        return []
+    cap = most / market.instrument.notional(ONE, market.snapshot.mid_px)
+    if order.order_qty <= cap:
+        return []
+    text = (
+        f"a strategy order is open as a whole, and at most {cap:.6g} may be ({plain(most)} quote):"
+        f" the rest of {plain(order.order_qty)} follows only if there is time for another"
+    )
+    return [Hindrance(what="open_notional_max", severity=Severity.SLOWER, detail=text)]
+
+
 def _pieces(
     state: EngineState, market: MarketState, order: ParentOrder, path: ExpectedPath
 ) -> list[Hindrance]:
     """What cuts its children, or says how many there may be."""
-    if order.strategy in VENUE_STRATEGIES or not path.slices:
+    if order.strategy in VENUE_STRATEGIES:
+        return _strategy_order(state, market, order)
+    if not path.slices:
         return []
     assert market.instrument is not None
     assert market.snapshot is not None

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from executor.advice.worst_case import WorstCase
+from executor.domain.cost_forecast import CostForecast
 from executor.domain.events import ParentSubmitted
 from executor.domain.instrument import Instrument
 from executor.domain.market import MarketSnapshot
@@ -20,6 +21,7 @@ from executor.engine.bounds import worst_of
 from executor.engine.markets import expected_volume_qty, volatility_pct
 from executor.engine.plan_limits import Hindrance, hindrances
 from executor.engine.state import EngineState, MarketState
+from impact.models import read_model
 from impact.protocol import Pace
 from risk.circuit import volatility_hourly_pct, volume_hourly_qty
 from strategies.expected import ExpectedPath
@@ -30,11 +32,14 @@ from strategies.priced import (
     PlanTerms,
     alternatives,
     frontier,
+    noted,
     priced,
 )
 
 SLICES_MAX: Final = 20_000
 """Most slices of an order that is told beforehand: 14 days of a minute, a day of 5 s."""
+SLICES_PRICED_MAX: Final = 500
+"""Most slices of an order that is priced when it begins: other orders wait meanwhile."""
 _S_PER_HOUR: Final = 3_600
 _OBSERVED_NS: Final = 24 * NS_PER_HOUR
 
@@ -202,6 +207,37 @@ def preview(
             else None
         ),
     )
+
+
+def predicted(
+    state: EngineState, market: MarketState, order: ParentOrder, forecast: CostForecast, now_ns: int
+) -> CostForecast:
+    """Tell once what an order that begins now will cost, by the model that was named for it.
+
+    Nothing is refused here: where a figure of the market is not known, the model cannot be read or knows nothing of
+    such an order, or the plan is too long to be priced beside the market, the record says no more than the instant.
+
+    Parameters
+    ----------
+    order
+        As it stands when its first plan is made.
+    now_ns
+        UTC.
+    """
+    forecast = replace(forecast, at_ns=now_ns)
+    start_ns = max(order.start_ns, now_ns)
+    seconds = (order.deadline_ns - start_ns) // NS_PER_S
+    if not 0 < seconds <= SLICES_PRICED_MAX * order.params.interval_s or unknown_figures(state, market):
+        return forecast
+    try:
+        model = read_model(forecast.model)
+        if model is None:
+            return forecast
+        known = _known(state, market)
+        _, cost = priced(state.limits, *known, replace(order, start_ns=start_ns), PlanTerms(model=model))
+    except (ValueError, ArithmeticError):
+        return forecast
+    return noted(forecast, cost)
 
 
 def _known(state: EngineState, market: MarketState) -> tuple[Instrument, MarketSnapshot, Pace]:

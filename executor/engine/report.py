@@ -74,6 +74,7 @@ def parent_facts(state: EngineState, parent: ParentState) -> ParentFacts:
         reversion_bps=reversion_bps(each.marks for each in children if each.marks is not None),
         marks_pending=parent.marks_pending,
         advice=_advice_value(state, parent),
+        forecast=parent.forecast,
     )
 
 

@@ -16,6 +16,7 @@ from executor.domain.advice import Advice, AdviceRecord, Trigger
 from executor.domain.advice_facts import AdviceFacts
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.algo import AlgoTerms
+from executor.domain.cost_forecast import CostForecast
 from executor.domain.decision import Schedule, Style
 from executor.domain.events import AmendRequested, CoinBalance, VenueStatus
 from executor.domain.fill_mark import FillMark
@@ -391,6 +392,8 @@ class ParentState:
         The basket that it came with; empty if it came alone.
     cleared
         Whether it was held, with a known price, against the limits over all parents.
+    forecast
+        What it is expected to cost, reckoned once, when its first plan is made; None where no model was named.
     """
 
     order: ParentOrder
@@ -442,6 +445,7 @@ class ParentState:
     advice: AdviceState | None = None
     basket_id: str = ""
     cleared: bool = False
+    forecast: CostForecast | None = None
 
     @property
     def is_final(self) -> bool:
@@ -654,10 +658,13 @@ class EngineState:
         Net flow to exchanges, by coin.
     basket_keys
         Baskets by the key under which they were asked for.
+    impact_model
+        By which the cost of an order is foretold where the order names no model; empty foretells nothing.
     """
 
     instance: str = ""
     venue: str = ""
+    impact_model: str = ""
     limits: Limits = field(default_factory=Limits)
     timings: Timings = field(default_factory=Timings)
     seed: int = 0

@@ -7,6 +7,7 @@ depends on the state is decided here.
 from dataclasses import replace
 
 from executor.domain.commands import AlertCode, Outcome, Reply, Severity, Subscribe
+from executor.domain.cost_forecast import CostForecast
 from executor.domain.events import (
     AmendRequested,
     CancelRequested,
@@ -370,6 +371,7 @@ def accept(desk: Desk, event: ParentSubmitted, basket_id: str = "") -> ParentSta
     )
     market = state.markets.setdefault(market_key(event.category, event.symbol), MarketState())
     fresh = market.snapshot if market.book_ns is not None else None
+    model = event.impact_model or state.impact_model
     parent = ParentState(
         order=order,
         status=_S.INITIALIZED,
@@ -381,6 +383,7 @@ def accept(desk: Desk, event: ParentSubmitted, basket_id: str = "") -> ParentSta
         advice=AdviceState() if event.advised else None,
         basket_id=basket_id,
         cleared=are_priced(state, [event]),
+        forecast=CostForecast(model=model, version=event.impact_version) if model else None,
     )
     state.parents[parent_id] = parent
     state.open_parents.append(parent_id)

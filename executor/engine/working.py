@@ -11,6 +11,7 @@ from executor.engine.advice import consider
 from executor.engine.bounds import bound
 from executor.engine.desk import Desk
 from executor.engine.markets import market_of
+from executor.engine.plan_preview import predicted
 from executor.engine.planner import realise
 from executor.engine.state import MarketState, ParentState
 from executor.engine.steering import steer, switched
@@ -25,6 +26,8 @@ def _replan(desk: Desk, parent: ParentState, mid: Price) -> None:
     market = market_of(desk, parent)
     assert market.instrument is not None
     count_due(parent, desk.now_ns)
+    if parent.forecast is not None and not parent.forecast.at_ns:
+        parent.forecast = predicted(desk.state, market, parent.order, parent.forecast, desk.now_ns)
     start_ns = max(desk.now_ns, parent.order.start_ns)
     parent.schedule = strategy_of(parent.order).plan(
         order=parent.order,

@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -41,7 +42,7 @@ from executor.interfaces.models import (
     read_body,
 )
 from executor.interfaces.plan_body import PlanBody
-from executor.interfaces.planning import PLANNED, plan_answer
+from executor.interfaces.planning import PLANNED, plan_answer, with_calibration
 from executor.interfaces.remedies import ANSWER_REMEDY
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
@@ -155,6 +156,8 @@ class Routes:
             is_repeat=key in self._control.state.idempotency,
             has_model=self._control.state.adviser is not None,
         )
+        if key not in self._control.state.idempotency:
+            event = await with_calibration(self._control, event)
         reply = check_reply(await self._ask(event), "/v1/parents")
         parent = self._control.state.parents.get(reply.parent_id)
         answer = reply_view(reply) | {"parent": None if parent is None else self._view(parent)}
@@ -185,6 +188,9 @@ class Routes:
             is_repeat=key in state.basket_keys,
             has_model=state.adviser is not None,
         )
+        if key not in state.basket_keys:
+            orders = [await with_calibration(self._control, order) for order in event.orders]
+            event = replace(event, orders=tuple(orders))
         reply = await self._ask(event)
         if reply.outcome not in (Outcome.ACCEPTED, Outcome.REPEATED) and reply.code != "IDEMPOTENCY_KEY":
             # The engine tells all reasons in one line; here each stands beside its order.

@@ -180,7 +180,8 @@ def _header_problems(path: Path, line: int, header: Sequence[str]) -> list[Probl
         where = f"{_line(path, line)} column {at}"
         if name not in fields:
             got = f"the column {quoted(name)}"
-            problems.append(_problem(where, got, nearest(name, fields), "correct its name or remove it"))
+            allowed = nearest(name, fields, "an option of `executor submit`, with underscores")
+            problems.append(_problem(where, got, allowed, "correct its name or remove it"))
         elif name in header[: at - 1]:
             problems.append(_problem(where, f"the column {name} again", "each column once", "remove it"))
     missing = [name for name in _REQUIRED if name not in header]

@@ -73,7 +73,7 @@ def choice_problems(
         yield Problem(
             code="STRATEGY_PARAM",
             where=name(field),
-            got=f"{quoted(str(getattr(body, field)))} with strategy {strategy}",
+            got=f"{quoted(_as_written(getattr(body, field)))} with strategy {strategy}",
             allowed=f"only with {_words(readers(PARAM_OF[field]))}",
             next_step="leave it out, or choose a strategy that reads it",
         )
@@ -92,10 +92,18 @@ def _fields(body: BaseModel) -> list[str]:
     return [field for field in PARAM_OF if field in body.model_fields_set]
 
 
+def _as_written(value: object) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
 def _words(names: Collection[str]) -> str:
     return f"strategy {' or '.join(names)}" if names else "no strategy"
 
 
 def _in_fields(word: str, name: Callable[[str], str]) -> str:
     bare = word.rstrip(",;:")
-    return word.replace(bare, name(_FIELD_OF[bare])) if "_" in bare and bare in _FIELD_OF else word
+    if "_" not in bare or bare not in _FIELD_OF:
+        return word
+    place = name(_FIELD_OF[bare])
+    # The place in a file is said once already, before the sentence; within it the column's name is enough.
+    return word.replace(bare, _FIELD_OF[bare] if " " in place else place)

@@ -483,7 +483,7 @@ def _keeping(folder: Path) -> Iterator[None]:
             place(folder),
             str(error),
             "calibrations as they were written, by which no round trip earns",
-            "take away the file that is named, and calibrate again; `executor impact show` lists the ids",
+            "`executor impact show` lists the ids; of a file that cannot be used: take it away, and calibrate again",
         ) from error
     except OSError as error:
         raise failed(

@@ -287,7 +287,8 @@ def _problem(model: type[Body], details: ErrorDetails, name: Callable[[str], str
     if details["type"] == "missing":
         return _field(name(field), "nothing", "a value; the field is required", "add it")
     if details["type"] == "extra_forbidden":
-        known = nearest(field, model.model_fields) if model.model_fields else "no fields"
+        fields = model.model_fields
+        known = nearest(field, fields, f"one of {', '.join(sorted(fields))}") if fields else "no fields"
         return _field(name(printable(field[:80])), "an unknown field", known, "correct its name or remove it")
     return Problem(
         code=details["type"].upper(),

@@ -39,7 +39,7 @@ def _read_model_name(value: object) -> str:
     try:
         model = read_model(value)
     except ValueError as error:
-        refuse("MODEL", str(error.__cause__ or error), "name another model, or other parameters")
+        refuse("MODEL", f"a model of impact: {FORM}", f"correct it: {error.__cause__ or error}")
     if model is None:
         refuse("MODEL", "a model of impact", "name one: without any there is no cost to tell")
     return value

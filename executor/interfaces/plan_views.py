@@ -102,6 +102,8 @@ def remarks(told: PlanPreview, terms: PlanTerms, version: ParameterVersion | Non
         said.append(
             f"{plain(path.residual_qty.normalize())} is expected to be left at the deadline and taken then"
         )
+    if path.left_qty and not {one.what for one in told.hindrances} & {"participation_max", "time"}:
+        said.append(f"{plain(path.left_qty.normalize())} is left: the venue accepts no order so small")
     if order.params.wrappers:
         said.append(
             f"signals ({', '.join(order.params.wrappers)}) may hold it back or hurry it: that is not foreseen"
@@ -111,7 +113,7 @@ def remarks(told: PlanPreview, terms: PlanTerms, version: ParameterVersion | Non
     if terms.crossing is None and path.timing in {Timing.SCHEDULE, Timing.VOLUME}:
         said.append("priced as if all of it crossed the spread; the interval reaches down to none of it")
     if terms.taker_fee_bps is None or terms.maker_fee_bps is None:
-        said.append("without fees: they were not told (--maker-fee, --taker-fee)")
+        said.append("without fees: `executor plan` takes them with --maker-fee and --taker-fee")
     if version is None:
         said.append("the model is not calibrated here: its range is a third to five thirds of what it says")
     return said

@@ -17,7 +17,7 @@ from executor.interfaces.control import Control
 from executor.interfaces.plan_body import PlanBody, terms_of
 from executor.interfaces.plan_views import plan_view
 from executor.interfaces.views import Json
-from impact.models import read_model
+from impact.models import NO_MODEL, read_model
 from impact.parameters import ParameterVersion
 
 PLANNED: Final = "plan"
@@ -109,6 +109,21 @@ async def _calibration(control: Control, event: ParentSubmitted) -> ParameterVer
             "a calibration as it was written",
             "take away the file that is named, choose another calibration, or name a model",
         ) from error
+
+
+async def with_calibration(control: Control, event: ParentSubmitted) -> ParentSubmitted:
+    """Name the calibration in use, by which the engine foretells an order's cost when it begins.
+
+    An order is not held up by it: where the calibration cannot be read, no model is named in its place, and the report
+    has no figure.
+    """
+    try:
+        version = await asyncio.to_thread(control.calibration, event.category, event.symbol)
+    except (ConfigError, OSError):
+        return replace(event, impact_model=NO_MODEL)
+    if version is None:
+        return event
+    return replace(event, impact_model=version.model, impact_version=version.version_id)
 
 
 def _in_context(work: Callable[[], PlanPreview]) -> PlanPreview:

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backtest.tca.groups import Analysis, FillGroup, Group, Outlier
-from backtest.tca.measures import BENCHMARKS, PARTS, mark_name
+from backtest.tca.measures import BENCHMARKS, PARTS, PREDICTED, mark_name
 from backtest.tca.sources import Costs
 from backtest.tca.summary import interval, mark_cell
 from executor.domain.timeline import iso_utc
@@ -29,6 +29,13 @@ def analysis_tables(costs: Costs, found: Analysis) -> Iterator[Table]:
             f"Fills against benchmarks, by {name}: mean, bps of what was traded", shown, _EXECUTION, "cost"
         )
         yield _means(f"Execution, by {name}: mean", shown, _advised(shown, _SHARES), "cost", sign="")
+        if any("predicted" in group.figures for group in shown):
+            yield _means(
+                f"Foretold when they began, by {name}: mean, bps without fees; share inside the interval",
+                shown,
+                PREDICTED,
+                "predicted",
+            )
         if any(mark_name(MARK_OUTS_S[0]) in group.figures for group in shown):
             yield _marks(f"Mark-outs, by {name}: bps of what was traded, above zero is a gain", shown)
     if found.fills:

@@ -46,6 +46,8 @@ def report_table(report: Mapping[str, object]) -> Table:
     _group(table, "Result", _result(report))
     _group(table, "Prices", _prices(report))
     _group(table, "Shortfall", _shortfall(report))
+    if report.get("predicted_model"):
+        _group(table, "Foretold when it began", _foretold(report))
     _group(table, "Benchmarks", _benchmarks(report))
     _group(table, "Execution", _execution(report))
     marks = report.get("mark_outs")
@@ -94,6 +96,19 @@ def _shortfall(report: Mapping[str, object]) -> list[_Row]:
                 for name, label in _OF_TRADING.items()
             ]
     return [*rows, ("total against arrival", "", _amount(report, "arrival_shortfall_bps"))]
+
+
+def _foretold(report: Mapping[str, object]) -> list[_Row]:
+    """What a model of impact told of the cost, without fees, beside what it came to against arrival."""
+    low, high = _amount(report, "predicted_low_bps"), _amount(report, "predicted_high_bps")
+    version = report.get("predicted_version")
+    model = _word(report, "predicted_model") + (f", calibration {version}" if version else "")
+    return [
+        ("impact and spread", f"interval {low} to {high}", _amount(report, "predicted_bps")),
+        ("came to, without fees", "", _amount(report, "arrival_slippage_bps")),
+        ("risk of the market", "", _amount(report, "predicted_risk_bps")),
+        ("by", model, ""),
+    ]
 
 
 def _benchmarks(report: Mapping[str, object]) -> list[_Row]:

@@ -14,7 +14,7 @@ from backtest.blocks import blocked, usual_block
 from backtest.dataset.errors import DataError
 from backtest.run import START_NS, prepare
 from backtest.tca.groups import FAR, OUTLIERS_MAX, analyse, keys_of, means_of, overlap_of
-from backtest.tca.measures import KEYS, MEASURES, PARTS, columns
+from backtest.tca.measures import KEYS, MEASURES, PARTS, PREDICTED, columns
 from backtest.tca.page import page_of
 from backtest.tca.sources import (
     RESULTS,
@@ -30,6 +30,7 @@ from backtest.tca.summary import summary_lines
 from executor.domain.errors import JournalError
 from executor.domain.orders import Side
 from executor.domain.timeline import NS_PER_S
+from executor.interfaces.tca_tables import analysis_tables
 from executor.runtime.audit import audit
 from executor.runtime.journal import Journal
 from executor.runtime.reading import read_past_run
@@ -329,11 +330,12 @@ def test_every_measure_is_told_where_it_is_known(journal, tmp_path):
     write(tmp_path / "sell.db", 2, Side.SELL)
     costs = read_costs([journal, tmp_path])
     figures = analyse(costs, keys_of("side")).whole.figures
-    # Nobody was advised, and no fill lived to its last mark within these drives.
+    # Nobody was advised, nothing was foretold, and no fill lived to its last mark within these drives.
     assert {each.name for each in MEASURES} - set(figures) == {
         "advice_value",
         "reversion",
         "mark_out_300s",
+        *PREDICTED,
     }
     parts = sum(figures[part].equal.mean for part in PARTS)
     assert parts == pytest.approx(figures["total"].equal.mean, abs=1e-9)
@@ -341,6 +343,30 @@ def test_every_measure_is_told_where_it_is_known(journal, tmp_path):
     none = Parts(delay=0, spread=0, temporary=0, permanent=0, timing=0, opportunity=0, fees=0, total=0)
     split = replace(costs.orders[0], report=msgspec.structs.replace(REPORT, split_bps=none))
     assert analyse(Costs(orders=[split]), []).whole.figures["total"].equal.mean == 0
+
+
+def test_what_was_foretold_is_held_against_what_was_paid():
+    told = {"predicted_bps": 2.0, "predicted_low_bps": 1.0, "predicted_high_bps": 3.0}
+    orders = [
+        order(0, arrival_slippage_bps=3.0, **told),
+        order(1, arrival_slippage_bps=5.0, **told),
+        order(2, arrival_slippage_bps=None, **told),  # nothing was filled
+        order(3, arrival_slippage_bps=9.0),  # nothing was foretold
+    ]
+    figures = analyse(Costs(orders=orders), []).whole.figures
+    assert {name: (figures[name].orders, figures[name].equal.mean) for name in PREDICTED} == {
+        "predicted": (2, 2.0),
+        "above_predicted": (2, 2.0),
+        "inside_share": (2, 0.5),
+    }
+    (shown,) = [
+        each
+        for each in analysis_tables(Costs(orders=orders), analyse(Costs(orders=orders), keys_of("algorithm")))
+        if "Foretold" in str(each.title)
+    ]
+    assert [next(iter(column.cells)).plain for column in shown.columns] == [
+        "twap", "2", "+2.000", "+2.000", "+0.500"
+    ]  # fmt: skip
 
 
 def test_marks_that_come_after_the_end_are_in_the_report_and_the_audit_finds_the_same(tmp_path):

@@ -159,6 +159,16 @@ def test_each_limit_that_would_bind_is_named_and_no_other(name, value, severity)
     assert {what: one.severity for what, one in tight.items()} == {name: severity}
 
 
+def test_a_strategy_order_beyond_what_may_be_open_is_named():
+    for strategy in ("venue-twap", "venue-iceberg"):
+        order = replace(ORDER, strategy=strategy)
+        assert found(order) == {}
+        assert found(order, limits=replace(WIDE, open_notional_max=D(600_000))) == {}
+        tight = found(order, limits=replace(WIDE, open_notional_max=D(500_000)))
+        assert tight.keys() == {"open_notional_max"}
+        assert "at most 10 may be (500000 quote)" in tight["open_notional_max"].detail
+
+
 def test_what_the_venue_or_the_order_itself_forbids_is_named():
     assert found(replace(ORDER, order_qty=D("0.00005")))["venue minimum"].severity is Severity.FAILS
     assert found(replace(ORDER, limit_px=D(49_000)))["limit_price"].severity is Severity.WAITS

@@ -145,6 +145,11 @@ def test_every_problem_of_every_line_is_told_with_its_place(run, write, daemon: 
         (HEAD, "f:1: got 0 orders"),
         (HEAD + "\n" + "BTCUSDT,buy,1,cross,2m\n" * 101, "f:1: got 101 orders"),
         (TWO.replace("qty", "quantity"), 'f:1 column 3: got the column "quantity"'),
+        (TWO.replace("qty", "colour"), "allowed: an option of `executor submit`, with underscores"),
+        (
+            "symbol,side,qty,residual,duration,strategy\nBTCUSDT,buy,1,cross,2m,sniper\n",
+            "sniper needs trigger_price, trigger_qty or both",
+        ),
         (TWO.replace("duration", "qty"), "f:1 column 5: got the column qty again"),
         (HEAD.replace("side,", "") + "\nBTCUSDT,1,cross,2m\n", "f:1: got no column side"),
         (TWO.replace("leave", '"leave'), "f:3: got"),

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from builders import submitted
 from control_double import add_market, add_parent
 from doors import Daemon, Door
 
 from executor.domain.errors import ConfigError, TransportError
 from executor.engine.plan_preview import paced
 from executor.interfaces.cli import main
+from executor.interfaces.planning import with_calibration
 from impact.parameters import Estimate, ParameterVersion
 
 ORDER = {"symbol": "BTCUSDT", "side": "sell", "qty": "1.5", "residual": "leave", "duration": "30m"}
@@ -196,6 +198,13 @@ def test_a_long_plan_is_told_in_groups(tmp_path: Path, monkeypatch, capsys):
     assert 20 <= sum("█" in line for line in lines) <= 24
 
 
+def test_what_is_too_small_for_the_venue_is_told_as_left(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for qty, told in (("1.5", False), ("1.5004", True)):
+        assert main(["plan", *[qty if word == "1.5" else word for word in WORDS], *FIGURES]) == 0
+        assert ("0.0004 is left: the venue accepts no order so small" in capsys.readouterr().out) is told
+
+
 def test_an_order_that_only_rests_promises_no_time(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setenv("EXECUTOR_EXECUTOR__DATA_DIR", str(tmp_path))
     assert main(["plan", *WORDS, *FIGURES, "--strategy", "iceberg", "--json"]) == 0
@@ -238,3 +247,11 @@ async def test_a_market_that_the_engine_knows_is_not_looked_at(door: Door):
     watch(door.control)
     assert (await door.post("/v1/plan", ORDER))[0] == 200
     assert door.control.looks == 0
+
+
+async def test_an_order_names_the_calibration_in_use(door: Door):
+    order = submitted()
+    assert await with_calibration(door.control, order) == order
+    version = door.control.calibrations["BTCUSDT"] = calibrated("square-root:0.5")
+    named = await with_calibration(door.control, order)
+    assert (named.impact_model, named.impact_version) == ("square-root:0.5", version.version_id)

@@ -95,6 +95,8 @@ async def test_choices_that_do_not_go_together_are_refused_in_the_words_of_the_r
     assert "/trigger_price, /trigger_qty or both" in error["allowed"]
     error = await refused(door, strategy="pov", participation="0.3", max_participation="0.2")
     assert "0.3 is above /max_participation 0.2" in error["allowed"]
+    error = await refused(door, strategy="venue-twap", wrappers=["funding", "session"])
+    assert error["got"].startswith('"funding,session" with')
 
 
 async def test_another_strategy_drops_what_it_does_not_read(door: Door):

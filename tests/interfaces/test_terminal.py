@@ -134,3 +134,15 @@ def test_unknown_values_are_dashes() -> None:
 
 def test_markup_in_a_value_is_printed_and_not_obeyed() -> None:
     assert row({**REPORT, "strategy": "[bold]x[/]"}, "order")[1].endswith("[bold]x[/]")
+
+
+def test_what_was_foretold_stands_beside_what_was_paid() -> None:
+    assert not any("Foretold" in line for line in printed(REPORT))
+    told = {
+        "predicted_bps": "2.5000", "predicted_low_bps": "-30.1000", "predicted_high_bps": "35.0000",
+        "predicted_risk_bps": "16.0000", "predicted_model": "square-root:0.9", "predicted_version": "",
+    }  # fmt: skip
+    report = {**REPORT, **told, "arrival_slippage_bps": "3.0001"}
+    assert row(report, "impact and spread")[1:] == ["interval -30.1000 to 35.0000", "2.5000"]
+    assert row(report, "came to, without fees")[2] == "3.0001"
+    assert row(report, "by")[1] == "square-root:0.9"

@@ -183,9 +183,9 @@ def test_no_file_and_a_directory_are_refused(tmp_path):
 
 
 YOUNGER = {
-    "EngineStarted": {"marks_fills"},
-    "EngineState": {"marks_fills", "exchange_flows"},
-    "ParentState": {"slice_market_base_qty", "cleared"},
+    "EngineStarted": {"marks_fills", "impact_model"},
+    "EngineState": {"marks_fills", "exchange_flows", "impact_model"},
+    "ParentState": {"slice_market_base_qty", "cleared", "forecast"},
     "ChildState": {"looked_ns"},
 }
 """Fields that an older version did not know; the replay gives most of those of parents and children other values."""

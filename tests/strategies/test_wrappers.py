@@ -347,7 +347,7 @@ def test_names_that_are_not_known_named_twice_or_misplaced_are_refused():
     assert "no wrapper 'moon'" in said("twap", "moon")
     assert "once" in said("twap", "funding", "funding")
     assert "does not have" in said("iceberg", "adaptive")
-    assert "does not have" in said("adaptive", "adaptive")
+    assert "does by itself" in said("adaptive", "adaptive")
     assert said("pov", "adaptive", "funding") == ""
 
 
