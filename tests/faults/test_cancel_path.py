@@ -236,7 +236,9 @@ async def test_28_the_amendment_arrives_after_its_window(tmp_path, way):
 
 @both_ways
 async def test_29_amend_below_what_is_filled(tmp_path, way):
-    async with stage(tmp_path, access=PATIENT | over(way)) as played:
+    async with stage(
+        tmp_path, access=PATIENT | over(way), timings=replace(TIMINGS, reconcile_s=30)
+    ) as played:
         parent, child = await shrinking(played)
         name, old = child.order.client_order_id, child.terms
         new_qty = parent.schedule.slices[1].qty

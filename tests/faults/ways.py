@@ -79,8 +79,8 @@ async def shrinking(played, **more):
             ),
             **more,
         )  # fmt: skip
-        first, second = parent.schedule.slices
-        if first.qty > second.qty:
+        first, *more_slices = parent.schedule.slices
+        if more_slices and first.qty > more_slices[0].qty:  # one that begins late has one slice only
             return parent, child
         await cancel(played, parent)
         await played.finish(parent)
