@@ -17,13 +17,8 @@ from executor.runtime.open_parents import say_left_open
 from executor.watch.vigil import Vigil
 
 
-async def until_stopped(
-    runtime: LiveRuntime, journal: Journal, clock: Clock, settings: Settings, vigil: Vigil, log: LineLog
-) -> int:
-    """Work until a signal asks for the end, or a failure brings it; returns the exit code.
-
-    A second signal ends the process at once.
-    """
+def stop_on_signals(settings: Settings, log: LineLog) -> asyncio.Event:
+    """Have signals ask for an orderly end by setting an event; a second one ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -35,6 +30,19 @@ async def until_stopped(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    return stop
+
+
+async def until_stopped(
+    stop: asyncio.Event,
+    runtime: LiveRuntime,
+    journal: Journal,
+    clock: Clock,
+    settings: Settings,
+    vigil: Vigil,
+    log: LineLog,
+) -> int:
+    """Work until the end is asked for, or a failure brings it; returns the exit code."""
     try:
         clean = await runtime.run(
             stop, ShutdownRequested(at_ns=0, policy=settings.shutdown.policy), float(settings.shutdown.drain)

@@ -16,7 +16,7 @@ from config.settings import Settings
 from executor.app.access import access_of
 from executor.app.advising import advising
 from executor.app.daemon import Daemon
-from executor.app.ending import until_stopped
+from executor.app.ending import stop_on_signals, until_stopped
 from executor.app.journal import open_journal, put_journal_aside, recover
 from executor.app.paper import open_paper
 from executor.app.premises import check_account, check_clock, lock_account, refuse_file_system
@@ -164,13 +164,9 @@ async def _run(
             profile=profile,
             pid=os.getpid(),
         )
-        if settings.venue.algorithms and settings.executor.mode in WITHOUT_ALGORITHMS:
-            log(
-                "the venue offers no strategy orders in this mode: venue.algorithms has no effect",
-                level="warning",
-                mode=settings.executor.mode.value,
-            )
+        _say_without_algorithms(settings, log)
         runtime.post(started(settings, info, None if advised is None else advised.terms))
+        stop = stop_on_signals(settings, log)  # before anybody can know that there is a daemon to be stopped
         url = await _serve(
             stack,
             settings,
@@ -192,7 +188,16 @@ async def _run(
         )
         say_resuming(state, log)
         gc.freeze()
-        return await until_stopped(runtime, journal, clock, settings, vigil, log)
+        return await until_stopped(stop, runtime, journal, clock, settings, vigil, log)
+
+
+def _say_without_algorithms(settings: Settings, log: Log) -> None:
+    if settings.venue.algorithms and settings.executor.mode in WITHOUT_ALGORITHMS:
+        log(
+            "the venue offers no strategy orders in this mode: venue.algorithms has no effect",
+            level="warning",
+            mode=settings.executor.mode.value,
+        )
 
 
 async def _open_bybit(
