@@ -78,21 +78,28 @@ def pytest_collection_modifyitems(config, items):
 def dealt(items, workers):
     """Let every worker begin with its share of the longest; whoever has done takes from the ends of other shares.
 
-    Only half of the workers get tests of whole daemons: more of them at once would starve each other.
+    Only half of the workers get tests of whole daemons: more of them at once would starve each other. Short tests of
+    one file stay together: what they share is made once.
     """
     sizes = [(len(items) + place) // workers for place in range(workers)]  # so the list is given out
-    shares, taken_s = [[] for _ in sizes], [0.0] * workers
-    for item in sorted(items, key=seconds, reverse=True):
+    shares, taken_s = [[] for _ in sizes], [0] * workers
+    for item in sorted(filter(seconds, items), key=seconds, reverse=True):
         some = max(1, workers // 2) if item.nodeid.startswith(WHOLE_DAEMONS) else workers
         free = [place for place in range(some) if len(shares[place]) < sizes[place]]
         place = min(free or range(workers), key=taken_s.__getitem__)
         shares[place].append(item)
         taken_s[place] += seconds(item)
+    short = sorted(
+        (item for item in items if not seconds(item)), key=lambda item: item.nodeid.partition("::")[0]
+    )
+    for share, size in zip(shares, sizes, strict=True):
+        share += short[: max(0, size - len(share))]
+        del short[: max(0, size - len(share))]
     return [item for share in shares for item in share]
 
 
 def seconds(item):
-    return next((long for name, long in SECONDS.items() if item.nodeid.startswith(name)), 0.3)
+    return next((long for name, long in SECONDS.items() if item.nodeid.startswith(name)), 0)
 
 
 def pytest_collection_finish():

@@ -16,6 +16,8 @@ from tests.sandbox.venue_support import venue_in_thread
 
 ACCOUNTS: Final = 60
 """Of one server: with all that it knows it answers `/_truth`, and so it is exchanged when each has had its row."""
+ACCOUNTS_OF_A_ROW_MAX: Final = 2
+"""A row that must see nothing of other accounts needs another one."""
 RSA_BITS: Final = 1024
 ADDRESS_REQUESTS_MAX: Final = 25
 
@@ -46,8 +48,8 @@ class Venue:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether every account has been handed out."""
-        return not self._credentials
+        """Whether so many accounts have been handed out that a row might not find enough."""
+        return len(self._credentials) < ACCOUNTS_OF_A_ROW_MAX
 
     def fresh_key(self) -> Credentials:
         """Return an API key of an account that has done nothing yet."""
@@ -67,7 +69,7 @@ class Venues:
         self._ends: dict[Setting, ExitStack] = {}
 
     def of(self, setting: Setting) -> Venue:
-        """Return the server of a setting, with an account at least that nobody has used."""
+        """Return the server of a setting, with as many accounts as a row takes that nobody has used."""
         before = self._open.get(setting)
         if before is None or before.is_used_up:
             if before is not None:
