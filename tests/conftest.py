@@ -93,8 +93,9 @@ def dealt(items, workers):
         (item for item in items if not seconds(item)), key=lambda item: item.nodeid.partition("::")[0]
     )
     for share, size in zip(shares, sizes, strict=True):
-        share += short[: max(0, size - len(share))]
-        del short[: max(0, size - len(share))]
+        room = max(0, size - len(share))
+        share.extend(short[:room])
+        del short[:room]
     return [item for share in shares for item in share]
 
 
