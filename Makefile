@@ -44,6 +44,7 @@ pages: $(VENV)/.dev
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/conformance.py --check
 	$(BIN)/python docs/faults.py --check
+	$(BIN)/python -m deploy.write --check
 
 faults: $(VENV)/.dev ## play every variant of every fault of wire and venue (`make test` plays one of each)
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest -n 6 tests/faults --ignore tests/faults/test_wire_proof.py
@@ -76,6 +77,7 @@ docs: $(VENV)/.dev ## generate the reference pages from the code, and run the no
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/conformance.py
 	$(BIN)/python docs/faults.py
+	$(BIN)/python -m deploy.write
 	$(BIN)/python docs/notebook.py
 
 lock: $(VENV)/.dev ## resolve the dependencies anew

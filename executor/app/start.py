@@ -41,6 +41,7 @@ from executor.runtime.lock import ProcessLock, key_lock_path
 from executor.runtime.log import LineLog
 from executor.runtime.market_recorder import MarketRecorder
 from executor.runtime.open_parents import say_resuming
+from executor.runtime.telemetry import Telemetry
 from executor.sentinel.spawn import keeping_sentinel
 from executor.venues.accompanied import AccompaniedVenue, Companion
 from executor.venues.bybit.access import Access
@@ -155,8 +156,6 @@ async def _run(
             vigil=vigil,
             algos=venue if isinstance(venue, BybitVenue) else None,
         )
-        if keeper is not None:
-            runtime.telemetry.follow_capture(lambda: keeper.counts)
         info = DaemonInfo(
             version=version(),
             instance=journal.instance,
@@ -164,6 +163,7 @@ async def _run(
             profile=profile,
             pid=os.getpid(),
         )
+        _acquaint(runtime.telemetry, info, venue, keeper)
         _say_without_algorithms(settings, log)
         runtime.post(started(settings, info, None if advised is None else advised.terms))
         stop = stop_on_signals(settings, log)  # before anybody can know that there is a daemon to be stopped
@@ -189,6 +189,16 @@ async def _run(
         say_resuming(state, log)
         gc.freeze()
         return await until_stopped(stop, runtime, journal, clock, settings, vigil, log)
+
+
+def _acquaint(
+    telemetry: Telemetry, info: DaemonInfo, venue: BybitVenue | PaperVenue, keeper: MarketRecorder | None
+) -> None:
+    """Show the metrics where to look for what is not in the engine's state."""
+    link = venue.link_figures if isinstance(venue, BybitVenue) else None
+    telemetry.introduce(info.version, info.venue, link)
+    if keeper is not None:
+        telemetry.follow_capture(lambda: keeper.counts)
 
 
 def _say_without_algorithms(settings: Settings, log: Log) -> None:

@@ -56,6 +56,7 @@ from risk.turnstile import Turnstile
 INBOX_MAX = 20_000
 _FLUSH_S = 1.0
 _LAG_EVERY_S = 0.5
+_COSTS_EVERY_S = 0.25
 _DRAIN_STEP_S = 0.05
 _TURN_S = 0.02
 _LEAVING = (PlaceOrder, ReplaceOrder, CancelOrder, PlaceAlgo, StopAlgo)
@@ -168,6 +169,7 @@ class LiveRuntime:
                     group.create_task(self._venue.run(self.post)),
                     group.create_task(self._flush()),
                     group.create_task(self._measure_lag()),
+                    group.create_task(self._reckon_costs()),
                     group.create_task(self._tick()),
                 ]
                 await stop.wait()
@@ -348,6 +350,12 @@ class LiveRuntime:
             due = loop.time() + _LAG_EVERY_S
             await asyncio.sleep(_LAG_EVERY_S)
             self.telemetry.on_loop_lag(max(loop.time() - due, 0.0))
+
+    async def _reckon_costs(self) -> None:
+        """Keep the cost figures of the metrics fresh, a few milliseconds at a time."""
+        while True:
+            await asyncio.sleep(_COSTS_EVERY_S)
+            self.telemetry.refresh_costs()
 
     async def _wind_down(self, drain_s: float) -> bool:
         """Wait until nothing of ours can be open, or the time is up."""

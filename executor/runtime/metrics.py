@@ -290,6 +290,81 @@ PARENT_PARTICIPATION_RATIO: Final = _gauge(
     _PARENT,
     "Own filled quantity over the market's during the life, own included, 0 to 1.",
 )
+PARENT_TIME_LEFT_SECONDS: Final = _gauge(
+    "executor_parent_time_left_seconds",
+    Unit.SECONDS,
+    _PARENT,
+    "Until the deadline; 0 after it and after the end.",
+)
+PARENT_PRICE_QUOTE: Final = _gauge(
+    "executor_parent_price_quote",
+    Unit.QUOTE,
+    (*_PARENT, "benchmark"),
+    "Prices beside each other, quote units per base: at the decision, at the arrival, the average of the fills, the"
+    " market's volume-weighted one without our own prints, the time-weighted mid, and the last mid of the life.",
+)
+PARENT_SLIPPAGE_BPS: Final = _gauge(
+    "executor_parent_slippage_bps",
+    Unit.BPS,
+    (*_PARENT, "benchmark"),
+    "Average price of the fills against a benchmark; positive is a cost.",
+)
+PARENT_COST_BPS: Final = _gauge(
+    "executor_parent_cost_bps",
+    Unit.BPS,
+    (*_PARENT, "part"),
+    "The seven parts of the implementation shortfall, of the ordered value at the decision price; they add up to it."
+    " Absent unless the book before every fill is known.",
+)
+PARENT_TOTAL_SHORTFALL_BPS: Final = _gauge(
+    "executor_parent_implementation_shortfall_bps",
+    Unit.BPS,
+    _PARENT,
+    "Implementation shortfall against the decision price, fees included, what is left valued at the mid.",
+)
+PARENT_MARK_OUT_BPS: Final = _gauge(
+    "executor_parent_mark_out_bps",
+    Unit.BPS,
+    (*_PARENT, "horizon_s"),
+    "What the fills were worth so many seconds later, of their value; positive is a gain.",
+)
+PARENT_REVERSION_BPS: Final = _gauge(
+    "executor_parent_reversion_bps",
+    Unit.BPS,
+    _PARENT,
+    "How far the mid came back from the first to the last mark-out of the fills; positive: they had pushed it.",
+)
+PARENT_MAKER_RATIO: Final = _gauge(
+    "executor_parent_maker_ratio",
+    Unit.RATIO,
+    _PARENT,
+    "Share of the filled quantity that waited in the book, 0 to 1.",
+)
+PARENT_SPREAD_CAPTURED_BPS: Final = _gauge(
+    "executor_parent_spread_captured_bps",
+    Unit.BPS,
+    _PARENT,
+    "Fills against the mid before each, of the traded value; positive is earned.",
+)
+PARENT_HIT_RATIO: Final = _gauge(
+    "executor_parent_orders_hit_ratio",
+    Unit.RATIO,
+    _PARENT,
+    "Share of the child orders sent that were filled at least in part, 0 to 1.",
+)
+PARENT_FORECAST_BPS: Final = _gauge(
+    "executor_parent_forecast_bps",
+    Unit.BPS,
+    (*_PARENT, "estimate"),
+    "What the order was expected to cost when it began, without fees: expected, where it will plausibly be (low, high),"
+    " and the standard deviation that the market's own moves make (risk).",
+)
+PARENT_FIGURES_AGE_SECONDS: Final = _gauge(
+    "executor_parent_figures_age_seconds",
+    Unit.SECONDS,
+    _PARENT,
+    "Since prices, costs, mark-outs and forecast of a parent were last reckoned; absent once nothing changes any more.",
+)
 MARKET_SPREAD_BPS: Final = _gauge(
     "executor_market_spread_bps",
     Unit.BPS,
@@ -327,6 +402,38 @@ UNKNOWN_ORDERS: Final = _gauge(
 UNKNOWN_AGE_SECONDS: Final = _gauge(
     "executor_unknown_order_age_seconds", Unit.SECONDS, (), "Age of the oldest order in doubt; 0 without one."
 )
+MARKET_BLOCKED: Final = _gauge(
+    "executor_market_blocked",
+    Unit.FLAG,
+    _MARKET,
+    "1 while nothing may be opened in a market until a person has looked.",
+)
+OPEN_PARENTS: Final = _gauge(
+    "executor_open_parents", Unit.COUNT, ("status",), "Parents that have not ended, by status."
+)
+START_TIME_SECONDS: Final = _gauge(
+    "executor_start_time_seconds", Unit.SECONDS, (), "When this incarnation began, UTC seconds since 1970."
+)
+BUILD_INFO: Final = _gauge("executor_build_info", Unit.FLAG, ("version", "venue"), "1, with what is running.")
+RESIDENT_BYTES: Final = _gauge(
+    "executor_process_resident_bytes",
+    Unit.BYTES,
+    (),
+    "Memory of the daemon that is in use; absent where it is not told.",
+)
+CLOCK_OFFSET_SECONDS: Final = _gauge(
+    "executor_clock_offset_seconds",
+    Unit.SECONDS,
+    (),
+    "The venue's clock minus ours, as last measured; absent before and on paper.",
+)
+REQUESTS_USED_RATIO: Final = _gauge(
+    "executor_requests_used_ratio",
+    Unit.RATIO,
+    ("budget",),
+    "Requests sent over what the venue allows: for each kind of order request in a second, for the whole address in"
+    " five; 1 is exhausted.",
+)
 HALT_LATCHED: Final = _gauge("executor_halt_latched", Unit.FLAG, (), "1 while the stop is pulled.")
 RECONCILED: Final = _gauge(
     "executor_reconciled",
@@ -338,7 +445,8 @@ LIMIT_USED_RATIO: Final = _gauge(
     "executor_limit_used_ratio",
     Unit.RATIO,
     ("limit",),
-    "Use of a message budget over its limit; 1 is exhausted.",
+    "Use of a limit over the limit, of all that fill up over time or with size; 1 is exhausted. Where a limit holds for"
+    " each parent or symbol, the one that uses most of it.",
 )
 ADVICE_QUESTIONS_OUT: Final = _gauge(
     "executor_advice_questions_out",
@@ -455,6 +563,18 @@ METRICS: Final = (
     PARENT_DEVIATION_RATIO,
     PARENT_SHORTFALL_BPS,
     PARENT_PARTICIPATION_RATIO,
+    PARENT_TIME_LEFT_SECONDS,
+    PARENT_PRICE_QUOTE,
+    PARENT_SLIPPAGE_BPS,
+    PARENT_COST_BPS,
+    PARENT_TOTAL_SHORTFALL_BPS,
+    PARENT_MARK_OUT_BPS,
+    PARENT_REVERSION_BPS,
+    PARENT_MAKER_RATIO,
+    PARENT_SPREAD_CAPTURED_BPS,
+    PARENT_HIT_RATIO,
+    PARENT_FORECAST_BPS,
+    PARENT_FIGURES_AGE_SECONDS,
     MARKET_SPREAD_BPS,
     BOOK_AGE_SECONDS,
     REFERENCE_GAP_BPS,
@@ -464,6 +584,13 @@ METRICS: Final = (
     WALLET_COIN,
     UNKNOWN_ORDERS,
     UNKNOWN_AGE_SECONDS,
+    MARKET_BLOCKED,
+    OPEN_PARENTS,
+    START_TIME_SECONDS,
+    BUILD_INFO,
+    RESIDENT_BYTES,
+    CLOCK_OFFSET_SECONDS,
+    REQUESTS_USED_RATIO,
     HALT_LATCHED,
     RECONCILED,
     LIMIT_USED_RATIO,

@@ -4,8 +4,11 @@ The page is made on the event loop that owns the engine, so a scrape never sees 
 series only while it lives and for ten minutes after; `PARENT_SERIES_MAX` bounds their number.
 """
 
+from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from mmap import PAGESIZE
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -30,23 +33,26 @@ from executor.domain.events import (
     Stream,
 )
 from executor.domain.fills import Fill
+from executor.domain.link_figures import LinkFigures
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import NewOrder, Terms, TimeInForce
-from executor.domain.parent_state import ParentStatus
-from executor.domain.timeline import NS_PER_MIN, NS_PER_S
+from executor.domain.parent_state import PARENT_FINAL, ParentStatus
+from executor.domain.timeline import NS_PER_MIN, NS_PER_MS, NS_PER_S
 from executor.domain.units import BPS_PER_UNIT, ZERO
 from executor.engine.booking import find_child
 from executor.engine.report import running_shortfall_bps, schedule_progress
 from executor.engine.state import ChildState, EngineState, ParentState
 from executor.runtime import metrics
 from executor.runtime.advice_counts import counts_of_call, counts_of_ending
+from executor.runtime.limits_in_use import limits_in_use
 from executor.runtime.market_recorder import CaptureCounts
 from executor.runtime.metrics import METRICS, Kind, Metric
+from executor.runtime.parent_costs import RECKONED_MAX, ParentCosts, Sample
 
 PARENT_SHOWN_AFTER_END_NS: Final = 10 * NS_PER_MIN
 """How long a finished parent keeps its series."""
-PARENT_SERIES_MAX: Final = len(ParentStatus) + 7
-"""Series of one parent: one per status, its information, and six figures."""
+PARENT_SERIES_MAX: Final = len(ParentStatus) + 8 + RECKONED_MAX
+"""Series of one parent: one per status, its information, seven figures of now, and those that are reckoned in turn."""
 REJECT_CLASSES: Final = frozenset({10, 110, 170})
 """Thousands of the venue's codes that are counted apart: requests, derivatives, spot."""
 
@@ -81,7 +87,9 @@ class Telemetry:
         self._registry.register(
             _Recorded([*self._counters.values(), *self._histograms.values(), self._inbox])
         )
-        self._registry.register(_Observed(state, now_ns))
+        self._costs = ParentCosts(state, now_ns)
+        self._observed = _Observed(state, now_ns, self._costs)
+        self._registry.register(self._observed)
 
     def observe(
         self, event: Event, commands: Sequence[Command], decisions: Sequence[AdviceRecord] = ()
@@ -150,6 +158,15 @@ class Telemetry:
     def follow_capture(self, counts: Callable[[], CaptureCounts]) -> None:
         """Take what became of a recording from here whenever the page is asked for."""
         self._capture = counts
+
+    def introduce(self, version: str, venue: str, link: Callable[[], LinkFigures] | None = None) -> None:
+        """Say what is running, and where it can be asked how the way to the venue stands (None on paper)."""
+        self._observed.build, self._observed.link = (version, venue), link
+
+    def refresh_costs(self) -> None:
+        """Reckon the costs of some parents anew, for a few milliseconds; a scrape shows what was last reckoned."""
+        state = self._state()
+        self._costs.refresh(_shown(state))
 
     def page(self) -> tuple[bytes, str]:
         """Write everything in Prometheus' text format; returns the body and its content type."""
@@ -235,9 +252,14 @@ class _Recorded(Collector):
 class _Observed(Collector):
     """What the engine's state says at the moment of the scrape."""
 
-    def __init__(self, state: Callable[[], EngineState], now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, state: Callable[[], EngineState], now_ns: Callable[[], int], costs: ParentCosts
+    ) -> None:
         self._state = state
         self._now_ns = now_ns
+        self._costs = costs
+        self.build: tuple[str, str] | None = None
+        self.link: Callable[[], LinkFigures] | None = None
 
     def collect(self) -> Iterable[Family]:
         state, now_ns = self._state(), self._now_ns()
@@ -250,16 +272,28 @@ class _Observed(Collector):
             *_engine(state, now_ns),
             *_adviser(state),
             *_markets(state, now_ns),
-            *_parents(state, now_ns),
+            *_parents(state, now_ns, self._costs),
+            *self._process(),
         ):
             families[metric.name].add_metric(labels, float(value))
         return families.values()
 
+    def _process(self) -> Iterator[Sample]:
+        resident = _resident_bytes()
+        if resident is not None:
+            yield metrics.RESIDENT_BYTES, (), resident
+        if self.build is not None:
+            yield metrics.BUILD_INFO, self.build, 1
+        if self.link is None:
+            return
+        link = self.link()
+        if link.clock_offset_ms is not None:
+            yield metrics.CLOCK_OFFSET_SECONDS, (), link.clock_offset_ms * NS_PER_MS / NS_PER_S
+        for budget, ratio in link.used_ratios:
+            yield metrics.REQUESTS_USED_RATIO, (budget,), ratio
 
-_Sample = tuple[Metric, tuple[str, ...], Decimal | float]
 
-
-def _engine(state: EngineState, now_ns: int) -> Iterator[_Sample]:
+def _engine(state: EngineState, now_ns: int) -> Iterator[Sample]:
     for category, live in state.public_live.items():
         yield metrics.STREAM_UP, (Stream.PUBLIC, category), live
     yield metrics.STREAM_UP, (Stream.PRIVATE, ""), state.private_live
@@ -278,16 +312,17 @@ def _engine(state: EngineState, now_ns: int) -> Iterator[_Sample]:
         (),
         max((_age_s(now_ns, child.created_ns) for child in doubtful), default=0),
     )
-    last_min = sum(1 for sent_ns in state.order_times_ns if sent_ns > now_ns - NS_PER_MIN)
-    yield metrics.LIMIT_USED_RATIO, ("orders_per_min_max",), last_min / state.limits.orders_per_min_max
-    yield (
-        metrics.LIMIT_USED_RATIO,
-        ("orders_per_day_max",),
-        state.orders_day / state.limits.orders_per_day_max,
-    )
+    for use in limits_in_use(state):
+        yield metrics.LIMIT_USED_RATIO, (use.limit,), use.ratio
+    if state.started_ns:
+        yield metrics.START_TIME_SECONDS, (), state.started_ns / NS_PER_S
+    statuses = Tally(state.parents[name].status for name in state.open_parents)
+    for status in ParentStatus:
+        if status not in PARENT_FINAL:
+            yield metrics.OPEN_PARENTS, (status,), statuses[status]
 
 
-def _adviser(state: EngineState) -> Iterator[_Sample]:
+def _adviser(state: EngineState) -> Iterator[Sample]:
     if state.adviser is None:
         return
     yield metrics.ADVICE_QUESTIONS_OUT, (), len(state.spend.reserved)
@@ -298,7 +333,7 @@ def _adviser(state: EngineState) -> Iterator[_Sample]:
         yield from _worth(worth, (category, symbol))
 
 
-def _worth(worth: Worth, market: tuple[str, str]) -> Iterator[_Sample]:
+def _worth(worth: Worth, market: tuple[str, str]) -> Iterator[Sample]:
     """What advice was worth in a market; what is not known has no series."""
     score, plain, adjusted = worth.score, worth.plain, worth.adjusted
     yield metrics.ADVICE_PERIODS, market, score.count
@@ -333,8 +368,10 @@ def _doubtful(state: EngineState) -> list[ChildState]:
     ]
 
 
-def _markets(state: EngineState, now_ns: int) -> Iterator[_Sample]:
-    for market in state.markets.values():
+def _markets(state: EngineState, now_ns: int) -> Iterator[Sample]:
+    for key, market in state.markets.items():
+        category, _, symbol = key.partition(":")
+        yield metrics.MARKET_BLOCKED, (category, symbol), bool(market.blocked)
         if market.snapshot is None or market.book_ns is None:
             continue
         labels = (str(market.snapshot.category), market.snapshot.symbol)
@@ -346,21 +383,28 @@ def _markets(state: EngineState, now_ns: int) -> Iterator[_Sample]:
             yield metrics.REFERENCE_GAP_BPS, (*labels, source), gap_bps
 
 
-def _parents(state: EngineState, now_ns: int) -> Iterator[_Sample]:
+def _parents(state: EngineState, now_ns: int, costs: ParentCosts) -> Iterator[Sample]:
+    for parent in _shown(state):
+        yield from _parent(parent, parent.finished_ns if parent.is_final else now_ns)
+        yield from costs.samples(parent)
+
+
+def _shown(state: EngineState) -> Iterator[ParentState]:
+    """The parents that have series: those that live, and those that ended a short while ago."""
     for parent in state.parents.values():
-        if not parent.is_final:
-            yield from _parent(parent, now_ns)
-        elif state.now_ns - parent.finished_ns < PARENT_SHOWN_AFTER_END_NS:
-            yield from _parent(parent, parent.finished_ns)
+        if not parent.is_final or state.now_ns - parent.finished_ns < PARENT_SHOWN_AFTER_END_NS:
+            yield parent
 
 
-def _parent(parent: ParentState, at_ns: int) -> Iterator[_Sample]:
+def _parent(parent: ParentState, at_ns: int) -> Iterator[Sample]:
     order = parent.order
     mine = (order.parent_id,)
     yield metrics.PARENT_INFO, (*mine, order.category, order.symbol, order.side.name, order.strategy), 1
     for status in ParentStatus:
         yield metrics.PARENT_STATE, (*mine, status), parent.status is status
     yield metrics.PARENT_LEAVES_BASE, mine, parent.leaves_qty
+    left_ns = 0 if parent.is_final else max(order.deadline_ns - at_ns, 0)
+    yield metrics.PARENT_TIME_LEFT_SECONDS, mine, left_ns / NS_PER_S
     progress = schedule_progress(parent, at_ns)
     yield metrics.PARENT_DONE_RATIO, mine, progress.done_ratio
     if progress.scheduled_ratio is not None and progress.deviation_ratio is not None:
@@ -372,6 +416,15 @@ def _parent(parent: ParentState, at_ns: int) -> Iterator[_Sample]:
         yield metrics.PARENT_SHORTFALL_BPS, mine, shortfall
     if sums.market_qty >= parent.cum_qty and sums.market_qty > ZERO:
         yield metrics.PARENT_PARTICIPATION_RATIO, mine, parent.cum_qty / sums.market_qty
+
+
+def _resident_bytes() -> int | None:
+    """Memory of this process that is in use, as Linux tells it; None elsewhere."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    except OSError:
+        return None
+    return int(pages) * PAGESIZE
 
 
 def _age_s(now_ns: int, since_ns: int) -> float:

@@ -11,11 +11,9 @@ from executor.advice.score import USUAL_FILLS_MIN, AdvisedPeriod, Worth, add_imp
 from executor.domain.advice import AdviceOutcome
 from executor.domain.approval import Approved
 from executor.domain.commands import AlertCode, PlaceOrder, RaiseAlert, RefuseOrder, ReplaceOrder, Severity
-from executor.domain.decision import Schedule, Slice, Style
+from executor.domain.cost_forecast import CostForecast
 from executor.domain.events import (
-    CoinBalance,
     OrderAcked,
-    OrderFilled,
     OrderOutcomeUnknown,
     OrderRejected,
     ReconcileFailed,
@@ -23,166 +21,33 @@ from executor.domain.events import (
     Stream,
     TimerFired,
 )
-from executor.domain.fills import Fill
-from executor.domain.market import MarketSnapshot, SecondOpinion
+from executor.domain.link_figures import LinkFigures
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import (
     Category,
-    Liquidity,
-    NewOrder,
-    ParentOrder,
     Replacement,
-    ResidualRule,
     Side,
-    StrategyParams,
     TimeInForce,
-    Urgency,
 )
-from executor.domain.parent_state import ParentStatus, Reason
-from executor.domain.timeline import NS_PER_MIN, NS_PER_MS, NS_PER_S
+from executor.domain.parent_state import ParentStatus
+from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.domain.units import Money, Price, Quantity
 from executor.engine.engine import Engine
-from executor.engine.state import Benchmarks, ChildState, EngineState, MarketState, ParentState
+from executor.engine.state import Benchmarks, EngineState
 from executor.runtime.metrics import METRICS, CalibrationOutcome, Kind, Unit
+from executor.runtime.parent_costs import RECKONED_MAX
 from executor.runtime.telemetry import PARENT_SERIES_MAX, PARENT_SHOWN_AFTER_END_NS, Telemetry
+from impact.tca.fill_costs import FillCosts
+from impact.tca.mark_outs import MarkSums
 from tests.advice_records import ADVISER, advice_record
+from tests.runtime.telemetry_scene import MARKET, NOW_NS, child, fill, new_order, parent, scene
 
 D = Decimal
-NOW_NS = 1_000 * NS_PER_MIN
-MARKET = {"category": "linear", "symbol": "BTCUSDT"}
-
-
-def parent(number: int, status: ParentStatus = ParentStatus.EXECUTING, finished_ns: int = 0) -> ParentState:
-    """A parent of 10, 4 filled at 100, half its time gone, arrival 100, mid 101, market volume 16."""
-    return ParentState(
-        order=ParentOrder(
-            parent_id=f"p{number}",
-            parent_no=number,
-            category=Category.LINEAR,
-            symbol="BTCUSDT",
-            side=Side.BUY,
-            order_qty=Quantity(D(10)),
-            limit_px=None,
-            start_ns=NOW_NS - 50 * NS_PER_S,
-            deadline_ns=NOW_NS + 50 * NS_PER_S,
-            residual=ResidualRule.LEAVE,
-            extend_s=0,
-            urgency=Urgency.MEDIUM,
-            strategy="twap",
-            params=StrategyParams(),
-            reduce_only=False,
-            position_idx=0,
-            decision_px=None,
-            seed=1,
-        ),
-        status=status,
-        reason=Reason.CHILD_SENT,
-        created_ns=NOW_NS - 60 * NS_PER_S,
-        idempotency_key="",
-        body_sha256="",
-        decision_px=D(100),
-        arrival_px=D(100),
-        started_ns=NOW_NS - 50 * NS_PER_S,
-        finished_ns=finished_ns,
-        schedule=Schedule(
-            base_qty=Quantity(D(0)),
-            slices=(
-                Slice(
-                    start_ns=NOW_NS - 50 * NS_PER_S,
-                    end_ns=NOW_NS + 50 * NS_PER_S,
-                    qty=Quantity(D(10)),
-                    target_qty=Quantity(D(10)),
-                ),
-            ),
-            asked=1,
-        ),
-        cum_qty=D(4),
-        cum_notional=D(400),
-        benchmarks=Benchmarks(
-            market_qty=D(16), market_notional=D(1600), last_mid_px=D(101), last_mid_ns=NOW_NS - NS_PER_S
-        ),
-    )
-
-
-def new_order(name: str = "x-1-1", time_in_force: TimeInForce = TimeInForce.POST_ONLY) -> NewOrder:
-    return NewOrder(
-        client_order_id=name,
-        parent_id="p1",
-        category=Category.LINEAR,
-        symbol="BTCUSDT",
-        side=Side.BUY,
-        qty=Quantity(D(1)),
-        px=Price(D(100)),
-        time_in_force=time_in_force,
-        reduce_only=False,
-        position_idx=0,
-    )
-
-
-def child(name: str = "x-1-1", status: ChildStatus = ChildStatus.NEW, created_ns: int = NOW_NS) -> ChildState:
-    return ChildState(
-        order=new_order(name),
-        style=Style.REST,
-        status=status,
-        created_ns=created_ns,
-        sent_ns=created_ns,
-        arrival_mid_px=D(100),
-    )
-
-
-def fill(exec_id: str, client_order_id: str = "x-1-1") -> OrderFilled:
-    return OrderFilled(
-        at_ns=NOW_NS,
-        fill=Fill(
-            category=Category.LINEAR,
-            symbol="BTCUSDT",
-            exec_id=exec_id,
-            client_order_id=client_order_id,
-            venue_order_id="v1",
-            side=Side.BUY,
-            last_qty=Quantity(D("0.5")),
-            last_px=Price(D(100)),
-            fee=Money(D("0.01")),
-            fee_coin="USDT",
-            liquidity=Liquidity.MAKER,
-            ts_exchange_ns=NOW_NS,
-        ),
-    )
 
 
 @pytest.fixture
 def state() -> EngineState:
-    one = parent(1)
-    one.children = one.live = ["x-1-1"]
-    return EngineState(
-        now_ns=NOW_NS,
-        parents={"p1": one},
-        open_parents=["p1"],
-        children={"x-1-1": child()},
-        public_live={"linear": True},
-        trade_live=True,
-        wallet={"USDT": CoinBalance(coin="USDT", wallet_qty=D("1234.5"), locked_qty=D(0))},
-        reconciled={"linear": True, "spot": False},
-        order_times_ns=[NOW_NS - 61 * NS_PER_S, NOW_NS - 59 * NS_PER_S, NOW_NS],
-        orders_day=50,
-        markets={
-            "linear:BTCUSDT": MarketState(
-                snapshot=MarketSnapshot(
-                    category=Category.LINEAR,
-                    symbol="BTCUSDT",
-                    best_bid=Price(D("99.9")),
-                    best_bid_qty=Quantity(D(1)),
-                    best_ask=Price(D("100.1")),
-                    best_ask_qty=Quantity(D(1)),
-                    traded_qty=Quantity(D(1)),
-                    traded_notional=Money(D(100)),
-                    ts_exchange_ns=NOW_NS,
-                ),
-                book_ns=NOW_NS - 1_500 * NS_PER_MS,
-                opinions={"mark": SecondOpinion(px=Price(D(101)), at_ns=NOW_NS)},
-            )
-        },
-    )
+    return scene()
 
 
 @pytest.fixture
@@ -325,6 +190,21 @@ def test_amendments_are_counted_when_sent_and_when_proved(
     assert value(telemetry, "executor_amends_resolved_total", outcome=outcome) == 1
 
 
+def everything_about_costs(state: EngineState) -> None:
+    """Let every figure of a cost report be known of p1: its child has filled 4 at 100, the mid before was 101."""
+    one = state.children["x-1-1"]
+    one.cum_qty, one.maker_qty, one.cum_notional, one.spread_captured = D(4), D(3), D(400), D(4)
+    one.costs = FillCosts(qty=D(4), spread=D(-4), temporary=D(1), permanent=D(1))
+    one.marks = MarkSums(
+        fills=[1] * 6, notional=[D(400)] * 6, gain=[D(4)] * 6, back_notional=D(400), came_back=D(1)
+    )
+    parent = state.parents["p1"]
+    parent.benchmarks.mid_integral, parent.benchmarks.mid_time_ns = D(100 * NS_PER_S), NS_PER_S
+    parent.forecast = CostForecast(
+        model="square-root", expected_bps=D(3), low_bps=D(1), high_bps=D(5), risk_bps=D(20)
+    )
+
+
 def test_every_metric_has_a_series_once_everything_has_happened(
     telemetry: Telemetry, state: EngineState
 ) -> None:
@@ -349,7 +229,15 @@ def test_every_metric_has_a_series_once_everything_has_happened(
     state.adviser = ADVISER
     state.worths["linear:BTCUSDT"] = worth_of_two_periods()
     telemetry.observe(TimerFired(at_ns=NOW_NS, key="k"), [], [*ended, over_budget])
+    everything_about_costs(state)
+    telemetry.introduce(
+        "1.2.3", "paper", lambda: LinkFigures(clock_offset_ms=-20, used_ratios=(("address", 0.5),))
+    )
+    telemetry.refresh_costs()
     body, _ = telemetry.page()
+    assert value(telemetry, "executor_clock_offset_seconds") == -0.02
+    assert value(telemetry, "executor_requests_used_ratio", budget="address") == 0.5
+    assert value(telemetry, "executor_build_info", version="1.2.3", venue="paper") == 1
     without = [f.name for f in text_string_to_metric_families(body.decode()) if not f.samples]
     assert without == []
 
@@ -542,8 +430,47 @@ def test_labels_stay_bounded_with_a_thousand_parents(telemetry: Telemetry, state
         one = parent(number) if live else parent(number, ParentStatus.COMPLETE, finished_ns=long_ago)
         state.parents[f"p{number}"] = one
     shown = series(telemetry)
-    assert len(shown) - fixed == 30 * PARENT_SERIES_MAX
+    assert len(shown) - fixed == 30 * (PARENT_SERIES_MAX - RECKONED_MAX)
+    for _ in range(31):
+        telemetry.refresh_costs()
+    shown = series(telemetry)
+    assert 30 * (PARENT_SERIES_MAX - RECKONED_MAX) < len(shown) - fixed <= 30 * PARENT_SERIES_MAX
     assert {labels["parent_id"] for labels in shown if "parent_id" in labels} == {f"p{n}" for n in range(30)}
+
+
+def test_costs_are_shown_as_last_reckoned_and_their_parts_add_up(
+    telemetry: Telemetry, state: EngineState
+) -> None:
+    everything_about_costs(state)
+    mine = {"parent_id": "p1"}
+    assert value(telemetry, "executor_parent_implementation_shortfall_bps", **mine) is None, (
+        "not reckoned yet"
+    )
+    telemetry.refresh_costs()
+    # Bought 4 of 10 at 100 against a decision at 100; the other 6 cost 1 more each now: 6 of 1,000.
+    assert value(telemetry, "executor_parent_implementation_shortfall_bps", **mine) == pytest.approx(60)
+    parts = [
+        value(telemetry, "executor_parent_cost_bps", part=part, **mine)
+        for part in ("delay", "spread", "temporary", "permanent", "timing", "opportunity", "fees")
+    ]
+    assert sum(part or 0.0 for part in parts) == pytest.approx(60)
+    assert value(telemetry, "executor_parent_price_quote", benchmark="average", **mine) == 100
+    assert value(telemetry, "executor_parent_mark_out_bps", horizon_s="60", **mine) == pytest.approx(100)
+    assert value(telemetry, "executor_parent_maker_ratio", **mine) == 0.75
+    assert value(telemetry, "executor_parent_orders_hit_ratio", **mine) == 1
+    assert value(telemetry, "executor_parent_forecast_bps", estimate="high", **mine) == 5
+    assert value(telemetry, "executor_parent_figures_age_seconds", **mine) == 0
+    state.parents["p1"].benchmarks.last_mid_px = D(102)
+    assert value(telemetry, "executor_parent_implementation_shortfall_bps", **mine) == pytest.approx(60)
+    telemetry.refresh_costs()
+    assert value(telemetry, "executor_parent_implementation_shortfall_bps", **mine) == pytest.approx(120)
+
+
+def test_a_parent_never_has_more_series_than_is_said(telemetry: Telemetry, state: EngineState) -> None:
+    everything_about_costs(state)
+    telemetry.refresh_costs()
+    mine = [labels for labels in series(telemetry) if labels.get("parent_id") == "p1"]
+    assert len(mine) == PARENT_SERIES_MAX
 
 
 def test_two_telemetries_share_nothing(state: EngineState) -> None:

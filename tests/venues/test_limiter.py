@@ -123,3 +123,15 @@ def test_no_history_exceeds_a_budget_and_every_wait_is_honest(steps):
             recent = [at for at, kind in sent if kind == act and at > now_ns - NS_PER_S]
             assert len(recent) <= 10
         assert sum(at > now_ns - ADDRESS_WINDOW_NS for at, _ in sent) <= Lane.CANCEL
+
+
+def test_it_tells_how_much_of_each_budget_is_used_and_forgets_it_when_the_window_has_passed():
+    limiter = Limiter()
+    takes(limiter, Act.CREATE, 5)
+    takes(limiter, Act.CANCEL, 2, category=Category.SPOT, http=False)
+    assert dict(limiter.used_ratios(T0)) == {
+        "address": 5 / ADDRESS_REQUESTS_MAX,
+        "create_derivatives": 0.5,
+        "cancel_spot": 0.1,
+    }
+    assert set(dict(limiter.used_ratios(T0 + ADDRESS_WINDOW_NS)).values()) == {0.0}

@@ -17,6 +17,7 @@ from executor.domain.events import (
     StreamChanged,
 )
 from executor.domain.events import Stream as StreamName
+from executor.domain.link_figures import LinkFigures
 from executor.domain.orders import Category, NewOrder, Replacement
 from executor.domain.ports import Log, Post
 from executor.engine.state import MarketState
@@ -135,6 +136,13 @@ class BybitVenue:
         """The venue's clock minus ours, milliseconds; None if the venue did not answer."""
         await self._measure_time()
         return self._time.offset_ms if self._time.is_measured else None
+
+    def link_figures(self) -> LinkFigures:
+        """Tell how the clocks stand to each other, and how much of each budget of requests is used."""
+        return LinkFigures(
+            clock_offset_ms=self._time.offset_ms if self._time.is_measured else None,
+            used_ratios=self._standing.used_ratios(),
+        )
 
     async def place(self, approved: Approved[NewOrder]) -> Event:
         """Send one create request."""

@@ -113,6 +113,20 @@ class Limiter:
         until_ns = min(until_ns, now_ns + PAUSE_NS_MAX)
         self._queries_paused_until_ns = max(self._queries_paused_until_ns, until_ns)
 
+    def used_ratios(self, now_ns: int) -> tuple[tuple[str, float], ...]:
+        """Tell how much of each budget is used, >= 0: `address` for all HTTP requests, `create_spot` and so on."""
+        _forget(self._address_ns, now_ns - ADDRESS_WINDOW_NS)
+        used = [("address", len(self._address_ns) / ADDRESS_REQUESTS_MAX)]
+        for (act, spot), bucket in sorted(self._buckets.items()):
+            _forget(bucket.sent_ns, now_ns - _WINDOW_NS)
+            used.append(
+                (
+                    f"{act.name.lower()}_{'spot' if spot else 'derivatives'}",
+                    len(bucket.sent_ns) / bucket.limit,
+                )
+            )
+        return tuple(used)
+
     def _bucket(self, act: Act, category: Category) -> _Bucket:
         # Whether linear and inverse contracts share one allowance is not written anywhere; here they do.
         spot = category is Category.SPOT

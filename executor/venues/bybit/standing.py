@@ -118,6 +118,10 @@ class Standing:
         """Take room for an order request and return 0, or for how long there is none, seconds."""
         return self._limiter.order_wait_ns(act, category, self._clock.now_ns(), http=http) / NS_PER_S
 
+    def used_ratios(self) -> tuple[tuple[str, float], ...]:
+        """Name of each budget of requests, and how much of it is used, >= 0."""
+        return self._limiter.used_ratios(self._clock.now_ns())
+
     async def admit_query(self) -> None:
         """Wait until one more query may leave.
 
