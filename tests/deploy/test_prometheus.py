@@ -39,7 +39,11 @@ def chosen(expr):
 class Prometheus:
     """The real thing, in a process of its own, scraping one address every second."""
 
-    def __init__(self, home, target):
+    def __init__(self, process, log, url):
+        self.process, self._log, self.url = process, log, url
+
+    @classmethod
+    def start(cls, home, target):
         (home / "prometheus.yml").write_text(
             "global: {scrape_interval: 1s}\nscrape_configs:\n"
             f"  - {{job_name: executor, static_configs: [{{targets: ['{target}']}}]}}\n"
@@ -47,23 +51,21 @@ class Prometheus:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             place = f"127.0.0.1:{free.getsockname()[1]}"
-        self._log = (home / "prometheus.log").open("wb")
-        self.process = subprocess.Popen(
-            [
-                PROMETHEUS,
-                f"--config.file={home / 'prometheus.yml'}",
-                f"--storage.tsdb.path={home / 'tsdb'}",
-                f"--web.listen-address={place}",
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=self._log,
-        )
-        self.url = f"http://{place}"
+        words = [
+            PROMETHEUS,
+            f"--config.file={home / 'prometheus.yml'}",
+            f"--storage.tsdb.path={home / 'tsdb'}",
+            f"--web.listen-address={place}",
+        ]
+        log = (home / "prometheus.log").open("wb")
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=log)
+        started = cls(process, log, f"http://{place}")
         try:
-            wait_until(self._is_ready, "Prometheus' start")
+            wait_until(started._is_ready, "Prometheus' start")
         except AssertionError:
-            self.close()
+            started.close()
             raise
+        return started
 
     def _is_ready(self):
         try:
@@ -111,7 +113,7 @@ def demo(tmp_path):
 
 
 def test_every_expression_is_understood_and_every_panel_that_should_have_data_has(demo, tmp_path):
-    prometheus = Prometheus(tmp_path, demo)
+    prometheus = Prometheus.start(tmp_path, demo)
     queries = [
         (f"{board.uid}: {panel.title}: {query.legend}", query)
         for board in BOARDS
