@@ -49,7 +49,7 @@ pages: $(VENV)/.dev
 faults: $(VENV)/.dev ## play every variant of every fault of wire and venue (`make test` plays one of each)
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest -n 6 tests/faults --ignore tests/faults/test_wire_proof.py
 
-bench: $(VENV)/.dev ## measure the engine, the journal, the decoders, the strategies, the way of an order, and the replay of recordings
+bench: $(VENV)/.dev ## measure the engine, the journal, the decoders, the strategies, the way of an order, the replay of recordings, and simulated markets
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.order_entry
@@ -58,20 +58,24 @@ bench: $(VENV)/.dev ## measure the engine, the journal, the decoders, the strate
 	$(BIN)/python -m benchmarks.tick_to_order
 	$(BIN)/python -m benchmarks.replay_table
 	$(BIN)/python -m benchmarks.replay_engine
+	$(BIN)/python -m benchmarks.book
+	$(BIN)/python -m benchmarks.market
 
 algorithms: $(VENV)/.dev ## work every algorithm in the recordings of EXECUTOR_REAL_DATA, and write docs/algorithms-measured.md
 	$(BIN)/python -m benchmarks.algorithms
 
-campaign: $(VENV)/.dev ## the long campaigns: histories, replies and faults of a model, kills, falls, lives in bad weather
+campaign: $(VENV)/.dev ## the long campaigns: histories, replies and faults of a model, kills, falls, lives in bad weather, liars in a market
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_histories.py tests/engine/test_walk.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/adviser/test_reply_campaign.py tests/adviser/test_any_advice.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_advice_campaign.py tests/engine/test_gullible_model.py -s
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/engine/test_advice_deadlines.py tests/runtime/test_virtual_faults.py --timeout 7200 -s
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/simulation/test_replay_twins.py tests/simulation/test_replay_recordings.py --timeout 7200 -s
+	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/simulation/test_book_twins.py tests/simulation/test_compiled_market.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/dataset/test_real_recordings.py tests/impact/order_flow/test_real_flow.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/process/test_kill.py --timeout 7200
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/process/test_sentinel.py --timeout 7200 -s
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/faults/test_wire_proof.py --timeout 7200 -n 2 -rP
+	$(BIN)/python -m benchmarks.market_network
 
 docs: $(VENV)/.dev ## generate the reference pages from the code, and run the notebook
 	$(BIN)/python docs/generate.py
@@ -82,9 +86,9 @@ docs: $(VENV)/.dev ## generate the reference pages from the code, and run the no
 
 lock: $(VENV)/.dev ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--upgrade pyproject.toml --extra build -o requirements/run.lock
+		--upgrade pyproject.toml --extra build --extra watch -o requirements/run.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--upgrade -c requirements/run.lock pyproject.toml --extra build --extra backtest -o requirements/backtest.lock
+		--upgrade -c requirements/run.lock pyproject.toml --extra build --extra watch --extra backtest -o requirements/backtest.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--upgrade -c requirements/backtest.lock pyproject.toml --extra build --extra dev -o requirements/dev.lock
 

@@ -42,6 +42,7 @@ from simulation.replay import codes
 from simulation.replay.spoken import Account, ReplayVenue
 from simulation.replay.terms import ReplayTerms
 from simulation.replay_venue import CONFLATE_NS, Chunk, RecordedWorld
+from simulation.strategy_world import StrategyWorld
 from strategies.priced import PlanTerms
 
 _HEARD_NS_MAX: Final = 180 * NS_PER_S
@@ -89,6 +90,8 @@ class Conditions:
         of each order keeps what it foretold as well.
     plan_terms
         By which each order's cost is foretold before it is given; None foretells nothing.
+    venue_algorithms
+        Whether the venue works strategy orders as Bybit documents them (`simulation.strategy_desk`).
     """
 
     terms: ReplayTerms
@@ -103,6 +106,7 @@ class Conditions:
     seed: int = 1
     impact: ImpactModel | None = None
     plan_terms: PlanTerms | None = None
+    venue_algorithms: bool = False
 
     def __post_init__(self) -> None:
         """Refuse conditions under which nothing could be opened."""
@@ -367,7 +371,7 @@ def _work_one(
             yield rows
 
     _, end_ns = conditions.window(errand)
-    world = RecordedWorld(
+    inner = RecordedWorld(
         venue=venue,
         chunks=chunks(),
         terms=conditions.terms,
@@ -376,6 +380,8 @@ def _work_one(
         charges=conditions.charges,
         conflate_ns=conditions.terms.conflate_ns or CONFLATE_NS,
     )
+    desk = StrategyWorld(inner) if conditions.venue_algorithms else None
+    world = desk or inner
     seed = conditions.seed + errand.number
     runtime = VirtualRuntime(
         engine=Engine(),
@@ -383,6 +389,7 @@ def _work_one(
         start_ns=venue.now_ns,
         counsel=_counsel(conditions, errand, seed),
         journal=journal,
+        send_algo=None if desk is None else desk.send_algo,
     )
     open_engine(
         runtime,
@@ -393,6 +400,7 @@ def _work_one(
         terms=conditions.adviser if errand.make_adviser else None,
         seed=seed,
         impact_model="" if conditions.impact is None else conditions.impact.name,
+        venue_algorithms=conditions.venue_algorithms,
     )
     runtime.run(errand.start_ns - 1)
     problem = _problem_of_book(recording, venue, errand)
@@ -455,7 +463,9 @@ def _way_out(conditions: Conditions, parent: ParentState | None) -> str:
     return ""
 
 
-def _note_grounds(grounds: dict[str, Ground], world: RecordedWorld, recording: Recording, reel: Reel) -> None:
+def _note_grounds(
+    grounds: dict[str, Ground], world: RecordedWorld | StrategyWorld, recording: Recording, reel: Reel
+) -> None:
     """Find out what the fills rest on that were heard since the last time."""
     for order in world.orders:
         for fill in order.executions:

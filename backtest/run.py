@@ -13,7 +13,14 @@ from executor.adviser.playback import VirtualAdviser
 from executor.domain.advice import AdviceOutcome, Failure
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.errors import ExecutorError
-from executor.domain.events import EngineStarted, InstrumentLoaded, ParentSubmitted, Stream, StreamChanged
+from executor.domain.events import (
+    RULES_NOW,
+    EngineStarted,
+    InstrumentLoaded,
+    ParentSubmitted,
+    Stream,
+    StreamChanged,
+)
 from executor.domain.instrument import Instrument, notional
 from executor.domain.limits import Limits, Timings
 from executor.domain.timeline import NS_PER_S
@@ -198,6 +205,7 @@ def open_engine(
     terms: AdviserTerms | None,
     seed: int,
     impact_model: str = "",
+    venue_algorithms: bool = False,
 ) -> None:
     """Let everything happen that comes before the first look at the book: terms, rules and live connections."""
     at_ns = runtime.now_ns
@@ -215,6 +223,8 @@ def open_engine(
             adviser=terms,
             marks_fills=True,
             impact_model=impact_model,
+            venue_algorithms=venue_algorithms,
+            rules=RULES_NOW,
         ),
         at_ns,
     )

@@ -202,15 +202,15 @@ def sum_up(group: str, units: Sequence[Unit]) -> Summed:
         If a recording has fewer than two moments that can be compared.
     """
     algorithms = list(dict.fromkeys(unit.algorithm for unit in units))
-    costs = {name: _by_moment([one for one in units if one.algorithm == name], _cost) for name in algorithms}
+    costs = {name: by_moment([one for one in units if one.algorithm == name], _cost) for name in algorithms}
     every = list(dict.fromkeys(key for found in costs.values() for key in found))
     shared = [key for key in every if all(key in found for found in costs.values())]
     series = {name: [costs[name][key] for key in shared] for name in algorithms}
-    lengths, overlap = _lengths(shared), _overlap(units)
+    lengths, overlap = lengths_of(shared), overlap_of(units)
     plain = series.get(PLAIN)
     others = [name for name in algorithms if plain is not None and name != PLAIN]
     less = {
-        name: _blocked(
+        name: in_blocks(
             [one - own for one, own in zip(series[name], plain or (), strict=True)], lengths, overlap
         )
         for name in others
@@ -233,7 +233,7 @@ def sum_up(group: str, units: Sequence[Unit]) -> Summed:
                     [one.participation_pct for one in outcomes if one.participation_pct is not None]
                 ),
                 guessed=sum(one.guessed for one in outcomes) / fills if fills else 0.0,
-                cost=_blocked(series[name], lengths, overlap),
+                cost=in_blocks(series[name], lengths, overlap),
                 less_plain=less.get(name),
                 p_holm=p_holm.get(name),
                 by_case=by_case,
@@ -287,7 +287,7 @@ def judge(group: str, units: Sequence[Unit]) -> list[Judged]:
     """Hold forecasts against outcomes: as told, and with the share that takes as each algorithm had it before."""
     found, pooled = [], dict[str, tuple[list[_Foretold], list[_Foretold], int]]()
     names = [name for name in dict.fromkeys(unit.algorithm for unit in units) if name in STRATEGIES]
-    overlap = _overlap(units)
+    overlap = overlap_of(units)
     for name in names:
         chosen = [unit for unit in units if unit.algorithm == name]
         earlier, later = _halves(chosen)
@@ -387,12 +387,12 @@ def _judged(
     moments = [
         key for case in dict.fromkeys(case for case, _ in moments) for key in moments if key[0] == case
     ]
-    lengths = _lengths(moments)
+    lengths = lengths_of(moments)
     points = [one for key in moments for one in of_moment[key]]
 
     def of(figure: Callable[[Forecast], float]) -> Blocked:
         means = [fsum(map(figure, of_moment[key])) / len(of_moment[key]) for key in moments]
-        return _blocked(means, lengths, overlap)
+        return in_blocks(means, lengths, overlap)
 
     factor = _widening([one.forecast for one in earlier])
     return Judged(
@@ -425,7 +425,7 @@ def _cost(outcome: Outcome) -> float | None:
     return outcome.cost_bps
 
 
-def _by_moment(units: Sequence[Unit], figure: Callable[[Outcome], float | None]) -> dict[Moment, float]:
+def by_moment(units: Sequence[Unit], figure: Callable[[Outcome], float | None]) -> dict[Moment, float]:
     """Mean of both sides at each moment, recording by recording; without those of which a side is not known."""
     sides: dict[Moment, list[float | None]] = {}
     for unit in units:
@@ -446,15 +446,17 @@ def _means_by_case(moments: Sequence[Moment], values: Sequence[float]) -> dict[s
     return {case: fsum(each) / len(each) for case, each in of_case.items()}
 
 
-def _blocked(values: Sequence[float], lengths: Sequence[int], overlap: int) -> Blocked:
+def in_blocks(values: Sequence[float], lengths: Sequence[int], overlap: int) -> Blocked:
+    """Sum values up, moment by moment, in blocks of the usual length."""
     return blocked(values, usual_block(min(lengths), overlap), lengths=lengths)
 
 
-def _lengths(moments: Sequence[Moment]) -> tuple[int, ...]:
+def lengths_of(moments: Sequence[Moment]) -> tuple[int, ...]:
+    """Count the moments of each recording, in order."""
     return tuple(Counter(case for case, _ in moments).values())
 
 
-def _overlap(units: Sequence[Unit]) -> int:
+def overlap_of(units: Sequence[Unit]) -> int:
     """As `backtest.contest.overlap_of`, by the case in which most moments live at the same time."""
     most = 1
     for unit in units:

@@ -158,7 +158,7 @@ def work_unit(
     recording = find_recording(root, symbol, venue=venue, category=category)
     if recording.recv_known:
         recording = recording.with_clock(None)
-    conditions = _conditions(recording, case, seed)
+    conditions = conditions_of(recording, case, seed)
     refused, all_worked = "", list[Worked]()
     try:
         starts = plan_starts(recording, conditions, case.order(seed), start_ns=None, every_s=every_s)
@@ -182,7 +182,7 @@ def work_unit(
         algorithm=algorithm,
         every_s=every_s,
         duration_s=case.duration_s,
-        outcomes=tuple(_outcome(one, case, market) for one in all_worked),
+        outcomes=tuple(outcome_of(one, case, market) for one in all_worked),
         refused=refused,
     )
 
@@ -255,7 +255,7 @@ def tracked_of(
     )
 
 
-def _conditions(recording: Recording, case: Case, seed: int) -> Conditions:
+def conditions_of(recording: Recording, case: Case, seed: int) -> Conditions:
     """As `executor backtest` has them: usual limits, fees and ways of the wire; the feed as it was recorded."""
     feed = Delay(measured=True) if recording.recv_known else Delay(constant_ns=_FEED_NS)
     model = read_model(MODEL)
@@ -285,7 +285,8 @@ def _conditions(recording: Recording, case: Case, seed: int) -> Conditions:
     )
 
 
-def _outcome(worked: Worked, case: Case, market: tuple[Ints, Floats] | None) -> Outcome:
+def outcome_of(worked: Worked, case: Case, market: tuple[Ints, Floats] | None) -> Outcome:
+    """Keep what is told of an order; how it kept to the market is told where its volume is given."""
     errand, report = worked.errand, worked.report
     facts = None if report is None else report.facts
     own = [(fill.ts_exchange_ns, float(fill.last_qty)) for fill, _ in worked.fills]

@@ -18,6 +18,7 @@ from time import perf_counter_ns
 
 from executor.domain.commands import CancelOrder, Command, PlaceOrder, Reconcile, ReplaceOrder, SetTimer
 from executor.domain.events import (
+    RULES_NOW,
     BookUpdated,
     CancelAcked,
     EngineStarted,
@@ -264,6 +265,7 @@ def _opening() -> list[Event]:
             sentinel_required=False,
             seed=1,
             marks_fills=True,
+            rules=RULES_NOW,
         ),
         InstrumentLoaded(at_ns=START_NS, instrument=rules),
         StreamChanged(at_ns=START_NS, stream=Stream.PUBLIC, category=Category.LINEAR, live=True, detail=""),

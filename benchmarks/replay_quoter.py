@@ -5,15 +5,15 @@ object and compiled.
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation.kept_code import KeptCode, beside
 from simulation.replay import codes
-from simulation.replay.kept_code import KeptCode
 from simulation.replay.machine import ReplayMachine
+from simulation.replay.native import SOURCES
 
 STEP_NS: Final = 100_000_000
 QTY: Final = 1
@@ -64,12 +64,11 @@ def _define() -> Mapping[str, Callable[..., int]]:
     return {"play": replay_quoter_compiled.play_at}
 
 
-_HERE: Final = Path(__file__)
 _CODE: Final = KeptCode(
     "replay-quoter",
     {"play": 5},
     _define,
-    sources=(_HERE, _HERE.with_name("replay_quoter_compiled.py")),
+    sources=(*SOURCES, *beside(__file__, "replay_quoter.py", "replay_quoter_compiled.py")),
 )
 
 

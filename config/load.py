@@ -27,12 +27,14 @@ from config.schema import (
     LimitsSection,
     LogSection,
     MarketSection,
+    NoticesSection,
     PaperSection,
     ReferencesSection,
     SentinelSection,
     ShutdownSection,
     TimingsSection,
     VenueSection,
+    VenuesSection,
 )
 from config.secrets import keys_of_other_modes, known_secrets, read_credentials
 from config.settings import Settings
@@ -63,6 +65,7 @@ def load_settings(
     problems = reader.problems
     executor = reader.section("executor", ExecutorSection)
     venue = reader.section("venue", VenueSection)
+    venues = reader.section("venues", VenuesSection)
     limits = reader.section("limits", LimitsSection)
     timings = reader.section("timings", TimingsSection)
     control = reader.section("control", ControlSection)
@@ -73,6 +76,7 @@ def load_settings(
     adviser = reader.section("adviser", AdviserSection)
     paper = reader.section("paper", PaperSection)
     impact = reader.section("impact", ImpactSection)
+    notices = reader.section("notices", NoticesSection)
     log = reader.section("log", LogSection)
     credentials = adviser_key = None
     unset: list[str] = []
@@ -109,6 +113,7 @@ def load_settings(
         problems
         or executor is None
         or venue is None
+        or venues is None
         or limits is None
         or timings is None
         or control is None
@@ -119,6 +124,7 @@ def load_settings(
         or adviser is None
         or paper is None
         or impact is None
+        or notices is None
         or log is None
     ):
         hidden = known_secrets(environ)
@@ -127,6 +133,7 @@ def load_settings(
         profile=str(profile),
         executor=executor,
         venue=venue,
+        venues=venues,
         limits=limits.to_domain(),
         timings=timings.to_domain(),
         control=control,
@@ -137,6 +144,7 @@ def load_settings(
         adviser=adviser.model_copy(update={"base_url": adviser.base_url.rstrip("/")}),
         paper=paper,
         impact=impact,
+        notices=notices,
         log=log,
         credentials=credentials,
         other_keys=keys_of_other_modes(executor.mode, environ),

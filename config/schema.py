@@ -130,6 +130,14 @@ class VenueSection(Section):
     """Whether a key may trade real money that is not bound to an IP address."""
 
 
+class VenuesSection(Section):
+    """`[venues]`: other venues than Bybit, through ccxt (docs/other-venues.md)."""
+
+    file: Annotated[Path | None, path()] = None
+    """File with a table for each other venue; without it there is none. It names no key, only the variables that hold
+    them. Relative to the directory in which a command is started."""
+
+
 class LimitsSection(Section):
     """`[limits]`: every field of `executor.domain.limits.Limits`."""
 
@@ -219,6 +227,8 @@ class MarketSection(Section):
 
     book_depth: Annotated[int, one_of_numbers(BOOK_DEPTHS)] = 50
     """Levels of the order book that are subscribed to."""
+    route_levels: Annotated[int, whole(0, 25)] = 0
+    """Levels behind the touch that routed orders are divided by (docs/routing.md); each makes the journal longer."""
     conflate_ms: Annotated[int, whole(20, 1_000)] = 100
     """Shortest time between two snapshots of the book that the engine sees."""
     record_dir: Annotated[Path | None, path()] = None
@@ -283,6 +293,14 @@ class PaperSection(Section):
     """Who leaves first when a level shrinks without a trade: those behind us, or a share of those ahead."""
 
 
+class NoticesSection(Section):
+    """`[notices]`: who is told of alarms (docs/notices.md)."""
+
+    file: Annotated[Path | None, path()] = None
+    """File that names webhook, Telegram chat and mail; it holds secrets, so only you may read it (mode 0600). Without
+    it nobody is told. Relative to the directory in which a command is started."""
+
+
 class LogSection(Section):
     """`[log]`: how much, and for whom."""
 
@@ -295,6 +313,7 @@ class LogSection(Section):
 SECTIONS: Final[dict[str, type[Section]]] = {
     "executor": ExecutorSection,
     "venue": VenueSection,
+    "venues": VenuesSection,
     "limits": LimitsSection,
     "timings": TimingsSection,
     "control": ControlSection,
@@ -305,6 +324,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "adviser": AdviserSection,
     "paper": PaperSection,
     "impact": ImpactSection,
+    "notices": NoticesSection,
     "log": LogSection,
 }
 

@@ -13,11 +13,13 @@ from config.schema import (
     ExecutorSection,
     LogSection,
     MarketSection,
+    NoticesSection,
     PaperSection,
     ReferencesSection,
     SentinelSection,
     ShutdownSection,
     VenueSection,
+    VenuesSection,
     setting_names,
 )
 from config.secrets import ENV_NAMES, Credentials, require_credentials
@@ -46,6 +48,7 @@ class Settings:
     profile: str
     executor: ExecutorSection
     venue: VenueSection
+    venues: VenuesSection
     limits: Limits
     timings: Timings
     control: ControlSection
@@ -56,6 +59,7 @@ class Settings:
     adviser: AdviserSection
     paper: PaperSection
     impact: ImpactSection
+    notices: NoticesSection
     log: LogSection
     credentials: Credentials | None
     other_keys: tuple[str, ...]

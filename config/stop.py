@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-from config.hosts import URLS, why_not_host, without_credentials
+from config.hosts import URLS, Mode, why_not_host, without_credentials
 from config.problems import ConfigProblems, Problem, in_file_order, quoted
 from config.reader import Reader, read_layers
-from config.schema import ExecutorSection, LogSection, SentinelSection, TimingsSection, VenueSection
+from config.schema import (
+    ExecutorSection,
+    LogSection,
+    SentinelSection,
+    TimingsSection,
+    VenueSection,
+    VenuesSection,
+)
 from config.secrets import (
     Credentials,
     keys_of_other_modes,
@@ -28,6 +35,7 @@ _NEEDED: Final = {
 }
 _USEFUL: Final = {
     "venue": ("request_timeout_s", "algorithms"),
+    "venues": ("file",),
     "timings": ("recv_window_ms",),
     "sentinel": ("enabled", "silence_s_max"),
     "log": ("level", "format"),
@@ -45,6 +53,8 @@ class StopSettings:
         Longest time one request may take, seconds.
     algorithms
         Whether strategy orders of the venue may be at work, so that they must be proved gone too.
+    mode, venues_file
+        What is traded against, and the file of other venues, on which orders must be proved gone too; None for none.
     """
 
     data_dir: Path
@@ -55,6 +65,8 @@ class StopSettings:
     sentinel: SentinelSection
     log: LogSection
     algorithms: bool = False
+    mode: Mode = Mode.SANDBOX
+    venues_file: Path | None = None
 
 
 def load_stop_settings(
@@ -96,6 +108,8 @@ def load_stop_settings(
         credentials=credentials,
         request_timeout_s=usual_venue.request_timeout_s,
         algorithms=usual_venue.algorithms,
+        mode=executor.mode,
+        venues_file=_or_usual(useful, "venues", VenuesSection).file,
         recv_window_ms=_or_usual(useful, "timings", TimingsSection).recv_window_ms,
         sentinel=_or_usual(useful, "sentinel", SentinelSection),
         log=_or_usual(useful, "log", LogSection),

@@ -71,6 +71,11 @@ def _series(name: str, values: str, labels: str = "") -> tuple[str, str]:
     return f"{name}{_AT}{',' + labels if labels else ''}}}", values
 
 
+def _came(selector: str, window: str) -> str:
+    """Whether it happened within a window; the first time is an increase of nothing, because there was no series."""
+    return f"increase({selector}[{window}]) > 0 or ({selector} unless {selector} offset {window}) > 0"
+
+
 def _pair(
     name: str,
     bad: str,
@@ -84,6 +89,16 @@ def _pair(
     return (
         Case(series=(_series(name, bad, labels), *more), at_min=at_min, fires=True),
         Case(series=(_series(name, good, labels), *more), at_min=at_min, fires=False),
+    )
+
+
+def _first_or_again(name: str, labels: str, good: str) -> tuple[Case, ...]:
+    """Cases of what is alerted about each time it comes: again, for the first time, and not."""
+    series = _series(name, good, labels)
+    return (
+        *_pair(name, "0x4 1x60", "0x60", labels=labels, at_min=8),
+        Case(series=(_series(name, "_x20 1x60", labels),), at_min=8, fires=True),
+        Case(series=(series,), at_min=14, fires=False),
     )
 
 
@@ -135,7 +150,7 @@ ALERTS: Final = (
     ),
     Alert(
         name="ExecutorOverFilled",
-        expr=f'increase({m.ALERTS.name}{{code="OVER_FILL"}}[10m]) > 0',
+        expr=_came(f'{m.ALERTS.name}{{code="OVER_FILL"}}', "10m"),
         held="0s",
         level=Level.PAGE,
         summary="More was executed than was ordered on {{ $labels.instance }}.",
@@ -145,16 +160,14 @@ ALERTS: Final = (
             "Keep the journal: `executor audit` replays it, and it is the evidence.",
             "Close what is too much by hand if you must, then rearm.",
         ),
-        cases=_pair(
-            m.ALERTS.name, "0x4 1x60", "1x60", labels='code="OVER_FILL",severity="CRITICAL"', at_min=8
-        ),
+        cases=_first_or_again(m.ALERTS.name, 'code="OVER_FILL",severity="CRITICAL"', "1x60"),
     ),
     Alert(
         name="ExecutorDisagreesWithVenue",
-        expr=(
-            f"increase({m.ALERTS.name}{{code=~"
-            '"POSITION_DIFFERS|ORPHAN_FILL|EXECUTION_UNEXPLAINED|FILL_CONFLICT|ORDER_CONFLICT|FOREIGN_ORDERS"}'
-            "[10m]) > 0"
+        expr=_came(
+            f"{m.ALERTS.name}{{code=~"
+            '"POSITION_DIFFERS|ORPHAN_FILL|EXECUTION_UNEXPLAINED|FILL_CONFLICT|ORDER_CONFLICT|FOREIGN_ORDERS"}',
+            "10m",
         ),
         held="0s",
         level=Level.PAGE,
@@ -166,9 +179,7 @@ ALERTS: Final = (
             "Most often somebody traded the same account by hand or with another program: end that.",
             "`executor rearm` when both agree again.",
         ),
-        cases=_pair(
-            m.ALERTS.name, "0x4 1x60", "2x60", labels='code="POSITION_DIFFERS",severity="CRITICAL"', at_min=8
-        ),
+        cases=_first_or_again(m.ALERTS.name, 'code="POSITION_DIFFERS",severity="CRITICAL"', "2x60"),
     ),
     Alert(
         name="ExecutorMarketBlocked",
@@ -384,13 +395,13 @@ ALERTS: Final = (
     ),
     Alert(
         name="ExecutorAdviserOverBudget",
-        expr=f"increase({m.ADVICE_OVER_BUDGET.name}[1h]) > 0",
+        expr=_came(m.ADVICE_OVER_BUDGET.name, "1h"),
         held="0s",
         level=Level.TICKET,
         summary="{{ $labels.instance }} asks the model less because of a cap: {{ $labels.cap }}.",
         means="A cap on calls or money was reached; parents go on by their schedules.",
         do=("Raise the cap in the configuration, or ask less often (`adviser.every_s`).",),
-        cases=_pair(m.ADVICE_OVER_BUDGET.name, "0x4 1x60", "0x60", labels='cap="DAY_COST"'),
+        cases=_first_or_again(m.ADVICE_OVER_BUDGET.name, 'cap="DAY_COST"', "0x60"),
     ),
     Alert(
         name="ExecutorLoopLag",
@@ -486,14 +497,27 @@ ALERTS: Final = (
         cases=_pair(m.CAPTURE_DROPPED.name, "0+1x60", "3x60"),
     ),
     Alert(
+        name="ExecutorNoticesFail",
+        expr=_came(f'{m.NOTICES.name}{{outcome!="sent"}}', "10m"),
+        held="0s",
+        level=Level.TICKET,
+        summary="{{ $labels.instance }} cannot tell people by {{ $labels.way }}.",
+        means="A notice of the daemon itself did not reach anybody on this way after several tries.",
+        do=(
+            "Are address, token and chat in the notices file still right?",
+            "Try the way by hand (docs/notices.md).",
+        ),
+        cases=_first_or_again(m.NOTICES.name, 'way="mail",outcome="failed"', "3x60"),
+    ),
+    Alert(
         name="ExecutorCalibrationFails",
-        expr=f'increase({m.CALIBRATIONS.name}{{outcome="failed"}}[1d]) > 0',
+        expr=_came(f'{m.CALIBRATIONS.name}{{outcome="failed"}}', "1d"),
         held="0s",
         level=Level.TICKET,
         summary="A calibration of impact failed on {{ $labels.instance }}.",
         means="Forecasts go on with the parameters that were in use.",
         do=("`executor impact calibrate` by hand says what is missing.",),
-        cases=_pair(m.CALIBRATIONS.name, "0x4 1x60", "0x60", labels='outcome="failed"'),
+        cases=_first_or_again(m.CALIBRATIONS.name, 'outcome="failed"', "0x60"),
     ),
 )
 

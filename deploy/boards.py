@@ -536,6 +536,17 @@ SAFETY: Final = Board(
                     low=0,
                 ),
                 lines(
+                    "Notices to people",
+                    "Notices an hour by way, and what became of them; failed or dropped ones did not reach anybody.",
+                    "suffix: /h",
+                    Query(
+                        expr=f"sum by (way, outcome) (rate({_of(m.NOTICES)}[$__rate_interval])) * 3600",
+                        legend="{{way}} {{outcome}}",
+                        rare=True,
+                    ),
+                    low=0,
+                ),
+                lines(
                     "Amendments",
                     "Amend requests a minute: sent, and what is proved of them.",
                     "suffix: /min",

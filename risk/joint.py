@@ -28,6 +28,8 @@ class Stake:
         Value of all that it could ever fill, quote units.
     left
         Value of what of it is not filled yet, quote units.
+    elsewhere
+        Names of other markets in which the same value could be traded instead.
     """
 
     market: str
@@ -36,6 +38,7 @@ class Stake:
     can_exit: bool
     whole: Decimal
     left: Decimal
+    elsewhere: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +107,10 @@ def exposure(stakes: Iterable[Stake], held: Mapping[str, Decimal]) -> Exposure:
     left: dict[tuple[str, Side], Decimal] = {}
     exits: set[str] = set()
     markets: dict[str, str] = {}
+    beside: dict[tuple[str, Side], Decimal] = {}
     for stake in stakes:
+        for name in stake.elsewhere:
+            beside[name, stake.side] = beside.get((name, stake.side), ZERO) + stake.left
         key = stake.position, stake.side
         whole[key] = whole.get(key, ZERO) + stake.whole
         left[key] = left.get(key, ZERO) + stake.left
@@ -120,6 +126,8 @@ def exposure(stakes: Iterable[Stake], held: Mapping[str, Decimal]) -> Exposure:
         found.opening[side] += min(value, max(after, ZERO)) if shielded else value
         place = markets[position], side
         reach[place] = reach.get(place, ZERO) + after
+    for place, value in beside.items():
+        reach[place] = reach.get(place, ZERO) + value
     found.reach = {place: max(value, ZERO) for place, value in reach.items()}
     return found
 

@@ -30,8 +30,13 @@ _POSITION_KEYS: Final = frozenset({"positionIdx", "reduceOnly"})
 _AMEND_KEYS: Final = frozenset({"category", "symbol", "orderLinkId", "qty", "price"})
 
 
-def check_create_bytes(body: bytes, approved: Approved[NewOrder]) -> None:
+def check_create_bytes(body: bytes, approved: Approved[NewOrder], symbol: str = "") -> None:
     """Refuse a create request whose bytes do not say exactly what was approved.
+
+    Parameters
+    ----------
+    symbol
+        What the venue calls the approved symbol, if it is not called the same.
 
     Raises
     ------
@@ -45,7 +50,7 @@ def check_create_bytes(body: bytes, approved: Approved[NewOrder]) -> None:
         raise LocalProtocolError(f"create request carries the keys {sorted(sent)}")
     expected: dict[str, object] = {
         "category": order.category.value,
-        "symbol": order.symbol,
+        "symbol": symbol or order.symbol,
         "side": _SIDES[order.side],
         "orderType": "Limit",
         "timeInForce": order.time_in_force.value,

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, NoReturn
 
 from sandbox.bybit_server import Credentials, FlowSettings, SandboxOptions, run
+from sandbox.bybit_server.agents_link import AgentsError
+from sandbox.bybit_server.agents_market import AgentsCall, listed
+from sandbox.bybit_server.instruments import LINEAR
 from sandbox.bybit_server.recorded_market import PlaySettings
 from sandbox.bybit_server.recording import RecordingError, find_recording, held_in
 from sandbox.bybit_server.signature import public_key
 
 PORT_MAX: Final = 65_535
+AGENTS_SYMBOL: Final = "BTCUSDT"
 STORE_ENV: Final = "EXECUTOR_MARKET_DATA"
 USUAL_STORE: Final = "var/market"
 INSTANT_FORM: Final = "a time with its zone is written 2026-08-09T12:00:00Z"
@@ -90,13 +96,13 @@ def parse(arguments: list[str] | None = None) -> tuple[SandboxOptions, Path | No
         action="store_true",
         help="count requests over REST and over the trade socket apart (default together)",
     )
-    recorded = parser.add_argument_group("a recorded market instead of the crowd (docs/sandbox.md)")
-    recorded.add_argument(
+    parser.add_argument(
         "--market",
-        choices=("crowd", "recorded"),
+        choices=("crowd", "recorded", "agents"),
         default="crowd",
         help="who makes the market (default crowd)",
     )
+    recorded = parser.add_argument_group("a recorded market instead of the crowd (docs/sandbox.md)")
     recorded.add_argument(
         "--data",
         type=Path,
@@ -116,6 +122,26 @@ def parse(arguments: list[str] | None = None) -> tuple[SandboxOptions, Path | No
         "--speed", type=_speed, default=Fraction(1), help="how many times as fast as it was (default 1)"
     )
     recorded.add_argument("--loop", action="store_true", help="begin again when it is over")
+    agents = parser.add_argument_group(
+        "a market of agents who react instead of the crowd (docs/sandbox.md); --symbol and --category are theirs, too"
+    )
+    agents.add_argument(
+        "--scenario",
+        help="who they are: a name of `executor simulate list` or a .toml file (default default)",
+    )
+    agents.add_argument(
+        "--agents", type=_count, metavar="N", help="how many they are (default the scenario's)"
+    )
+    agents.add_argument(
+        "--pace", type=_speed, metavar="X", help="how many times as fast as the clock they live (default 1)"
+    )
+    agents.add_argument("--tick-size", type=_step, metavar="PRICE", help="what one tick of theirs is")
+    agents.add_argument("--lot-size", type=_step, metavar="QTY", help="what one lot of theirs is")
+    agents.add_argument(
+        "--agents-by",
+        metavar="COMMAND",
+        help="program that plays them (of `executor sandbox`: its own); --scenario, --agents, --seed are its words",
+    )
     parser.add_argument("--ready-file", type=Path, help="where to write the addresses as JSON when ready")
     chosen = parser.parse_args(arguments)
     credentials = (
@@ -133,13 +159,14 @@ def parse(arguments: list[str] | None = None) -> tuple[SandboxOptions, Path | No
             intensity=chosen.intensity, volatility_hourly=chosen.volatility, frozen=chosen.frozen
         ),
         played=_play(chosen, parser),
+        agents=_agents(chosen, parser),
     )
     return options, chosen.ready_file
 
 
 def _play(chosen: argparse.Namespace, parser: argparse.ArgumentParser) -> PlaySettings | None:
     if chosen.market != "recorded":
-        if chosen.data or chosen.symbol:
+        if chosen.data or (chosen.symbol and chosen.market == "crowd"):
             parser.error("--data and --symbol belong to --market recorded")
         return None
     root = chosen.data or Path(os.environ.get(STORE_ENV) or USUAL_STORE)
@@ -160,6 +187,36 @@ def _play(chosen: argparse.Namespace, parser: argparse.ArgumentParser) -> PlaySe
             f" not at {_instant(chosen.start)}"
         )
     return PlaySettings(recording=recording, start_ns=chosen.start or 0, speed=chosen.speed, loop=chosen.loop)
+
+
+def _agents(chosen: argparse.Namespace, parser: argparse.ArgumentParser) -> AgentsCall | None:
+    own = ("scenario", "agents", "pace", "tick_size", "lot_size")
+    if chosen.market != "agents":
+        for name in own:
+            if getattr(chosen, name) is not None:
+                parser.error(f"--{name.replace('_', '-')} belongs to --market agents")
+        return None
+    if not chosen.agents_by:
+        parser.error("--market agents needs --agents-by; `executor sandbox --market agents` brings its own")
+    try:
+        command = shlex.split(chosen.agents_by)
+    except ValueError as error:
+        parser.error(f"--agents-by: {error}")
+    for name in ("scenario", "agents"):
+        if getattr(chosen, name) is not None:
+            command += [f"--{name}", str(getattr(chosen, name))]
+    key = (chosen.category or LINEAR, chosen.symbol or AGENTS_SYMBOL)
+    try:
+        listed(key)
+    except AgentsError as error:
+        parser.error(f"agents {error}")
+    return AgentsCall(
+        command=(*command, "--seed", str(chosen.seed)),
+        key=key,
+        tick=chosen.tick_size,
+        lot=chosen.lot_size,
+        pace=chosen.pace or Fraction(1),
+    )
 
 
 def _instant_ns(text: str) -> int:
@@ -184,6 +241,22 @@ def _speed(text: str) -> Fraction:
     if speed <= 0:
         raise argparse.ArgumentTypeError(f"a speed is a positive number, not {text!r}")
     return speed
+
+
+def _step(text: str) -> Decimal:
+    try:
+        step = Decimal(text)
+    except InvalidOperation:
+        step = Decimal(0)
+    if not (step.is_finite() and step > 0):
+        raise argparse.ArgumentTypeError(f"a step is a positive number, not {text!r}")
+    return Decimal(format(step, "f"))
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or not int(text):
+        raise argparse.ArgumentTypeError(f"agents are counted 1, 2, 3 and so on, not {text!r}")
+    return int(text)
 
 
 def _credentials(text: str, parser: argparse.ArgumentParser) -> Credentials:
@@ -228,6 +301,9 @@ def main(arguments: list[str] | None = None) -> int:
         run(options, ready_file)
     except RecordingError as error:
         sys.stderr.write(f"sandbox: {error}\n")
+        return 2
+    except AgentsError as error:
+        sys.stderr.write(f"sandbox: the agents {error}\n")
         return 2
     except OSError as error:
         sys.stderr.write(f"sandbox: {error.strerror or error}; end what holds it, or choose another\n")

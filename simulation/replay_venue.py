@@ -138,6 +138,34 @@ class RecordedWorld:
         """Orders of ours, as far as was heard of them, in the order of their creation."""
         return tuple(self._orders)
 
+    @property
+    def rules(self) -> Instrument:
+        """Under which orders are tried."""
+        return self._rules
+
+    @property
+    def round_trip_ns(self) -> int:
+        """How long a question and its answer are under way now."""
+        entry_ns, answer_ns = (self.venue.lag_ns if usual is None else usual for usual in self._round_trip)
+        return entry_ns + answer_ns
+
+    def work(self, order: NewOrder, hold: int, at_ns: int) -> None:
+        """Take an order that the venue's own desk makes for us at an instant.
+
+        Parameters
+        ----------
+        hold
+            GTC, POST_ONLY or IOC of `simulation.replay.codes`.
+
+        Raises
+        ------
+        LocalProtocolError
+            If it was sent before, or is off the steps.
+        """
+        self._play(at_ns, 0)
+        self._look_ns = min(self._look_ns, at_ns)
+        self._place(order, hold)
+
     def send(self, request: Request, at_ns: int) -> None:
         """Take a request that leaves us at an instant.
 
@@ -150,7 +178,8 @@ class RecordedWorld:
         self._look_ns = min(self._look_ns, at_ns)  # what came meanwhile was looked at by nobody
         match request:
             case PlaceOrder():
-                self._place(request.approved.order)
+                order = request.approved.order
+                self._place(order, _HOLDS[order.time_in_force])
             case ReplaceOrder():
                 new = request.approved.order
                 self._venue_request(new.category, new.symbol)
@@ -161,11 +190,7 @@ class RecordedWorld:
                 self._cancels.setdefault(number, deque()).append(at_ns)
                 self.venue.cancel(number)
             case QueryOrder() | Reconcile() | Subscribe():
-                entry_ns, answer_ns = (
-                    self.venue.lag_ns if usual is None else usual for usual in self._round_trip
-                )
-                due_ns = at_ns + entry_ns + answer_ns
-                self._questions.append(_Question(due_ns, self._sent, request, at_ns))
+                self._questions.append(_Question(at_ns + self.round_trip_ns, self._sent, request, at_ns))
 
     def advance(self, until_ns: int) -> Event | None:
         """Go on to an instant, but not beyond the first thing that is heard."""
@@ -245,14 +270,13 @@ class RecordedWorld:
 
     # ------------------------------------------------------------------ requests
 
-    def _place(self, order: NewOrder) -> None:
+    def _place(self, order: NewOrder, hold: int) -> None:
         name = order.client_order_id
         if name in self._numbers:
             raise LocalProtocolError(f"{name} was sent twice")
         self._venue_request(order.category, order.symbol)
         self._orders.append(VenueOrder(order=order, venue_order_id=f"v{len(self._orders) + 1}"))
         number = self._numbers[name] = len(self._orders)
-        hold = _HOLDS[order.time_in_force]
         self.venue.place(number, order.side.sign, self._ticks(order.px), self._lots(order.qty), hold)
 
     def _venue_request(self, category: Category, symbol: str) -> None:

@@ -11,8 +11,8 @@ from executor.domain.limits import Limits
 from executor.domain.market import MarketSnapshot
 from executor.domain.orders import ParentOrder, ResidualRule, StrategyParams
 from executor.domain.units import BPS_PER_UNIT, ZERO, Quantity
-from impact.pre_trade import PreTradeCost, pre_trade
-from impact.protocol import ImpactModel, Pace
+from impact.pre_trade import ImpactEstimate, PreTradeCost, estimate_paid, pre_trade
+from impact.protocol import Execution, ImpactModel, Pace
 from strategies.arrival_price import URGENCY, trajectory
 from strategies.base import STRATEGIES
 from strategies.expected import ExpectedPath, Timing, executions, expected_path
@@ -168,6 +168,35 @@ def cost_of(
         low_bps=told.impact.low_bps + min(ends) - reach,
         high_bps=told.impact.high_bps + max(ends) + reach,
     )
+
+
+def impact_of_rest(
+    model: ImpactModel,
+    order: ParentOrder,
+    leaves_qty: Decimal,
+    now_ns: int,
+    volatility_hourly_pct: Decimal,
+    volume_hourly_qty: float,
+) -> ImpactEstimate:
+    """Average impact of what is left of an order, done evenly until its deadline.
+
+    Parameters
+    ----------
+    leaves_qty
+        Base units, > 0.
+    volatility_hourly_pct
+        Standard deviation of the return over an hour, per cent, > 0.
+    volume_hourly_qty
+        Volume of an hour, base units, > 0.
+
+    Raises
+    ------
+    ValueError
+        If the model knows nothing of such an order.
+    """
+    qty = float(leaves_qty)
+    rest = [Execution(now_ns, order.side.sign * qty, max(order.deadline_ns - now_ns, 0))]
+    return estimate_paid(model, rest, Pace(float(volatility_hourly_pct), volume_hourly_qty), qty)
 
 
 def noted(forecast: CostForecast, cost: ExpectedCost | None) -> CostForecast:

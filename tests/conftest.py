@@ -37,12 +37,18 @@ SECONDS = {
     "tests/process/test_sentinel.py::test_a_healthy": 35,
     "tests/process/test_kill": 30,
     "tests/interfaces/test_demo": 20,
+    "tests/deploy/": 30,
     "tests/process/": 15,
     "tests/faults/test_wire_proof": 25,
+    "tests/faults/test_routed_order": 20,
     "tests/faults/": 8,
+    "tests/venues/test_two_venues": 8,
+    "tests/venues/test_through_ccxt": 8,
+    "tests/venues/test_through_binance": 3,
+    "tests/sentinel/test_sweep_elsewhere": 8,
 }
 """What tests of processes take, roughly; all others take less than one."""
-WHOLE_DAEMONS = ("tests/process/", "tests/interfaces/test_demo")
+WHOLE_DAEMONS = ("tests/process/", "tests/deploy/", "tests/interfaces/test_demo")
 
 
 def pytest_configure(config):
@@ -71,7 +77,12 @@ def pytest_collection_modifyitems(config, items):
         return
     # What starts processes takes longest, and so does compiling: begun first, and by one worker, it does not keep
     # everybody waiting at the end.
-    first = (*WHOLE_DAEMONS, "tests/simulation/test_replay")
+    compiling = (
+        "tests/simulation/test_replay",
+        "tests/simulation/test_book",
+        "tests/simulation/test_compiled",
+    )
+    first = (*WHOLE_DAEMONS, *compiling)
     items.sort(key=lambda item: not item.nodeid.startswith(first))
 
 

@@ -279,7 +279,12 @@ def _add_results(costs: Costs, number: int, folder: Path, _whole_chain: bool) ->
         if report is None or report.arrival_shortfall_bps is None:
             costs.uncosted += 1
         else:
-            costs.orders.append(_order(number, run.name, run.policy, report))
+            try:
+                costs.orders.append(_order(number, run.name, run.policy, report))
+            except ValueError as error:
+                raise DataError(
+                    path, f"not as results are written: {error}", _WRONG, allowed=_ALLOWED
+                ) from error
 
 
 def _told(body: bytes) -> Report | None:
@@ -420,7 +425,8 @@ def _has_marks(db: apsw.Connection) -> bool:
 
 
 def _order(number: int, name: str, algorithm: str, report: Report) -> OrderCost:
-    assert report.started_at is not None, "an order with an arrival has begun"
+    if report.started_at is None:
+        raise ValueError(f"{name}: an arrival price and no start")
     start_ns = int(datetime.fromisoformat(report.started_at).timestamp() * 1_000) * (NS_PER_S // 1_000)
     return OrderCost(
         source=number,

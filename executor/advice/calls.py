@@ -30,6 +30,8 @@ class Question:
         Most tokens the answer itself may have.
     deadline_s
         How long the whole call may take.
+    tool
+        Function that the reply must call, `schema` being its parameters; empty asks for text.
     """
 
     decision_id: str
@@ -40,6 +42,7 @@ class Question:
     schema: Schema
     tokens_max: int
     deadline_s: float
+    tool: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ class Capability(StrEnum):
     SEED = "seed"
     REASONING = "reasoning"
     SENDS_THINK = "sends_think"
+    TOOLS = "tools"
 
 
 class TokensKey(StrEnum):
@@ -85,13 +86,14 @@ def _able(*words: Capability) -> Capabilities:
 _SCHEMA, _OBJECT = Capability.JSON_SCHEMA, Capability.JSON_OBJECT
 _TEMPERATURE, _SEED = Capability.TEMPERATURE, Capability.SEED
 _REASONING, _THINK = Capability.REASONING, Capability.SENDS_THINK
+_TOOLS: Final = Capability.TOOLS
 
 _DEFAULT: Final = _able(_TEMPERATURE)
 """Nothing that a server might refuse because it does not know it."""
-_OPENAI: Final = _able(_SCHEMA, _OBJECT, _TEMPERATURE, _SEED)
-_OPENAI_OLD: Final = _able(_OBJECT, _TEMPERATURE, _SEED)
+_OPENAI: Final = _able(_SCHEMA, _OBJECT, _TEMPERATURE, _SEED, _TOOLS)
+_OPENAI_OLD: Final = _able(_OBJECT, _TEMPERATURE, _SEED, _TOOLS)
 _OPENAI_REASONING: Final = Capabilities(
-    able=frozenset({_SCHEMA, _OBJECT, _REASONING}),
+    able=frozenset({_SCHEMA, _OBJECT, _REASONING, _TOOLS}),
     tokens_key=TokensKey.MAX_COMPLETION_TOKENS,
     system_role=SystemRole.DEVELOPER,
 )
@@ -153,7 +155,7 @@ def tokens_cap(known: Capabilities, tokens_max: int, reasoning_tokens_max: int) 
 
 
 def request_body(
-    model: str, known: Capabilities, messages: Iterable[Message], schema: Schema, tokens: int
+    model: str, known: Capabilities, messages: Iterable[Message], schema: Schema, tokens: int, tool: str = ""
 ) -> dict[str, object]:
     """What is sent: the model's own words for everything, and as little chance in the answer as it allows."""
     body: dict[str, object] = {
@@ -165,7 +167,13 @@ def request_body(
         body["temperature"] = 0
     if Capability.SEED in known.able:
         body["seed"] = SEED
-    if schema and Capability.JSON_SCHEMA in known.able:
+    if tool and Capability.TOOLS in known.able:
+        function: dict[str, object] = {"name": tool, "parameters": schema}
+        if Capability.JSON_SCHEMA in known.able:
+            function["strict"] = True
+        body["tools"] = [{"type": "function", "function": function}]
+        body["tool_choice"] = {"type": "function", "function": {"name": tool}}
+    elif schema and Capability.JSON_SCHEMA in known.able:
         form = {"name": SCHEMA_NAME, "strict": True, "schema": schema}
         body["response_format"] = {"type": "json_schema", "json_schema": form}
     elif schema and Capability.JSON_OBJECT in known.able:

@@ -31,9 +31,19 @@ _SPEAKERS: Final = ("openai", "httpx2", "httpcore2")
 """Loggers that would tell addresses and prompts."""
 
 
+class _Function(msgspec.Struct):
+    name: str
+    arguments: str
+
+
+class _Call(msgspec.Struct):
+    function: _Function
+
+
 class _Message(msgspec.Struct):
     content: str | None = None
     refusal: str | None = None
+    tool_calls: list[_Call] | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -117,16 +127,24 @@ class ModelClient:
             await self._sdk.close()
 
     async def ask(
-        self, messages: Sequence[Message], *, schema: Schema, max_tokens: int, deadline_s: float
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: Schema,
+        max_tokens: int,
+        deadline_s: float,
+        tool: str = "",
     ) -> Outcome:
         """Ask once.
 
         Parameters
         ----------
         schema
-            Form of the reply; sent if the model takes one.
+            Form of the reply, or parameters of the function; sent if the model takes one.
         max_tokens
             Most tokens of the answer; a reasoning model gets more, for its thoughts.
+        tool
+            Function that is to be called; of a model that calls none, its arguments are the text. Empty for none.
 
         Returns
         -------
@@ -134,7 +152,7 @@ class ModelClient:
             By `deadline_s` at the latest; nothing is raised for what a server does.
         """
         tokens = tokens_cap(self.known, max_tokens, self._reasoning_tokens_max)
-        body = request_body(self.model, self.known, messages, schema, tokens)
+        body = request_body(self.model, self.known, messages, schema, tokens, tool)
         began_ns = self._now_ns()
         got = await self._post("/chat/completions", body, deadline_s)
         latency_ns = self._now_ns() - began_ns
@@ -142,7 +160,7 @@ class ModelClient:
             return got
         raw, request_id = got
         try:
-            return _answer(raw, self.known, request_id, latency_ns)
+            return _answer(raw, self.known, request_id, latency_ns, tool)
         except (msgspec.MsgspecError, RecursionError, UnicodeError):
             detail = "status 200 with something else than one reply"
             return Failed(failure=Failure.PROTOCOL, detail=detail, latency_ns=latency_ns)
@@ -245,6 +263,7 @@ class ModelAdviser:
             schema=question.schema,
             max_tokens=question.tokens_max,
             deadline_s=question.deadline_s,
+            tool=question.tool,
         )
 
 
@@ -270,12 +289,12 @@ def _told(error: BaseException) -> _Told:
     return _Told(failure, " < ".join(dict.fromkeys(kinds)))
 
 
-def _answer(raw: bytes, known: Capabilities, request_id: str, latency_ns: int) -> Answer:
+def _answer(raw: bytes, known: Capabilities, request_id: str, latency_ns: int, tool: str) -> Answer:
     envelope = msgspec.json.decode(raw, type=_Envelope)
     if len(envelope.choices) != 1:
         raise msgspec.ValidationError(f"{len(envelope.choices)} choices")
     (choice,) = envelope.choices
-    content = (choice.message.content or "").encode("utf-8", "surrogatepass")
+    content = (_called(choice.message, tool) or choice.message.content or "").encode("utf-8", "surrogatepass")
     return Answer(
         content=without_thoughts(content, known),
         model_id=printable_detail(envelope.model)[:_WORD_LEN_MAX],
@@ -285,6 +304,16 @@ def _answer(raw: bytes, known: Capabilities, request_id: str, latency_ns: int) -
         latency_ns=latency_ns,
         request_id=request_id,
     )
+
+
+def _called(message: _Message, tool: str) -> str:
+    """Arguments with which the function was called; empty if it was not, or none was wanted."""
+    calls = message.tool_calls or []
+    if not tool or not calls:
+        return ""
+    if len(calls) != 1 or calls[0].function.name != tool:
+        raise msgspec.ValidationError(f"{len(calls)} calls, and not one of {tool}")
+    return calls[0].function.arguments
 
 
 def _usage(raw: msgspec.Raw) -> Usage | None:

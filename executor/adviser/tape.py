@@ -256,10 +256,22 @@ def read_all(path: Path) -> Iterator[Line | Heard]:
                 raise TapeError(f"{path}:{number}: a line of more than {LINE_BYTES_MAX} bytes")
             if not raw.endswith(b"\n"):
                 return
-            yield _read(raw, f"{path}:{number}")
+            yield read_line(raw, f"{path}:{number}")
 
 
-def _read(raw: bytes, where: str) -> Line | Heard:
+def read_line(raw: bytes, where: str) -> Line | Heard:
+    """Read one line strictly.
+
+    Parameters
+    ----------
+    where
+        How it is called in an error.
+
+    Raises
+    ------
+    TapeError
+        If it is not one of ours.
+    """
     try:
         found = json.loads(raw, object_pairs_hook=_once)
         if isinstance(found, dict) and "heard" in found:

@@ -24,6 +24,7 @@ def access_of(settings: Settings) -> Access:
         api_secret=keys.api_secret.reveal(),
         request_timeout_s=float(settings.venue.request_timeout_s),
         book_depth=settings.market.book_depth,
+        route_levels=settings.market.route_levels,
         conflate_ms=settings.market.conflate_ms,
     )
 

@@ -1,22 +1,31 @@
 """The running daemon as the interfaces see it: what they may ask, read and show."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from executor.advice.clean import name_of
+from executor.advice.context import MarketContext
 from executor.adviser.news import NewsDoor, NewsFate
+from executor.adviser.past_call import past_call
+from executor.adviser.tape import Line
 from executor.domain.commands import Reply
 from executor.domain.errors import Overflow
 from executor.domain.events import Event, NewsArrived
+from executor.domain.fees import KnownFees
 from executor.domain.orders import Category
+from executor.domain.places import place_of_market, venue_of
 from executor.engine.state import EngineState, MarketState
 from executor.interfaces.control import ControlBusy, DaemonInfo
 from executor.interfaces.kept_parameters import KeptParameters
+from executor.runtime.alarms import Alarm
 from executor.runtime.clock import Clock
 from executor.runtime.live import LiveRuntime
 from impact.parameters import ParameterVersion
 
 Look = Callable[[Category, str], Awaitable[MarketState | None]]
+AskFees = Callable[[Category, str], Awaitable[KnownFees]]
 
 
 class Daemon:
@@ -30,6 +39,12 @@ class Daemon:
         Where calibrations of impact are kept; None where none are.
     look
         Looks once at a market that is not followed.
+    surroundings
+        Describes a market that is followed.
+    ask_fees
+        Reads what the account pays in a symbol; None where nobody says.
+    tape
+        File with every call to the model; None where there is no model.
     """
 
     def __init__(
@@ -40,6 +55,9 @@ class Daemon:
         door: NewsDoor | None = None,
         parameters: KeptParameters | None = None,
         look: Look | None = None,
+        surroundings: Callable[[Category, str], MarketContext] | None = None,
+        ask_fees: AskFees | None = None,
+        tape: Path | None = None,
     ) -> None:
         self._runtime = runtime
         self._clock = clock
@@ -47,6 +65,9 @@ class Daemon:
         self._door = door
         self._parameters = parameters
         self._look = look
+        self._surroundings = surroundings
+        self._ask_fees = ask_fees
+        self._tape = tape
 
     @property
     def state(self) -> EngineState:
@@ -82,7 +103,14 @@ class Daemon:
 
     async def look(self, category: Category, symbol: str) -> MarketState | None:
         """Look once at a market that the engine does not follow; None if there is none, or nobody looks."""
-        return None if self._look is None else await self._look(category, symbol)
+        nobody = self._look is None or bool(venue_of(symbol))
+        return None if nobody or self._look is None else await self._look(category, symbol)
+
+    async def fees(self, category: Category, symbol: str) -> KnownFees | None:
+        """What the account pays in a symbol; None where that is not known."""
+        if self._ask_fees is None or venue_of(symbol):
+            return None
+        return await self._ask_fees(category, symbol)
 
     def hand_in_news(self, source: str, text: str, said_ns: int | None) -> NewsFate:
         """Take a text from outside, and have the engine look whether it should ask."""
@@ -95,9 +123,23 @@ class Daemon:
                 self._runtime.post(NewsArrived(at_ns=0, source=name_of(source)))
         return fate
 
-    def metrics_page(self) -> tuple[bytes, str]:
+    def call_of(self, parent_id: str, decision_id: str) -> Line | None:
+        """What was asked of the model for a decision, and what came back."""
+        return None if self._tape is None else past_call(self._tape, parent_id, decision_id)
+
+    def alarms(self) -> Sequence[Alarm]:
+        """The latest alarms, newest last."""
+        return self._runtime.alarms.latest
+
+    def surroundings(self, category: Category, symbol: str) -> MarketContext:
+        """What stands around a market; empty where nobody can tell."""
+        if self._surroundings is None or venue_of(symbol):
+            return MarketContext(at_ns=self.now_ns())
+        return self._surroundings(category, symbol)
+
+    async def metrics_page(self) -> tuple[bytes, str]:
         """The metrics in Prometheus' text form."""
-        return self._runtime.telemetry.page()
+        return await asyncio.to_thread(self._runtime.telemetry.take().page)
 
     def ready(self) -> tuple[bool, tuple[str, ...]]:
         """Whether new parents can be worked, and why not."""
@@ -108,7 +150,7 @@ class Daemon:
 def standing_doubts(state: EngineState) -> tuple[str, ...]:
     """Why nothing could be opened now, whatever the parent."""
     # A category whose first complete read is under way, or was begun anew with the stream, has no entry yet.
-    followed = {*state.reconciled, *state.reconciling, *(name.partition(":")[0] for name in state.markets)}
+    followed = {*state.reconciled, *state.reconciling, *map(place_of_market, state.markets)}
     checks = (
         (state.latched, "HALTED"),
         (state.draining, "DRAINING"),
@@ -116,6 +158,10 @@ def standing_doubts(state: EngineState) -> tuple[str, ...]:
         (not state.trade_live, "ORDER_ENTRY_DOWN"),
         (state.restricted_until_ns > state.now_ns, "VENUE_RESTRICTED"),
         (state.sentinel_required and not state.sentinel_alive, "SENTINEL_SILENT"),
-        (any(not state.reconciled.get(category, False) for category in followed), "UNRECONCILED"),
+        (
+            # What another venue does not answer speaks against orders there, not against this daemon.
+            any(not state.reconciled.get(place, False) for place in followed if not venue_of(place)),
+            "UNRECONCILED",
+        ),
     )
     return tuple(code for holds, code in checks if holds)

@@ -1,12 +1,14 @@
 """What `executor doctor` looks at, brought together: this machine, the journal, the venue and the account."""
 
 import asyncio
+import os
 
 from config.hosts import Mode
 from config.settings import Settings
 from executor.adviser.preflight import bad_wording, look_at_model, look_at_prices, look_at_tape
 from executor.app.access import access_of
 from executor.app.advising import client_of, tape_path, terms_of, wording_of
+from executor.app.elsewhere import look_elsewhere
 from executor.app.journal import JOURNAL_NAME
 from executor.app.premises import wanted_of
 from executor.domain.errors import ConfigError
@@ -31,7 +33,7 @@ def run_doctor(
     """
     install_decimal_context()
     data_dir = settings.executor.data_dir
-    for finding in look_at_home(settings):
+    for finding in (*look_at_home(settings), *look_elsewhere(settings, os.environ)):
         tell(finding)
     tell(look_at_file_system(data_dir, strict=settings.executor.mode is Mode.LIVE))
     tell(look_at_disk(data_dir))

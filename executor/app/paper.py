@@ -75,6 +75,7 @@ def public_access(settings: Settings) -> Access:
         api_secret="",
         request_timeout_s=float(settings.venue.request_timeout_s),
         book_depth=settings.market.book_depth,
+        route_levels=settings.market.route_levels,
         conflate_ms=settings.market.conflate_ms,
     )
 

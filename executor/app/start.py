@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from typing import Final
 
@@ -14,16 +14,18 @@ from config.hosts import Mode
 from config.schema import PositionMode
 from config.settings import Settings
 from executor.app.access import access_of
-from executor.app.advising import advising
-from executor.app.daemon import Daemon
+from executor.app.advising import advising, tape_path
+from executor.app.daemon import Daemon, standing_doubts
+from executor.app.elsewhere import open_elsewhere
 from executor.app.ending import stop_on_signals, until_stopped
 from executor.app.journal import open_journal, put_journal_aside, recover
+from executor.app.notifying import notifying
 from executor.app.paper import open_paper
 from executor.app.premises import check_account, check_clock, lock_account, refuse_file_system
 from executor.app.recalibrating import recalibrations
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.errors import ConfigError
-from executor.domain.events import EngineStarted
+from executor.domain.events import RULES_NOW, EngineStarted
 from executor.domain.ports import Log
 from executor.domain.timeline import NS_PER_MS, iso_utc
 from executor.domain.units import install_decimal_context
@@ -40,6 +42,7 @@ from executor.runtime.live import LiveRuntime
 from executor.runtime.lock import ProcessLock, key_lock_path
 from executor.runtime.log import LineLog
 from executor.runtime.market_recorder import MarketRecorder
+from executor.runtime.metrics import CalibrationOutcome
 from executor.runtime.open_parents import say_resuming
 from executor.runtime.telemetry import Telemetry
 from executor.sentinel.spawn import keeping_sentinel
@@ -52,6 +55,8 @@ from executor.venues.bybit.signer import Signer
 from executor.venues.bybit.transport import new_session
 from executor.venues.paper.venue import PaperVenue
 from executor.venues.reference.poller import References, factories
+from executor.venues.several import SeveralVenues
+from executor.watch.supervisor import Supervisor
 from executor.watch.vigil import Vigil
 from impact.square_root import SquareRoot
 from risk.turnstile import Turnstile
@@ -107,6 +112,7 @@ async def _run(
             silence_s_max=float(settings.sentinel.silence_s_max),
             now_text=lambda: iso_utc(clock.now_ns()),
             log=log,
+            supervisor=Supervisor(os.environ),
         )
         begin_watch(vigil)
         stack.callback(vigil.abandon)
@@ -117,6 +123,7 @@ async def _run(
         turnstile = Turnstile(vigil.why_closed)
         keeper = keeping_market(stack, settings, clock, log)
         venue: BybitVenue | PaperVenue
+        runtime: LiveRuntime
         companions: list[Companion] = []
         if access is None:
             venue = await open_paper(stack, settings, journal.instance, clock, turnstile, log, keeper)
@@ -125,30 +132,25 @@ async def _run(
             venue = await _open_bybit(
                 stack, access, settings, journal.instance, clock, turnstile, log, keeper
             )
-            await check_clock(venue, settings, log)
             companions.append(await check_account(venue, settings, clock, log))
             lock_account(stack, access, settings, log)
             if settings.venue.dcp_window_s:
                 await set_dcp(venue, access, settings, clock, log)
+        elsewhere = await open_elsewhere(stack, settings, os.environ, journal.instance, clock, turnstile, log)
         if references:
             companions.append(References(references, float(settings.references.poll_s), log))
         if sentinel_words is not None and settings.sentinel.enabled:
             await stack.enter_async_context(
                 keeping_sentinel(settings.executor.data_dir, sentinel_words, os.environ, log)
             )
-        companions += recalibrations(
-            settings.impact,
-            settings.executor.data_dir,
-            log,
-            lambda outcome: runtime.telemetry.on_calibration(outcome),  # noqa: PLW0108 - it is made below
-        )
+        companions += _beside(settings, journal.instance, clock, log, lambda: runtime)
         advised = await advising(stack, settings, venue.context, clock.now_ns, log)
         if advised is not None:
             companions += advised.companions
         runtime = LiveRuntime(
             engine=Engine(state),
             journal=journal,
-            venue=AccompaniedVenue(venue, companions),
+            venue=AccompaniedVenue(SeveralVenues(venue, elsewhere), companions),
             clock=clock,
             turnstile=turnstile,
             log=log,
@@ -177,6 +179,9 @@ async def _run(
                 None if advised is None else advised.door,
                 KeptParameters(settings.executor.data_dir / FOLDER),
                 venue.look,
+                venue.context,
+                venue.fees,
+                None if advised is None else tape_path(settings),
             ),
         )
         log(
@@ -189,6 +194,41 @@ async def _run(
         say_resuming(state, log)
         gc.freeze()
         return await until_stopped(stop, runtime, journal, clock, settings, vigil, log)
+
+
+def _beside(
+    settings: Settings, instance: str, clock: Clock, log: Log, runtime: Callable[[], LiveRuntime]
+) -> list[Companion]:
+    """What runs beside the venue and needs the runtime, which is made later: calibrations, and notices to people."""
+
+    def standing() -> str:
+        state = runtime().engine.state
+        doubts = ", ".join(standing_doubts(state)) or "ready"
+        return f"{doubts}; {len(state.open_parents)} open parent orders"
+
+    def count_calibration(outcome: CalibrationOutcome) -> None:
+        runtime().telemetry.on_calibration(outcome)
+
+    def count_notice(way: str, outcome: str) -> None:
+        runtime().telemetry.on_notice(way, outcome)
+
+    return [
+        *recalibrations(
+            settings.impact,
+            settings.executor.data_dir,
+            log,
+            count_calibration,
+        ),
+        *notifying(
+            settings,
+            f"executor {instance} ({settings.executor.mode.value})",
+            lambda: runtime().alarms,
+            clock.now_ns,
+            standing,
+            count_notice,
+            log,
+        ),
+    ]
 
 
 def _acquaint(
@@ -220,7 +260,7 @@ async def _open_bybit(
     log: Log,
     keeper: MarketRecorder | None,
 ) -> BybitVenue:
-    return await stack.enter_async_context(
+    venue = await stack.enter_async_context(
         BybitVenue(
             access=access,
             instance=instance,
@@ -232,6 +272,8 @@ async def _open_bybit(
             keeper=keeper,
         )
     )
+    await check_clock(venue, settings, log)
+    return venue
 
 
 def keeping_market(
@@ -285,6 +327,7 @@ def started(settings: Settings, info: DaemonInfo, adviser: AdviserTerms | None) 
         venue_algorithms=settings.venue.algorithms and settings.executor.mode not in WITHOUT_ALGORITHMS,
         marks_fills=True,
         impact_model=SquareRoot().name,
+        rules=RULES_NOW,
     )
 
 

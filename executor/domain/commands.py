@@ -137,7 +137,10 @@ class QueryAlgo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconcile:
-    """Read all open orders, the executions since `since_ms`, and the positions of one category."""
+    """Read all open orders, the executions since `since_ms`, and the positions of one category of one venue.
+
+    There is at least one symbol, and all are of the same venue.
+    """
 
     category: Category
     symbols: tuple[str, ...]

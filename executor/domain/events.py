@@ -6,6 +6,7 @@ The shell builds events and stamps them; the engine alone decides what they mean
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from executor.domain.advice import Failure, Usage
 from executor.domain.advice_terms import AdviserTerms
@@ -14,6 +15,7 @@ from executor.domain.instrument import Instrument
 from executor.domain.limits import Limits, Timings
 from executor.domain.market import ForcedClose, MarketSnapshot
 from executor.domain.orders import Category, ResidualRule, Side, StrategyParams, Urgency
+from executor.domain.routing import RouteLeg
 from executor.domain.units import Money, Price, Quantity
 
 
@@ -42,6 +44,11 @@ class DrainPolicy(StrEnum):
     LEAVE = "leave"
 
 
+RULES_NOW: Final = 1
+"""Generations of rules: from 1 on parents share the orders of a second and a minute in turn, and a model is told what
+an order will cost by the model of impact that is in use."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStarted:
     """The daemon began an incarnation; nothing is reconciled yet.
@@ -62,6 +69,9 @@ class EngineStarted:
     impact_model
         Model of impact, as it is written, by which the cost of an order is foretold where the order names none; empty
         foretells nothing.
+    rules
+        By which generation of the engine's rules is decided, `RULES_NOW` in everything new; what an older journal holds
+        is reckoned by those it was written by.
     """
 
     at_ns: int
@@ -77,6 +87,7 @@ class EngineStarted:
     venue_algorithms: bool = False
     marks_fills: bool = False
     impact_model: str = ""
+    rules: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +131,8 @@ class StreamChanged:
     """A connection became live (authenticated, subscribed, acknowledged) or was lost.
 
     `category` names the product family of a public stream; None for the account's streams. `Stream.TRADE` is the way
-    orders are sent: live at once where each is a request of its own.
+    orders are sent: live at once where each is a request of its own. `venue` is whose connection it is; empty is
+    Bybit's.
     """
 
     at_ns: int
@@ -128,6 +140,7 @@ class StreamChanged:
     category: Category | None
     live: bool
     detail: str
+    venue: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,11 +205,15 @@ class ExchangeFlowCounted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueRestricted:
-    """The venue bars us, or will be closed, until an instant: a ban of our address, a maintenance, a rate limit."""
+    """The venue bars us, or will be closed, until an instant: a ban of our address, a maintenance, a rate limit.
+
+    `venue` is which; empty is Bybit.
+    """
 
     at_ns: int
     until_ns: int
     detail: str
+    venue: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +298,66 @@ class BasketSteered:
     request_id: str
     basket_id: str
     verb: BasketVerb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSubmitted:
+    """A client asks for one order over several markets of one coin.
+
+    Parameters
+    ----------
+    start_ns, duration_s
+        As for a parent order.
+    basis_bps_max, hysteresis_bps
+        As in `executor.domain.routing.RoutedOrder`.
+    """
+
+    at_ns: int
+    request_id: str
+    idempotency_key: str
+    body_sha256: str
+    legs: tuple[RouteLeg, ...]
+    side: Side
+    order_qty: Quantity
+    duration_s: int
+    residual: ResidualRule
+    extend_s: int
+    limit_px: Price | None
+    urgency: Urgency
+    strategy: str
+    params: StrategyParams
+    seed: int
+    start_ns: int = 0
+    basis_bps_max: Decimal | None = None
+    hysteresis_bps: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSteered:
+    """An operator pauses, resumes or cancels a routed order with all its legs."""
+
+    at_ns: int
+    request_id: str
+    route_id: str
+    verb: BasketVerb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteAmended:
+    """An operator changes a live routed order; None leaves a field as it is.
+
+    `clear_limit_px` and `expected_version` are as for a parent order.
+    """
+
+    at_ns: int
+    request_id: str
+    route_id: str
+    order_qty: Quantity | None = None
+    limit_px: Price | None = None
+    clear_limit_px: bool = False
+    deadline_ns: int | None = None
+    urgency: Urgency | None = None
+    expected_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -577,7 +654,8 @@ class WalletUpdated:
 class Reconciled:
     """A complete read of the venue ended: every page of open orders, executions and positions was seen.
 
-    The orders and executions themselves come before it as `OrderUpdated` and `OrderFilled`.
+    The orders and executions themselves come before it as `OrderUpdated` and `OrderFilled`. `venue` is which was read;
+    empty is Bybit.
     """
 
     at_ns: int
@@ -586,25 +664,31 @@ class Reconciled:
     open_client_order_ids: tuple[str, ...]
     foreign_open_orders: int
     positions: tuple[PositionReport, ...]
+    venue: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileFailed:
-    """A read of the venue was incomplete; nothing may be concluded from it."""
+    """A read of the venue was incomplete; nothing may be concluded from it. `venue` is which; empty is Bybit."""
 
     at_ns: int
     category: Category
     asked_ns: int
     detail: str
+    venue: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountUnreadable:
-    """Something about the account arrived that could not be read: what it said is not known."""
+    """Something about the account arrived that could not be read: what it said is not known.
+
+    `venue` is whose account; empty is Bybit's.
+    """
 
     at_ns: int
     category: Category
     detail: str
+    venue: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -730,6 +814,9 @@ Event = (
     | ParentSubmitted
     | BasketSubmitted
     | BasketSteered
+    | RouteSubmitted
+    | RouteSteered
+    | RouteAmended
     | PauseRequested
     | ResumeRequested
     | AmendRequested

@@ -82,6 +82,8 @@ class MarketSnapshot:
         Running totals of liquidated positions since the feed of this process began, base units.
     bought_qty
         What of `traded_qty` takers bought; None where nobody says who took.
+    deeper_bids, deeper_asks
+        Prices and quantities behind the touch, best first, as far as they are told (`market.route_levels`).
     """
 
     category: Category
@@ -98,6 +100,8 @@ class MarketSnapshot:
     liquidated_long_qty: Quantity = _NONE_QTY
     liquidated_short_qty: Quantity = _NONE_QTY
     bought_qty: Quantity | None = None
+    deeper_bids: tuple[tuple[Price, Quantity], ...] = ()
+    deeper_asks: tuple[tuple[Price, Quantity], ...] = ()
 
     @property
     def mid_px(self) -> Price:

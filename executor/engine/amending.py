@@ -13,13 +13,16 @@ from executor.domain.errors import InvariantViolation
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Replacement
 from executor.domain.parent_state import ParentStatus, Reason
-from executor.domain.timeline import NS_PER_S
+from executor.domain.places import venue_of
+from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.domain.units import ZERO, Price, Quantity
 from executor.engine.desk import Desk
 from executor.engine.moment import gate_view, gate_view_without
 from executor.engine.replacing import ask_for
+from executor.engine.route_legs import check_within_route
 from executor.engine.state import ChildState, ParentState, market_key, worst_case_qty
 from executor.engine.throttle import count_order
+from executor.engine.turns import BUDGET_CODES, are_shared, has_waited, join, leave, room_ns, turn_ns
 from risk.gate import Refused, judge_replacement, order_cap, size_cap
 from risk.refusals import RefusalCode
 from risk.view import Standing
@@ -50,16 +53,19 @@ def amend(
     """
     if decision.style is not Style.REST or child.style is not Style.REST:
         return False
-    if child.status not in _AMENDABLE or not child.amendable:
-        return False
+    if child.status not in _AMENDABLE or not child.amendable or venue_of(child.order.symbol):
+        return False  # at other venues than Bybit nothing is amended: few do it in one step, and none says so alike
     new_qty = _total_wanted(desk, parent, child, decision, px)
     if new_qty is None:
         return False
     fewer = new_qty < child.order.qty
     if desk.now_ns < earliest_ns:
         return False
-    if desk.now_ns < parent.retry_ns:
-        desk.set_timer(f"parent:{parent.order.parent_id}", parent.retry_ns)
+    later_ns = max(parent.retry_ns, turn_ns(desk.state, parent, amends=True))
+    if desk.now_ns < later_ns:
+        if has_waited(desk.state, parent):
+            join(desk.state, parent)
+        desk.set_timer(f"parent:{parent.order.parent_id}", later_ns)
         return not fewer
     order = child.order
     new = Replacement(
@@ -104,6 +110,8 @@ def _approved(desk: Desk, parent: ParentState, child: ChildState, approved: Appr
         raise InvariantViolation(
             f"{new.client_order_id}: {more_qty} more would exceed {parent.order.order_qty} of the parent"
         )
+    check_within_route(state, parent, more_qty)
+    leave(state, parent)
     state.tickets = approved.ticket
     count_order(state)
     snapshot = state.markets[market_key(new.category, new.symbol)].snapshot
@@ -126,6 +134,11 @@ def refused(desk: Desk, parent: ParentState, client_order_id: str, verdict: Refu
     )
     parent.refusals_in_row = min(parent.refusals_in_row + 1, 8)
     parent.retry_ns = desk.now_ns + int(wait_s * NS_PER_S)
+    if (
+        are_shared(state) and set(verdict.codes) <= BUDGET_CODES
+    ):  # when there is room again is known, and whose turn it is then
+        join(state, parent)
+        parent.retry_ns = max(turn_ns(state, parent), room_ns(state), desk.now_ns + NS_PER_MS)
     parent.waiting = codes
     desk.parents[parent.order.parent_id] = None
     desk.set_timer(f"parent:{parent.order.parent_id}", parent.retry_ns)

@@ -14,6 +14,7 @@ from executor.domain.fill_mark import FillMark
 from executor.domain.fills import Fill
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Category
+from executor.domain.places import place_of_market
 from executor.engine import (
     accounts,
     advice,
@@ -30,6 +31,8 @@ from executor.engine import (
     reconcile,
     recovery,
     replacing,
+    route_verbs,
+    routes,
     signals,
     surroundings,
     verbs,
@@ -63,6 +66,9 @@ AroundEvent = (
     ev.AlgoOrdersSeen
     | ev.BasketSubmitted
     | ev.BasketSteered
+    | ev.RouteSubmitted
+    | ev.RouteSteered
+    | ev.RouteAmended
     | ev.ReferenceUpdated
     | ev.ContractUpdated
     | ev.PositionsLiquidated
@@ -114,9 +120,14 @@ class Engine:
         state = self.state
         state.now_ns = max(state.now_ns, event.at_ns)
         desk = Desk(state)
-        for parent in _consider(desk, event):
+        parents = _consider(desk, event)
+        if state.open_routes:
+            parents = routes.lead(desk, event, parents)
+        for parent in parents:
             step(desk, parent)
             worth.follow(desk, parent)
+        if state.open_routes:
+            routes.follow_up(desk, parents)
         self.touched = Touched(
             tuple(desk.parents),
             tuple(desk.children),
@@ -176,6 +187,8 @@ def _consider_around(desk: Desk, event: AroundEvent) -> Iterable[ParentState]:
             return baskets.on_basket(desk, event)
         case ev.BasketSteered():
             return baskets.on_steered(desk, event)
+        case ev.RouteSubmitted() | ev.RouteSteered() | ev.RouteAmended():
+            return route_verbs.on_asked(desk, event)
         case ev.ReferenceUpdated():
             return opinions.on_reference(desk, event)
         case ev.ContractUpdated():
@@ -278,6 +291,7 @@ def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
     state.adviser = event.adviser
     state.marks_fills = event.marks_fills
     state.impact_model = event.impact_model
+    state.rules = event.rules
     if not event.marks_fills:
         markouts.forget_books(state)
     worth.interrupt(state)
@@ -286,8 +300,9 @@ def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
         for parent in _open(state):
             bounds.bound(desk, parent)
     state.public_live.clear()
+    state.elsewhere.clear()
     state.wallet.clear()
-    reconcile.forget_reads(state)
+    reconcile.forget_all_reads(state)
     state.timers.clear()
     for market in state.markets.values():
         market.book_ns = None
@@ -345,11 +360,11 @@ def _on_timer(desk: Desk, event: ev.TimerFired) -> Iterable[ParentState]:
         case booking.HELD_TIMER:
             return algo.on_held_timer(desk, name)
         case "reconcile":
-            reconcile.request_reconcile(desk, Category(name))
+            reconcile.request_reconcile(desk, name)
             return ()
         case "position":
             if positions.still_differs(state, name):
-                reconcile.request_reconcile(desk, Category(name.partition(":")[0]))
+                reconcile.request_reconcile(desk, place_of_market(name.rpartition(":")[0]))
             return ()
         case surroundings.RESTRICTED_TIMER:
             return surroundings.on_restriction_timer(desk)

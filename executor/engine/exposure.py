@@ -8,14 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from executor.domain.events import ParentSubmitted
+from executor.domain.events import ParentSubmitted, RouteSubmitted
 from executor.domain.instrument import notional
 from executor.domain.orders import Category, Side
+from executor.domain.routing import RouteLeg
 from executor.domain.units import ZERO
+from executor.engine.route_legs import route_granted_qty
 from executor.engine.state import (
     BasketState,
     EngineState,
     ParentState,
+    RouteState,
     ledger_key,
     market_key,
     worst_case_qty,
@@ -43,7 +46,7 @@ def why_not_together(state: EngineState, orders: Sequence[ParentSubmitted], own:
     bounds = _engine_bounds(state)
     if bounds.any_given and asked:
         held = _held(state)
-        others = _stakes(state, _counted(state))
+        others = _everything(state)
         found.append(
             why_beyond(exposure(others, held), exposure([*others, *asked], held), bounds, _ENGINE_NAMES)
         )
@@ -60,9 +63,9 @@ def why_not_larger(state: EngineState, parent: ParentState, order_qty: Decimal) 
     if not parent.cleared or order_qty <= _whole_qty(state, parent):
         return ""
     found = []
-    for members, held, bounds, names in _scopes(state, parent):
-        before = _stakes(state, members)
-        after = _stakes(state, members, {parent.order.parent_id: order_qty})
+    for members, rests, held, bounds, names in _scopes(state, parent):
+        before = [*rests, *_stakes(state, members)]
+        after = [*rests, *_stakes(state, members, {parent.order.parent_id: order_qty})]
         found.append(why_beyond(exposure(before, held), exposure(after, held), bounds, names))
     return "; ".join(text for text in found if text)
 
@@ -87,8 +90,8 @@ def is_waiting_for_prices(state: EngineState, group: Sequence[ParentState]) -> b
 def why_not_begun(state: EngineState, group: Sequence[ParentState]) -> str:
     """Why parents that were not cleared yet may not begin: a limit over several parents; empty if they may."""
     found = []
-    for members, held, bounds, names in _scopes(state, group[0]):
-        before = _stakes(state, members)
+    for members, rests, held, bounds, names in _scopes(state, group[0]):
+        before = [*rests, *_stakes(state, members)]
         after = [*before, *_stakes(state, group)]
         found.append(why_beyond(exposure(before, held), exposure(after, held), bounds, names))
     return "; ".join(text for text in found if text)
@@ -96,10 +99,94 @@ def why_not_begun(state: EngineState, group: Sequence[ParentState]) -> str:
 
 def open_exposure(state: EngineState) -> Exposure:
     """What all open parents that are cleared could come to, by present prices."""
-    return exposure(_stakes(state, _counted(state)), _held(state))
+    return exposure(_everything(state), _held(state))
 
 
-_Scope = tuple[list[ParentState], Mapping[str, Decimal], Bounds, tuple[str, str, str]]
+def are_legs_priced(state: EngineState, legs: Iterable[RouteLeg]) -> bool:
+    """Whether the market of every leg has shown a price."""
+    return all(_unit(state, leg.category, leg.symbol) is not None for leg in legs)
+
+
+def is_route_priced(state: EngineState, route: RouteState) -> bool:
+    """Whether it is known in money what a routed order could come to, or no limit asks for it."""
+    if not _engine_bounds(state).any_given:
+        return True
+    return any(_unit(state, leg.leg.category, leg.leg.symbol) is not None for leg in route.legs)
+
+
+def why_route_not_together(state: EngineState, event: RouteSubmitted) -> str:
+    """Why a new routed order would go beyond a limit over several parents; empty if it would not."""
+    return _why_not_with(state, _rest(state, "", event.legs, event.side, event.order_qty))
+
+
+def why_route_not_begun(state: EngineState, route: RouteState) -> str:
+    """Why a routed order that was not looked at before may not begin; empty if it may."""
+    legs = [leg.leg for leg in route.legs]
+    return _why_not_with(
+        state, _rest(state, route.order.route_id, legs, route.order.side, route.order.order_qty)
+    )
+
+
+def why_route_not_larger(state: EngineState, route: RouteState, order_qty: Decimal) -> str:
+    """Why a routed order may not be made larger; empty if it may, or if it is not cleared yet and will be looked at."""
+    more_qty = order_qty - route.order.order_qty
+    if not route.cleared or more_qty <= ZERO:
+        return ""
+    legs = [leg.leg for leg in route.legs]
+    return _why_not_with(state, _rest(state, f"{route.order.route_id}+", legs, route.order.side, more_qty))
+
+
+def _why_not_with(state: EngineState, more: list[Stake]) -> str:
+    bounds = _engine_bounds(state)
+    if not bounds.any_given or not more:
+        return ""
+    before, held = _everything(state), _held(state)
+    return why_beyond(exposure(before, held), exposure([*before, *more], held), bounds, _ENGINE_NAMES)
+
+
+def _everything(state: EngineState) -> list[Stake]:
+    return [*_rests(state), *_stakes(state, _counted(state))]
+
+
+def _rests(state: EngineState) -> list[Stake]:
+    """What open routed orders have not granted to a leg yet."""
+    found = []
+    for name in state.open_routes:
+        route = state.routes[name]
+        left = max(route.order.order_qty - route_granted_qty(state, route), ZERO)
+        if route.cleared or route.started_ns:
+            found += _rest(state, name, [leg.leg for leg in route.legs], route.order.side, left)
+    return found
+
+
+def _rest(state: EngineState, name: str, legs: Iterable[RouteLeg], side: Side, qty: Decimal) -> list[Stake]:
+    """The worst case of what any of several legs may trade: once in all, and wholly in the market of each.
+
+    No position shields it, since none says which leg it will be.
+    """
+    priced = [
+        (market_key(leg.category, leg.symbol), unit)
+        for leg in legs
+        if (unit := _unit(state, leg.category, leg.symbol)) is not None
+    ]
+    if not priced or not qty:
+        return []
+    value = qty * max(unit for _, unit in priced)
+    first, others = priced[0][0], tuple(market for market, _ in priced[1:])
+    return [
+        Stake(
+            market=first,
+            position=f"{first}:{name or 'new'}",
+            side=Side(side),
+            can_exit=False,
+            whole=value,
+            left=value,
+            elsewhere=others,
+        )
+    ]
+
+
+_Scope = tuple[list[ParentState], list[Stake], Mapping[str, Decimal], Bounds, tuple[str, str, str]]
 
 
 def _scopes(state: EngineState, parent: ParentState) -> list[_Scope]:
@@ -107,12 +194,12 @@ def _scopes(state: EngineState, parent: ParentState) -> list[_Scope]:
     found: list[_Scope] = []
     bounds = _engine_bounds(state)
     if bounds.any_given:
-        found.append((_counted(state), _held(state), bounds, _ENGINE_NAMES))
+        found.append((_counted(state), _rests(state), _held(state), bounds, _ENGINE_NAMES))
     basket = state.baskets.get(parent.basket_id)
     own = _basket_bounds(basket)
     if basket is not None and own.any_given:
         mates = [state.parents[name] for name in basket.parents]
-        found.append(([mate for mate in mates if mate.cleared], {}, own, _BASKET_NAMES))
+        found.append(([mate for mate in mates if mate.cleared], [], {}, own, _BASKET_NAMES))
     return found
 
 

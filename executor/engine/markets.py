@@ -8,6 +8,7 @@ from executor.domain.events import BookLost, BookUpdated, InstrumentLoaded, Inst
 from executor.domain.market import MarketSnapshot
 from executor.domain.orders import Category
 from executor.domain.parent_state import ParentStatus, Reason
+from executor.domain.places import place_of
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO
 from executor.engine import markouts
@@ -34,7 +35,7 @@ def on_instrument(desk: Desk, event: InstrumentLoaded) -> list[ParentState]:
             parent.replan = parent.replan or parent.schedule is not None
     market.instrument = rules
     if position_unknown(desk.state, name):
-        request_reconcile(desk, rules.category)
+        request_reconcile(desk, place_of(rules.category, rules.symbol))
     return parents
 
 
@@ -60,7 +61,7 @@ def on_book(desk: Desk, event: BookUpdated) -> list[ParentState]:
     snapshot = event.market
     market = desk.state.markets.setdefault(market_key(snapshot.category, snapshot.symbol), MarketState())
     if not ZERO < snapshot.best_bid < snapshot.best_ask:
-        market.book_ns = None
+        _lose(market)
         return parents_of(desk.state, snapshot.category, snapshot.symbol)
     traded_qty, traded_notional = _new_trades(market, snapshot)
     if market.marks_due and market.marks_due[0][0] < snapshot.ts_exchange_ns:
@@ -90,7 +91,7 @@ def on_book(desk: Desk, event: BookUpdated) -> list[ParentState]:
 def on_book_lost(desk: Desk, event: BookLost) -> list[ParentState]:
     """The book can not be trusted until the next sound snapshot."""
     market = desk.state.markets.setdefault(market_key(event.category, event.symbol), MarketState())
-    market.book_ns = None
+    _lose(market)
     interrupt(market)
     parents = parents_of(desk.state, event.category, event.symbol)
     for parent in parents:
@@ -99,6 +100,14 @@ def on_book_lost(desk: Desk, event: BookLost) -> list[ParentState]:
             _advance(sums, sums.last_mid_px, desk.now_ns)
             sums.last_mid_ns = 0  # no mid is in force until the book is back
     return parents
+
+
+def _lose(market: MarketState) -> None:
+    """From now on no mid is known, until the next sound book."""
+    market.book_ns = None
+    books = market.recent_mids
+    if books and (not market.losses or market.losses[-1] != books[-1][0]):
+        market.losses = [*(at_ns for at_ns in market.losses if at_ns >= books[0][0]), books[-1][0]]
 
 
 def mid_before(market: MarketState, ts_exchange_ns: int) -> Decimal | None:

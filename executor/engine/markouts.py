@@ -63,7 +63,7 @@ def on_fill(desk: Desk, parent: ParentState, child: ChildState, fill: Fill) -> N
         ts_exchange_ns=fill.ts_exchange_ns,
         fee=fee_in_quote(state, fill),
     )
-    child.marks = child.marks or MarkSums()
+    child.marks = child.marks or MarkSums(at_ns=fill.ts_exchange_ns)
     child.costs = child.costs or FillCosts()
     _cost(parent, child, market, mark)
     desk.marks.append(mark)
@@ -141,7 +141,8 @@ def _look_back(desk: Desk, market: MarketState, mark: FillMark) -> None:
         due_ns = _due_ns(mark)
         later = next(number for number, (at_ns, _) in enumerate(books) if at_ns > due_ns)
         mid_px = None
-        if later and books[later][0] - books[later - 1][0] <= SILENCE_S * NS_PER_S:
+        quiet = bool(later) and books[later][0] - books[later - 1][0] <= SILENCE_S * NS_PER_S
+        if quiet and books[later - 1][0] not in market.losses:
             mid_px = books[later - 1][1]
         _take(desk, mark, mid_px, mid_px)
 

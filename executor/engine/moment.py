@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+from executor.domain.places import place_of
 from executor.domain.timeline import NS_PER_S, utc_day
 from executor.domain.units import ZERO
 from executor.engine.ledger import day_notional, day_pnl, open_notional, same_side_open_qty
+from executor.engine.links import links_of
 from executor.engine.markets import expected_volume_qty, mean_mid_px, volatility_pct
 from executor.engine.own_volume import WINDOW_S, counted_qty, used_qty
 from executor.engine.state import (
@@ -25,17 +27,18 @@ def gate_view(state: EngineState, parent: ParentState) -> GateView:
     order = parent.order
     market = state.markets.get(market_key(order.category, order.symbol)) or MarketState()
     ledger = state.ledgers.get(ledger_key(order.category, order.symbol, order.position_idx))
+    links, place = links_of(state, order.symbol), place_of(order.category, order.symbol)
     together = state.limits.symbol_participation_pct_max is not None
     return GateView(
         now_ns=state.now_ns,
         latched=state.latched,
         halt_epoch=state.halt_epoch,
         draining=state.draining,
-        reconciled=state.reconciled.get(order.category.value, False),
-        private_live=state.private_live,
-        public_live=state.public_live.get(order.category.value, False),
-        trade_live=state.trade_live,
-        restricted_until_ns=state.restricted_until_ns,
+        reconciled=state.reconciled.get(place, False),
+        private_live=links.private_live,
+        public_live=state.public_live.get(place, False),
+        trade_live=links.trade_live,
+        restricted_until_ns=links.restricted_until_ns,
         sentinel_required=state.sentinel_required,
         sentinel_alive=state.sentinel_alive,
         blocked=market.blocked,

@@ -10,19 +10,21 @@ from typing import Final
 from executor.domain.advice import AdviceOutcome
 from executor.domain.commands import AlertCode, Severity, StoreReport
 from executor.domain.decision import Why
-from executor.domain.orders import ResidualRule
+from executor.domain.orders import Category, ResidualRule
 from executor.domain.parent_state import ParentStatus, Reason
+from executor.domain.places import place_of
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO, Quantity, plain
 from executor.engine.advice_outcome import end, forget
 from executor.engine.advice_record import Ending
 from executor.engine.desk import Desk
 from executor.engine.exposure import group_of, is_waiting_for_prices, why_not_begun
+from executor.engine.links import links_of
 from executor.engine.markets import market_of, volatility_pct
 from executor.engine.markouts import tell_waiting
 from executor.engine.opinions import opinion_doubts
 from executor.engine.preview import beyond_limits, beyond_position, too_fast
-from executor.engine.state import EngineState, ParentState
+from executor.engine.state import EngineState, MarketState, ParentState, market_key
 from executor.engine.working import work
 from risk.refusals import RefusalCode
 
@@ -87,27 +89,41 @@ def step(desk: Desk, parent: ParentState) -> None:
 
 
 def doubts(desk: Desk, parent: ParentState) -> tuple[RefusalCode, ...]:
-    """Why the venue or the market cannot be trusted right now."""
-    state = desk.state
-    market = market_of(desk, parent)
+    """Why the venue or the market of a parent cannot be trusted right now."""
+    order = parent.order
+    return market_doubts(desk.state, order.category, order.symbol, reduces=order.reduce_only)
+
+
+def market_doubts(
+    state: EngineState, category: Category, symbol: str, *, reduces: bool
+) -> tuple[RefusalCode, ...]:
+    """Why the venue or a market cannot be trusted right now.
+
+    Parameters
+    ----------
+    reduces
+        Whether only what may reduce a position is to be traded.
+    """
+    market = state.markets.get(market_key(category, symbol)) or MarketState()
     found = []
-    if not state.private_live:
+    links, place = links_of(state, symbol), place_of(category, symbol)
+    if not links.private_live:
         found.append(RefusalCode.PRIVATE_STREAM_DOWN)
-    if not state.public_live.get(parent.order.category.value, False):
+    if not state.public_live.get(place, False):
         found.append(RefusalCode.PUBLIC_STREAM_DOWN)
-    if not state.trade_live:
+    if not links.trade_live:
         found.append(RefusalCode.ORDER_ENTRY_DOWN)
-    if desk.now_ns < state.restricted_until_ns:
+    if state.now_ns < links.restricted_until_ns:
         found.append(RefusalCode.VENUE_RESTRICTED)
     if state.sentinel_required and not state.sentinel_alive:
         found.append(RefusalCode.SENTINEL_SILENT)
-    if not state.reconciled.get(parent.order.category.value, False):
+    if not state.reconciled.get(place, False):
         found.append(RefusalCode.UNRECONCILED)
-    elif not (market.compared or market.blocked or parent.order.reduce_only):
+    elif not (market.compared or market.blocked or reduces):
         found.append(RefusalCode.POSITION_UNCONFIRMED)
     if market.book_ns is None:
         found.append(RefusalCode.BOOK_MISSING)
-    elif desk.now_ns - market.book_ns > state.limits.reference_age_s_max * NS_PER_S:
+    elif state.now_ns - market.book_ns > state.limits.reference_age_s_max * NS_PER_S:
         found.append(RefusalCode.BOOK_STALE)
     return (*found, *opinion_doubts(state, market))
 
@@ -175,8 +191,8 @@ def _withdraw(desk: Desk, parent: ParentState, detail: str) -> None:
 
 def _is_done(desk: Desk, parent: ParentState) -> Reason | None:
     """Whether nothing more can be traded for the parent, and why."""
-    if parent.live:
-        return None
+    if parent.live or (parent.route_id and parent.goal is None):
+        return None  # a leg may be granted more as long as its routed order works
     if parent.leaves_qty == ZERO:
         return Reason.ALL_FILLED
     market = market_of(desk, parent)

@@ -1,5 +1,6 @@
 """Which limits an order would run into on its way, said before it is sent; the gate looks at each child anew."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -51,6 +52,11 @@ def hindrances(
         *_circuits(state, market, order, path),
         *_pieces(state, market, order, path),
     ]
+    return gravest_first(found)
+
+
+def gravest_first(found: Iterable[Hindrance]) -> tuple[Hindrance, ...]:
+    """Order hindrances by what becomes of the order."""
     return tuple(sorted(found, key=lambda one: list(Severity).index(one.severity)))
 
 
@@ -128,8 +134,8 @@ def _strategy_order(state: EngineState, market: MarketState, order: ParentOrder)
     if order.order_qty <= cap:
         return []
     text = (
-        f"a strategy order is open as a whole, and at most {cap:.6g} may be ({plain(most)} quote):"
-        f" the rest of {plain(order.order_qty)} follows only if there is time for another"
+        f"a strategy order is open as a whole, and at most {cap:.6g} may be ({plain(most)} quote): it takes all of the"
+        f" time all the same, and the rest of {plain(order.order_qty)} follows only if there is time for another"
     )
     return [Hindrance(what="open_notional_max", severity=Severity.SLOWER, detail=text)]
 

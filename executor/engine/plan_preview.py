@@ -19,7 +19,7 @@ from executor.domain.timeline import NS_PER_HOUR, NS_PER_S
 from executor.domain.units import BPS_PER_UNIT, ZERO, Money, Price, Quantity, is_plain
 from executor.engine.bounds import worst_of
 from executor.engine.markets import expected_volume_qty, volatility_pct
-from executor.engine.plan_limits import Hindrance, hindrances
+from executor.engine.plan_limits import Hindrance, gravest_first, hindrances
 from executor.engine.state import EngineState, MarketState
 from impact.models import read_model
 from impact.protocol import Pace
@@ -39,7 +39,8 @@ from strategies.priced import (
 SLICES_MAX: Final = 20_000
 """Most slices of an order that is told beforehand: 14 days of a minute, a day of 5 s."""
 SLICES_PRICED_MAX: Final = 500
-"""Most slices of an order that is priced when it begins: other orders wait meanwhile."""
+"""Most slices with which an order is priced when it begins, as other orders wait meanwhile: a plan of more is priced
+as if its slices were longer."""
 _S_PER_HOUR: Final = 3_600
 _OBSERVED_NS: Final = 24 * NS_PER_HOUR
 
@@ -165,7 +166,13 @@ def unknown_figures(state: EngineState, market: MarketState) -> tuple[str, ...]:
 
 
 def preview(
-    state: EngineState, market: MarketState, order: ParentOrder, terms: PlanTerms, *, advised: bool = False
+    state: EngineState,
+    market: MarketState,
+    order: ParentOrder,
+    terms: PlanTerms,
+    *,
+    advised: bool = False,
+    beside: tuple[Hindrance, ...] = (),
 ) -> PlanPreview:
     """Tell everything of an order that can be told beforehand.
 
@@ -175,6 +182,8 @@ def preview(
         Limits, positions and, where a model is asked, its terms; only read.
     advised
         Whether a model would be asked about it.
+    beside
+        What it would run into because of other orders.
 
     Raises
     ------
@@ -194,7 +203,7 @@ def preview(
         pace=pace,
         path=path,
         cost=cost,
-        hindrances=hindrances(state, market, order, path),
+        hindrances=gravest_first([*hindrances(state, market, order, path), *beside]),
         alternatives=alternatives(state.limits, instrument, snapshot, pace, order, terms)
         if terms.compare
         else (),
@@ -215,7 +224,8 @@ def predicted(
     """Tell once what an order that begins now will cost, by the model that was named for it.
 
     Nothing is refused here: where a figure of the market is not known, the model cannot be read or knows nothing of
-    such an order, or the plan is too long to be priced beside the market, the record says no more than the instant.
+    such an order, the record says no more than the instant. A plan of more than `SLICES_PRICED_MAX` slices is priced as
+    if they were that much longer.
 
     Parameters
     ----------
@@ -227,8 +237,10 @@ def predicted(
     forecast = replace(forecast, at_ns=now_ns)
     start_ns = max(order.start_ns, now_ns)
     seconds = (order.deadline_ns - start_ns) // NS_PER_S
-    if not 0 < seconds <= SLICES_PRICED_MAX * order.params.interval_s or unknown_figures(state, market):
+    if seconds <= 0 or unknown_figures(state, market):
         return forecast
+    longer_s = max(order.params.interval_s, -(-seconds // SLICES_PRICED_MAX))
+    order = replace(order, params=replace(order.params, interval_s=longer_s))
     try:
         model = read_model(forecast.model)
         if model is None:

@@ -18,8 +18,10 @@ from executor.engine.algo import keep_or_stop, place_algo
 from executor.engine.amending import amend, refused
 from executor.engine.desk import Desk
 from executor.engine.moment import gate_view, gate_view_without
+from executor.engine.route_legs import check_within_route
 from executor.engine.state import ChildState, EngineState, ParentState, market_key, worst_case_qty
 from executor.engine.throttle import count_order
+from executor.engine.turns import join, leave, turn_ns
 from risk.gate import Refused, judge, size_cap
 from risk.refusals import RefusalCode
 
@@ -31,12 +33,15 @@ def realise(desk: Desk, parent: ParentState, view: View, decision: Decision) -> 
     """Bring what is working to what should be."""
     desk.set_timer(f"parent:{parent.order.parent_id}", max(decision.wake_ns, desk.now_ns + NS_PER_MS))
     if parent.live:
+        leave(desk.state, parent)
         _adjust(desk, parent, view, decision)
         return
     if decision.style is Style.WAIT or decision.px is None:
+        leave(desk.state, parent)
         parent.waiting = (decision.why.value,)
         return
     if parent.unread:
+        leave(desk.state, parent)
         parent.waiting = ("VENUE_REJECTED",)
         return
     earliest_ns = max(_gap_end_ns(desk.state, parent), parent.retry_ns)
@@ -45,6 +50,12 @@ def realise(desk: Desk, parent: ParentState, view: View, decision: Decision) -> 
             parent.waiting = (RefusalCode.ORDER_GAP.value,)
         desk.set_timer(f"parent:{parent.order.parent_id}", earliest_ns)
         return
+    if desk.now_ns < (due_ns := turn_ns(desk.state, parent)):
+        join(desk.state, parent)
+        parent.waiting = (RefusalCode.ORDERS_PER_MINUTE.value,)
+        desk.set_timer(f"parent:{parent.order.parent_id}", due_ns)
+        return
+    leave(desk.state, parent)
     if decision.algo is not None:
         place_algo(desk, parent, decision, decision.px, decision.algo)
     else:
@@ -145,6 +156,7 @@ def _approved(desk: Desk, parent: ParentState, decision: Decision, approved: App
         raise InvariantViolation(
             f"{order.client_order_id}: {order.qty} more would exceed {parent.order.order_qty} of the parent"
         )
+    check_within_route(state, parent, order.qty)
     if order.client_order_id in state.children:
         raise InvariantViolation(f"{order.client_order_id} was used before")
     state.tickets = approved.ticket

@@ -21,9 +21,13 @@ from executor.domain.units import BPS_PER_UNIT, ZERO, Price, Quantity
 from executor.engine.markets import mean_mid_px, volatility_pct
 from executor.engine.report import mid_twap_px, running_shortfall_bps, schedule_progress
 from executor.engine.state import EngineState, MarketState, ParentState, reserved_qty
-from impact.square_root import estimate
+from impact.models import read_model
+from impact.protocol import ImpactModel
+from impact.square_root import SquareRoot, estimate
 from risk.circuit import to_decimal
+from strategies.priced import impact_of_rest
 
+_RULES: Final = 1
 _PCT: Final = Decimal(100)
 _MIN_PER_HOUR: Final = Decimal(60)
 _S_PER_MIN: Final = 60
@@ -153,15 +157,25 @@ def _band(band: Band) -> BandFacts:
 
 
 def _impact(state: EngineState, parent: ParentState, market: MarketState) -> ImpactFacts:
-    """Average cost of what is left, by the square-root law; nothing until volatility and volume are known."""
-    volatility = volatility_pct(state, market)
+    """Average cost of what is left, done evenly until the deadline; nothing until volatility and volume are known.
+
+    By the model that the order's forecast is of, which is the calibration that was in use when it was given; by the
+    usual square root where none was named, or the one that was named cannot be read.
+    """
+    volatility, volume = volatility_pct(state, market), market.estimates.volume_per_s * _S_PER_HOUR
     found = None
-    if volatility is not None:
-        found = estimate(
-            qty=parent.leaves_qty,
-            volatility_hourly_pct=volatility,
-            volume_hourly_qty=market.estimates.volume_per_s * _S_PER_HOUR,
-        )
+    if state.rules < _RULES:  # an older journal: the usual square root for everybody
+        if volatility is not None:
+            found = estimate(
+                qty=parent.leaves_qty, volatility_hourly_pct=volatility, volume_hourly_qty=volume
+            )
+    elif volatility is not None and volatility > ZERO and volume > 0.0 and parent.leaves_qty > ZERO:
+        try:
+            found = impact_of_rest(
+                _model(parent), parent.order, parent.leaves_qty, state.now_ns, volatility, volume
+            )
+        except (ValueError, ArithmeticError):
+            found = None  # it knows nothing of such an order
     estimate_bps = None if found is None else to_decimal(found.estimate_bps)
     if found is None or estimate_bps is None or estimate_bps > _IMPACT_BPS_MAX:
         return ImpactFacts()
@@ -170,6 +184,16 @@ def _impact(state: EngineState, parent: ParentState, market: MarketState) -> Imp
         low_bps=to_decimal(found.low_bps),
         high_bps=to_decimal(found.high_bps),
     )
+
+
+def _model(parent: ParentState) -> ImpactModel:
+    """The model that is in force for an order."""
+    named = "" if parent.forecast is None else parent.forecast.model
+    try:
+        model = read_model(named) if named else None
+    except ValueError:
+        model = None
+    return model or SquareRoot()
 
 
 def _past(parent: ParentState, snapshot: MarketSnapshot) -> tuple[PastDecision, ...]:

@@ -70,7 +70,9 @@ def parent_facts(state: EngineState, parent: ParentState) -> ParentFacts:
         spread_captured=sum((child.spread_captured for child in children), ZERO),
         leaves_is_dust=_leaves_is_dust(state, parent, end_px),
         fill_costs=_fill_costs(state, children),
-        mark_outs=mark_outs([(each.created_ns, each.marks) for each in children if each.marks is not None]),
+        mark_outs=mark_outs(
+            [(each.marks.at_ns or each.created_ns, each.marks) for each in children if each.marks is not None]
+        ),
         reversion_bps=reversion_bps(each.marks for each in children if each.marks is not None),
         marks_pending=parent.marks_pending,
         advice=_advice_value(state, parent),

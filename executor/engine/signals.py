@@ -111,9 +111,14 @@ def on_liquidated(desk: Desk, event: PositionsLiquidated) -> None:
 
 
 def on_exchange_flow(desk: Desk, event: ExchangeFlowCounted) -> None:
-    """Keep how much of a coin went to exchanges; it is counted rarely, so it is kept whether it is read or not."""
+    """Keep how much went to exchanges of a coin whose market is known: a signal needs a day of counts."""
     if not event.coin or not is_plain(event.net_qty) or event.span_s <= 0:
         text = "a count names a coin, a number and the time it was counted over"
+        desk.out.append(_reply(event, Outcome.INVALID, "FLOW", text))
+        return
+    known = {one.instrument.base_coin for one in desk.state.markets.values() if one.instrument is not None}
+    if event.coin not in known:
+        text = f"nothing is kept of {event.coin}: no order was ever given in a market of it"
         desk.out.append(_reply(event, Outcome.INVALID, "FLOW", text))
         return
     flows = desk.state.exchange_flows

@@ -27,6 +27,7 @@ from executor.domain.market import ContractFigures, MarketSnapshot, SecondOpinio
 from executor.domain.order_state import CHILD_FINAL, ChildStatus
 from executor.domain.orders import Category, NewOrder, ParentOrder, Terms
 from executor.domain.parent_state import PARENT_FINAL, ParentStatus, Reason
+from executor.domain.routing import RoutedOrder, RouteLeg
 from executor.domain.units import ZERO, Money, Price, Quantity
 from impact.tca.fill_costs import FillCosts, ImpactPath
 from impact.tca.mark_outs import MarkSums
@@ -394,6 +395,8 @@ class ParentState:
         Whether it was held, with a known price, against the limits over all parents.
     forecast
         What it is expected to cost, reckoned once, when its first plan is made; None where no model was named.
+    route_id
+        The routed order of which it is a leg; empty if it is none. Its quantity is then what that has granted it.
     """
 
     order: ParentOrder
@@ -446,6 +449,7 @@ class ParentState:
     basket_id: str = ""
     cleared: bool = False
     forecast: CostForecast | None = None
+    route_id: str = ""
 
     @property
     def is_final(self) -> bool:
@@ -494,6 +498,8 @@ class MarketState:
         The last mids with the venue's time of each, oldest first, to value a fill by the book before it.
     recent_asks
         Best asks of the last of these books, where fills are marked; the last of both are of one book.
+    losses
+        The venue's times of those books after which the book was lost; no mid is known from there to the next book.
     marks_due
         Heap: when the next mark of a fill is due by the venue's clock, and of which fill.
     opinions
@@ -526,6 +532,7 @@ class MarketState:
     traded_qty: Decimal = ZERO
     recent_mids: list[tuple[int, Decimal]] = field(default_factory=list)
     recent_asks: list[Decimal] = field(default_factory=list)
+    losses: list[int] = field(default_factory=list)
     marks_due: list[tuple[int, str]] = field(default_factory=list)
     opinions: dict[str, SecondOpinion] = field(default_factory=dict)
     disagreement_told: bool = False
@@ -610,6 +617,96 @@ class BasketState:
 
 
 @dataclass(slots=True, kw_only=True)
+class LegState:
+    """One market of a routed order.
+
+    Parameters
+    ----------
+    parents
+        Its parent orders, one after the other: the last one works, unless it has ended.
+    target_qty
+        What the leg should have filled when the slice in force ends, base units.
+    arrival_px
+        Its own mid when the routed order began, quote per base; None if there was none.
+    why_nothing
+        Why it gets nothing now: a code for people and machines; empty if it does.
+    barred_until_ns, bars, last_rejected
+        Until when it gets nothing because its orders were refused, how often in a row that was, and the last child
+        that the venue refused.
+    held
+        Why its parent was paused when everything was taken back from it, until a person resumes the routed order;
+        None if it was not.
+    """
+
+    leg: RouteLeg
+    parents: list[str] = field(default_factory=list)
+    target_qty: Decimal = ZERO
+    arrival_px: Decimal | None = None
+    why_nothing: str = ""
+    barred_until_ns: int = 0
+    bars: int = 0
+    last_rejected: str = ""
+    held: Reason | None = None
+
+    @property
+    def market_key(self) -> str:
+        """Name of its market."""
+        return market_key(self.leg.category, self.leg.symbol)
+
+
+@dataclass(slots=True, kw_only=True)
+class RouteState:
+    """One order over several markets. What is filled, reserved and granted is that of its legs' parents.
+
+    Parameters
+    ----------
+    arrival_px, arrival_leg
+        Mid of the first leg that could be traded when it began, quote per base, and the number of that leg.
+    end_px
+        Mid of the same leg when it ended, quote per base.
+    goal
+        Final state it is heading for while its legs are still ending; None while it works.
+    schedule, slice_no, slice_base_qty
+        The plan of the whole, the slice in force, and what was filled when that began, base units.
+    divided_ns, divided_among, divided_stuck_qty
+        When quantity was last divided, over which legs, and how much of other legs was not proved finished then.
+    cleared
+        Whether it was held, with a known price, against the limits over all parents.
+    """
+
+    order: RoutedOrder
+    status: ParentStatus
+    reason: Reason
+    created_ns: int
+    idempotency_key: str
+    body_sha256: str
+    legs: list[LegState]
+    arrival_px: Decimal | None = None
+    arrival_leg: int = 0
+    end_px: Decimal | None = None
+    started_ns: int = 0
+    finished_ns: int = 0
+    schedule: Schedule | None = None
+    slice_no: int = -1
+    slice_base_qty: Decimal = ZERO
+    replan: bool = False
+    extended: bool = False
+    divided_ns: int = 0
+    divided_among: tuple[str, ...] = ()
+    divided_stuck_qty: Decimal = ZERO
+    goal: ParentStatus | None = None
+    goal_reason: Reason | None = None
+    detail: str = ""
+    version: int = 1
+    cleared: bool = False
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it has ended."""
+        return self.status in PARENT_FINAL
+
+
+@dataclass(slots=True, kw_only=True)
 class OrphanFill:
     """A fill that belongs to no order of ours that we know."""
 
@@ -621,27 +718,51 @@ class OrphanFill:
 
 
 @dataclass(slots=True, kw_only=True)
+class Links:
+    """How we stand with one venue.
+
+    Parameters
+    ----------
+    private_live, trade_live
+        Whether what becomes of our orders is heard, and whether orders can be sent.
+    restricted_until_ns
+        Until when it bars us, UTC nanoseconds.
+    """
+
+    private_live: bool = False
+    trade_live: bool = False
+    restricted_until_ns: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
 class EngineState:
     """Everything. Serialisable as it is.
 
     Parameters
     ----------
-    reconciling
-        For each category with a complete read under way, when it was asked for.
+    elsewhere
+        How we stand with each venue other than Bybit, by its name.
+    reconciled, reconciling
+        By place (`executor.domain.places`): whether the last complete read succeeded; of one under way, when it was
+        asked for.
     read_symbols
-        For each category, the symbols of which the last complete read was asked.
+        By place, the symbols of which the last complete read was asked.
     revived_parents
         Parents that had ended and of which a child turned out not to be finished.
     unattributed
         Executions without an order id of ours, kept until a copy or an acknowledgement says whose they are.
     venue_algorithms
         Whether strategy orders of the venue may be used.
+    rules
+        See `EngineStarted`.
+    queued
+        Parents that wait for room in the budgets of orders (`executor.engine.turns`).
     held
         Since when executions wait that may be of a strategy order at work, by key; they are in `unattributed` too.
     unplaced
         Executions that are in no ledger, because nothing says which of two positions they changed.
     public_live
-        Whether market data flows, by product family; a family that is not named has no stream.
+        Whether market data flows, by place; one that is not named has no stream.
     trade_live
         Whether orders can be sent.
     hedge_mode
@@ -656,8 +777,8 @@ class EngineState:
         Whether the mids after fills are noted, and the fills that wait for one.
     exchange_flows
         Net flow to exchanges, by coin.
-    basket_keys
-        Baskets by the key under which they were asked for.
+    basket_keys, route_keys
+        Baskets, and routed orders, by the key under which they were asked for.
     impact_model
         By which the cost of an order is foretold where the order names no model; empty foretells nothing.
     """
@@ -680,6 +801,7 @@ class EngineState:
     public_live: dict[str, bool] = field(default_factory=dict)
     trade_live: bool = False
     restricted_until_ns: int = 0
+    elsewhere: dict[str, Links] = field(default_factory=dict)
     sentinel_required: bool = False
     sentinel_alive: bool = False
     hedge_mode: bool | None = None
@@ -707,6 +829,8 @@ class EngineState:
     idempotency: dict[str, str] = field(default_factory=dict)
     timers: dict[str, int] = field(default_factory=dict)
     order_times_ns: list[int] = field(default_factory=list)
+    rules: int = 0
+    queued: list[str] = field(default_factory=list)
     day: int = 0
     orders_day: int = 0
     adviser: AdviserTerms | None = None
@@ -719,6 +843,10 @@ class EngineState:
     next_basket_no: int = 1
     baskets: dict[str, BasketState] = field(default_factory=dict)
     basket_keys: dict[str, str] = field(default_factory=dict)
+    next_route_no: int = 1
+    routes: dict[str, RouteState] = field(default_factory=dict)
+    open_routes: list[str] = field(default_factory=list)
+    route_keys: dict[str, str] = field(default_factory=dict)
 
 
 VENUE_TO_CHILD = {

@@ -2,11 +2,11 @@
 
 from executor.domain.commands import AlertCode, Severity
 from executor.domain.events import SentinelChanged, Stream, StreamChanged, VenueRestricted, WalletUpdated
-from executor.domain.orders import Category
+from executor.domain.places import at_venue, place_of_market, venue_of
 from executor.domain.timeline import iso_utc
 from executor.engine.desk import Desk
 from executor.engine.reconcile import forget_reads, request_reconcile
-from executor.engine.state import EngineState, ParentState
+from executor.engine.state import EngineState, Links, ParentState
 
 RESTRICTED_TIMER = "restricted"
 
@@ -16,35 +16,51 @@ def on_stream(desk: Desk, event: StreamChanged) -> list[ParentState]:
     state = desk.state
     match event.stream:
         case Stream.PUBLIC if event.category is not None:
-            state.public_live[event.category.value] = event.live
+            state.public_live[at_venue(event.category.value, event.venue)] = event.live
         case Stream.PUBLIC:
-            state.public_live.clear()  # nobody said which: none can be relied on
+            for place in [one for one in state.public_live if venue_of(one) == event.venue]:
+                del state.public_live[place]  # nobody said which: none of that venue can be relied on
+        case Stream.TRADE if event.venue:
+            state.elsewhere.setdefault(event.venue, Links()).trade_live = event.live
         case Stream.TRADE:
             state.trade_live = event.live
         case Stream.PRIVATE:
-            state.private_live = event.live
-            forget_reads(state)
+            if event.venue:
+                state.elsewhere.setdefault(event.venue, Links()).private_live = event.live
+            else:
+                state.private_live = event.live
+            forget_reads(state, event.venue)
             if event.live:
-                for category in sorted({name.partition(":")[0] for name in state.markets}):
-                    request_reconcile(desk, Category(category))
+                for place in sorted({place_of_market(name) for name in state.markets}):
+                    if venue_of(place) == event.venue:
+                        request_reconcile(desk, place)
     return _open(state)
 
 
 def on_restricted(desk: Desk, event: VenueRestricted) -> list[ParentState]:
     """Open nothing until the instant; people are told once, however often it is put off."""
     state = desk.state
-    if desk.now_ns >= state.restricted_until_ns:
-        detail = f"until {iso_utc(event.until_ns)}: {event.detail}"
+    links = state.elsewhere.setdefault(event.venue, Links()) if event.venue else None
+    before_ns = state.restricted_until_ns if links is None else links.restricted_until_ns
+    if desk.now_ns >= before_ns:
+        where = f"{event.venue}, " if event.venue else ""
+        detail = f"{where}until {iso_utc(event.until_ns)}: {event.detail}"
         desk.alert(Severity.CRITICAL, AlertCode.VENUE_RESTRICTED, "", detail)
-    state.restricted_until_ns = max(state.restricted_until_ns, event.until_ns)
+    until_ns = max(before_ns, event.until_ns)
+    if links is None:
+        state.restricted_until_ns = until_ns
+    else:
+        links.restricted_until_ns = until_ns
     watch_restriction(desk)
     return _open(state)
 
 
 def watch_restriction(desk: Desk) -> None:
-    """Look again when the restriction ends."""
-    if desk.state.restricted_until_ns > desk.now_ns:
-        desk.set_timer(RESTRICTED_TIMER, desk.state.restricted_until_ns)
+    """Look again when the first restriction ends."""
+    state = desk.state
+    ends_ns = [state.restricted_until_ns, *(each.restricted_until_ns for each in state.elsewhere.values())]
+    if ahead_ns := [each for each in ends_ns if each > desk.now_ns]:
+        desk.set_timer(RESTRICTED_TIMER, min(ahead_ns))
 
 
 def on_restriction_timer(desk: Desk) -> list[ParentState]:

@@ -19,8 +19,9 @@ from executor.domain.events import (
 )
 from executor.domain.orders import Category, ParentOrder, Side
 from executor.domain.parent_state import ParentStatus, Reason
+from executor.domain.places import place_of, place_of_market
 from executor.domain.timeline import NS_PER_S
-from executor.domain.units import ZERO
+from executor.domain.units import ZERO, plain
 from executor.engine.algo import release_by_person
 from executor.engine.child import prove_absent
 from executor.engine.desk import Desk
@@ -115,17 +116,26 @@ def on_amend(desk: Desk, event: AmendRequested) -> ParentState | None:
     parent = _find_open(desk, event.request_id, event.parent_id)
     if parent is None:
         return None
-    refusal = _why_not_amend(desk, parent, event)
+    if parent.route_id:
+        text = f"it is a leg of {parent.route_id}: amend that"
+        _reply(desk, event.request_id, Outcome.STATE, event.parent_id, "LEG", text)
+        return None
+    refusal = why_not_amended(desk, parent, event)
     if refusal is not None:
         outcome, code, text = refusal
         _reply(desk, event.request_id, outcome, event.parent_id, code, text)
         return None
+    begin_amendment(desk, parent, event)
+    _reply(desk, event.request_id, Outcome.ACCEPTED, event.parent_id, "AMENDED", "accepted")
+    return parent
+
+
+def begin_amendment(desk: Desk, parent: ParentState, event: AmendRequested) -> None:
+    """Put an acceptable amendment down, to be in force when nothing of the old parameters is at work."""
     parent.pending = replace(event, at_ns=0, request_id="")
     if parent.status in {_S.ACTIVE, _S.EXECUTING}:
         desk.move_parent(parent, _S.ADJUSTING, Reason.AMENDED)
-    desk.parents[event.parent_id] = None
-    _reply(desk, event.request_id, Outcome.ACCEPTED, event.parent_id, "AMENDED", "accepted")
-    return parent
+    desk.parents[parent.order.parent_id] = None
 
 
 def on_cancel(desk: Desk, event: CancelRequested) -> ParentState | None:
@@ -158,9 +168,10 @@ def on_rearm(desk: Desk, event: RearmRequested) -> None:
     for name in release_by_person(state):
         prove_absent(desk, state.children[name])
         cleared.append(f"the strategy order {name}, which the venue does not show: it counts as never taken")
-    for category in sorted({name.partition(":")[0] for name in state.ledgers if state.ledgers[name].rebase}):
-        state.reconciling.pop(category, None)  # a read asked for before shows what was before
-        request_reconcile(desk, Category(category))
+    unread = {name.rpartition(":")[0] for name in state.ledgers if state.ledgers[name].rebase}
+    for place in sorted({place_of_market(name) for name in unread}):
+        state.reconciling.pop(place, None)  # a read asked for before shows what was before
+        request_reconcile(desk, place)
     text = f"cleared: {'; '.join(cleared)}" if cleared else "nothing was halted or blocked"
     desk.alert(Severity.INFO, AlertCode.REARMED, "", f"{event.operator}: {event.reason}; {text}")
     for parent_id in state.open_parents:
@@ -233,7 +244,7 @@ def why_refused_alone(state: EngineState, event: ParentSubmitted) -> tuple[Outco
             "STRATEGY",
             _unknown_strategy(state, event.strategy),
         )
-    misread = why_not(event.strategy, event.params)
+    misread = why_not(event.strategy, event.params) or _shows_too_much(event)
     if misread:
         return Outcome.INVALID, "PARAMS", misread
     if event.strategy in VENUE_STRATEGIES:
@@ -268,6 +279,11 @@ def why_refused_alone(state: EngineState, event: ParentSubmitted) -> tuple[Outco
         ) and order.side is not event.side
         if opposite:
             return Outcome.CONFLICT, "OPPOSITE", f"{parent_id} works the other side of {event.symbol}"
+    for route_id in state.open_routes:
+        route = state.routes[route_id]
+        places = [(leg.leg.category, leg.leg.symbol) for leg in route.legs]
+        if (event.category, event.symbol) in places and route.order.side is not event.side:
+            return Outcome.CONFLICT, "OPPOSITE", f"{route_id} works the other side of {event.symbol}"
     market = state.markets.get(market_key(event.category, event.symbol))
     rules = market.instrument if market else None
     if rules is None:
@@ -281,6 +297,13 @@ def why_refused_alone(state: EngineState, event: ParentSubmitted) -> tuple[Outco
     ):
         return Outcome.INVALID, "QTY_VALUE", f"value below the venue's minimum {rules.min_notional}"
     return None
+
+
+def _shows_too_much(event: ParentSubmitted) -> str:
+    display = event.params.display_qty
+    if display is None or display <= event.order_qty:
+        return ""
+    return f"display_qty {plain(display)} is more than the whole, {plain(event.order_qty)}"
 
 
 def offered(state: EngineState) -> tuple[str, ...]:
@@ -342,8 +365,8 @@ def _position_misfit(event: ParentSubmitted) -> str:
     return f"position_idx {event.position_idx} is the {kind} position: this side {must}"
 
 
-def accept(desk: Desk, event: ParentSubmitted, basket_id: str = "") -> ParentState:
-    """Make the parent of an order that was found acceptable."""
+def accept(desk: Desk, event: ParentSubmitted, basket_id: str = "", route_id: str = "") -> ParentState:
+    """Make the parent of an order that was found acceptable; the leg of a routed order was looked at with that."""
     state = desk.state
     number = state.next_parent_no
     state.next_parent_no += 1
@@ -371,7 +394,7 @@ def accept(desk: Desk, event: ParentSubmitted, basket_id: str = "") -> ParentSta
     )
     market = state.markets.setdefault(market_key(event.category, event.symbol), MarketState())
     fresh = market.snapshot if market.book_ns is not None else None
-    model = event.impact_model or state.impact_model
+    model = "" if route_id else event.impact_model or state.impact_model
     parent = ParentState(
         order=order,
         status=_S.INITIALIZED,
@@ -382,22 +405,27 @@ def accept(desk: Desk, event: ParentSubmitted, basket_id: str = "") -> ParentSta
         decision_px=event.decision_px or (fresh.mid_px if fresh else None),
         advice=AdviceState() if event.advised else None,
         basket_id=basket_id,
-        cleared=are_priced(state, [event]),
+        cleared=bool(route_id) or are_priced(state, [event]),
         forecast=CostForecast(model=model, version=event.impact_version) if model else None,
+        route_id=route_id,
     )
     state.parents[parent_id] = parent
     state.open_parents.append(parent_id)
     state.idempotency[event.idempotency_key] = parent_id
     desk.parents[parent_id] = None
     desk.out.append(Subscribe(category=event.category, symbol=event.symbol))
-    if not state.reconciled.get(event.category.value, False) or position_unknown(
+    place = place_of(event.category, event.symbol)
+    if not state.reconciled.get(place, False) or position_unknown(
         state, market_key(event.category, event.symbol)
     ):
-        request_reconcile(desk, event.category)
+        request_reconcile(desk, place)
     return parent
 
 
-def _why_not_amend(desk: Desk, parent: ParentState, event: AmendRequested) -> tuple[Outcome, str, str] | None:
+def why_not_amended(
+    desk: Desk, parent: ParentState, event: AmendRequested
+) -> tuple[Outcome, str, str] | None:
+    """Why an amendment would be refused now: outcome, code and words; None if it would be accepted."""
     if event.expected_version is not None and event.expected_version != parent.version:
         return Outcome.VERSION, "VERSION", f"the parent is at version {parent.version}"
     if parent.goal is not None:

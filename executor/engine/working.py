@@ -13,6 +13,7 @@ from executor.engine.desk import Desk
 from executor.engine.markets import market_of
 from executor.engine.plan_preview import predicted
 from executor.engine.planner import realise
+from executor.engine.route_legs import leg_schedule
 from executor.engine.state import MarketState, ParentState
 from executor.engine.steering import steer, switched
 from executor.engine.viewing import view_of
@@ -28,6 +29,10 @@ def _replan(desk: Desk, parent: ParentState, mid: Price) -> None:
     count_due(parent, desk.now_ns)
     if parent.forecast is not None and not parent.forecast.at_ns:
         parent.forecast = predicted(desk.state, market, parent.order, parent.forecast, desk.now_ns)
+    if parent.route_id:
+        parent.schedule = leg_schedule(desk.state, parent)
+        _plan_begins(desk, parent)
+        return
     start_ns = max(desk.now_ns, parent.order.start_ns)
     parent.schedule = strategy_of(parent.order).plan(
         order=parent.order,
@@ -37,6 +42,10 @@ def _replan(desk: Desk, parent: ParentState, mid: Price) -> None:
         end_ns=max(parent.order.deadline_ns, start_ns),
         cum_qty=Quantity(parent.cum_qty),
     )
+    _plan_begins(desk, parent)
+
+
+def _plan_begins(desk: Desk, parent: ParentState) -> None:
     parent.slice_no = -1
     parent.plan_market_base_qty = parent.benchmarks.market_qty
     parent.replan = False

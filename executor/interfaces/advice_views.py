@@ -12,6 +12,7 @@ from executor.advice.breaker import BreakerPhase
 from executor.advice.budget import Bill
 from executor.advice.ruling import CLIP_TEXT, Clip
 from executor.advice.tally import as_json, tally
+from executor.adviser.tape import Line
 from executor.domain.advice import AdviceOutcome, AdviceRecord
 from executor.domain.timeline import NS_PER_MS, NS_PER_S, iso_utc
 from executor.domain.units import ZERO, Money, plain
@@ -38,6 +39,24 @@ def decisions_view(report: Mapping[str, object], state: EngineState, parent: Par
             _decision(record) | {"filled_until_next": plain(filled - record.cum_qty)}
             for record, filled in zip(records, then, strict=False)
         ],
+    }
+
+
+def call_view(line: Line) -> Json:
+    """Show one call to the model: every word that was sent, and the reply as it came, before anybody judged it."""
+    return {
+        "decision_id": line.decision_id,
+        "parent_id": line.parent_id,
+        "asked": {"utc": iso_utc(line.asked_ns), "ns": line.asked_ns},
+        "model": line.model,
+        "messages": [{"role": spoken.role, "content": spoken.content} for spoken in line.messages],
+        "reply": line.reply,
+        "refusal": line.refusal,
+        "finish_reason": line.finish_reason,
+        "failure": line.failure,
+        "detail": line.detail,
+        "answered_by": line.model_id,
+        "latency_ms": line.latency_ns // NS_PER_MS,
     }
 
 

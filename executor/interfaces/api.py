@@ -3,6 +3,7 @@
 import asyncio
 import re
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from aiohttp import web
 from config.problems import ConfigProblems, Problem, quoted
 from config.secrets import Secret
 from executor.adviser.news import HANDED_PER_MIN_MAX, NewsFate
+from executor.adviser.tape import TapeError
 from executor.domain.commands import Outcome, Reply
 from executor.domain.events import (
     BasketSteered,
@@ -25,9 +27,11 @@ from executor.domain.events import (
 )
 from executor.engine.baskets import basket_refusals
 from executor.engine.state import ParentState
-from executor.interfaces import advice_views, basket_views, intents, views
+from executor.interfaces import advice_views, basket_views, intents, route_views, views
 from executor.interfaces.answers import basket_refusal, check_reply, refusal, reply_view
 from executor.interfaces.basket_body import BasketBody, basket_submitted
+from executor.interfaces.board_access import BoardAccess
+from executor.interfaces.board_doors import BoardDoors
 from executor.interfaces.control import Control, ControlBusy
 from executor.interfaces.guard import BODY, GuardLimits, guard, plain_headers
 from executor.interfaces.kinds import PARENT_ID
@@ -41,10 +45,13 @@ from executor.interfaces.models import (
     SubmitBody,
     read_body,
 )
+from executor.interfaces.openapi import document
 from executor.interfaces.plan_body import PlanBody
 from executor.interfaces.planning import PLANNED, plan_answer, with_calibration
 from executor.interfaces.remedies import ANSWER_REMEDY
+from executor.interfaces.route_doors import RouteDoors
 
+OPENAPI_PATH: Final = "/openapi.json"
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
 _KEY: Final = re.compile(r"\A[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
 _USUAL: Final = GuardLimits()
@@ -56,6 +63,8 @@ class Routes:
     def __init__(self, control: Control, limits: GuardLimits) -> None:
         self._control = control
         self._limits = limits
+        self._one_reads = asyncio.Lock()
+        self._one_scrapes = asyncio.Lock()
 
     def table(self) -> list[web.RouteDef]:
         """Give all routes."""
@@ -71,11 +80,13 @@ class Routes:
             web.get(f"{one}/children", self.children),
             web.get(f"{one}/report", self.report),
             web.get(f"{one}/decisions", self.decisions),
+            web.get(f"{one}/decisions/{{decision_id}}", self.call),
             web.post(f"{one}/pause", self.pause),
             web.post(f"{one}/resume", self.resume),
             web.post(f"{one}/amend", self.amend),
             web.post(f"{one}/cancel", self.cancel),
             *self._basket_routes(),
+            *RouteDoors(self._control, self._ask, _request_id, _idempotency_key).table(),
             web.post("/v1/halt", self.halt),
             web.post("/v1/rearm", self.rearm),
             web.post("/v1/news", self.news),
@@ -105,12 +116,14 @@ class Routes:
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """Give the metrics page."""
-        page, kind = self._control.metrics_page()
+        async with self._one_scrapes:
+            page, kind = await self._control.metrics_page()
         return web.Response(body=page, headers={"Content-Type": kind})
 
     async def status(self, _request: web.Request) -> web.Response:
         """Show the daemon."""
-        return web.json_response(views.status_view(self._control))
+        routes = route_views.open_routes_view(self._control.state, self._control.now_ns())
+        return web.json_response(views.status_view(self._control) | {"open_routes": routes})
 
     async def parents(self, _request: web.Request) -> web.Response:
         """Show all parent orders."""
@@ -118,15 +131,15 @@ class Routes:
 
     async def parent(self, request: web.Request) -> web.Response:
         """Show one parent order with its plan."""
-        return web.json_response(self._view(self._known(request)))
+        return web.json_response(self._view(self.known(request)))
 
     async def children(self, request: web.Request) -> web.Response:
         """Show the child orders of a parent."""
-        return web.json_response(views.children_view(self._control.state, self._known(request)))
+        return web.json_response(views.children_view(self._control.state, self.known(request)))
 
     async def report(self, request: web.Request) -> web.Response:
         """Give the cost report of a parent."""
-        parent = self._known(request)
+        parent = self.known(request)
         report = self._control.report(parent.order.parent_id)
         if report is None:
             raise refusal(
@@ -141,9 +154,29 @@ class Routes:
 
     async def decisions(self, request: web.Request) -> web.Response:
         """Give every question about a parent and what became of it, newest last."""
-        parent = self._known(request)
+        parent = self.known(request)
         report = self._control.report(parent.order.parent_id)
         return web.json_response(advice_views.decisions_view(report or {}, self._control.state, parent))
+
+    async def call(self, request: web.Request) -> web.Response:
+        """Give what was asked of the model for one decision, and its reply as it came."""
+        parent = self.known(request)
+        name = _parent_id(request, "decision_id")
+        try:
+            async with self._one_reads:
+                line = await asyncio.to_thread(self._control.call_of, parent.order.parent_id, name)
+        except TapeError:
+            line = None  # its words hold a path: for the log of who wrote the tape
+        if line is None:
+            raise refusal(
+                404,
+                "CALL",
+                "path",
+                quoted(name),
+                "a decision for which a model was asked, and whose call is on the tape",
+                "read the names by /v1/parents/{parent_id}/decisions; a call is on the tape when it has ended",
+            )
+        return web.json_response(advice_views.call_view(line))
 
     async def submit(self, request: web.Request) -> web.Response:
         """Take a new parent order."""
@@ -346,7 +379,8 @@ class Routes:
     def _view(self, parent: ParentState) -> views.Json:
         return views.parent_view(self._control.state, parent, self._control.now_ns())
 
-    def _known(self, request: web.Request) -> ParentState:
+    def known(self, request: web.Request) -> ParentState:
+        """Find the parent that a request names, or refuse."""
         name = _parent_id(request)
         parent = self._control.state.parents.get(name)
         if parent is None:
@@ -362,10 +396,20 @@ def build_app(control: Control, token: Secret, limits: GuardLimits = _USUAL) -> 
     token
         The bearer token that every route but /health and /metrics asks for.
     """
-    app = web.Application(middlewares=[guard(token, limits)], client_max_size=BODY_BYTES_MAX)
-    app.add_routes(Routes(control, limits).table())
+    access = BoardAccess(time.monotonic)
+    app = web.Application(middlewares=[guard(token, limits, access)], client_max_size=BODY_BYTES_MAX)
+    routes = Routes(control, limits)
+    board = BoardDoors(control, access, routes.known)
+    table = [*routes.table(), *board.table()]
+    app.add_routes([*table, web.get(OPENAPI_PATH, partial(_openapi, document(table, control.info.version)))])
+    board.attach(app)
     app.on_response_prepare.append(plain_headers)
     return app
+
+
+async def _openapi(told: dict[str, object], _request: web.Request) -> web.Response:
+    """Give the description of this interface."""
+    return web.json_response(told)
 
 
 @asynccontextmanager
@@ -426,7 +470,7 @@ def _idempotency_key(request: web.Request) -> str:
 def _parent_id(request: web.Request, part: str = "parent_id") -> str:
     name = request.match_info[part]
     if not PARENT_ID.match(name):
-        raise _unknown(name, "PARENT" if part == "parent_id" else "BASKET")
+        raise _unknown(name, "BASKET" if part == "basket_id" else "PARENT")
     return name
 
 

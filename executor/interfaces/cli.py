@@ -13,14 +13,18 @@ from config.problems import ConfigProblems, Problem, quoted
 from executor.domain.errors import AlreadyRunning, ConfigError, ExecutorError, JournalError, TransportError
 from executor.interfaces import (
     cli_advice,
+    cli_agents,
     cli_backtest,
     cli_basket,
+    cli_board,
     cli_config,
     cli_curve,
     cli_daemon,
     cli_data,
     cli_doctor,
     cli_impact,
+    cli_market,
+    cli_models,
     cli_news,
     cli_orders,
     cli_plan,
@@ -28,6 +32,7 @@ from executor.interfaces import (
     cli_record,
     cli_recorded,
     cli_sheet,
+    cli_simulate,
     cli_stop,
     cli_sweep,
     cli_tca,
@@ -62,7 +67,7 @@ _MEANING: Final[dict[type[ExecutorError], tuple[str, str, str]]] = {
 }
 """For each error that can end a command: its code, what would have been right, and the next step."""
 
-_GROUPS: Final = ("backtest", "config", "data", "impact")
+_GROUPS: Final = ("backtest", "config", "data", "impact", "market", "simulate")
 _AGAIN: Final = "run it again"
 _AFTER_INTERRUPT: Final[dict[str, str]] = {
     "audit": f"{_AGAIN}: it changes nothing",
@@ -79,7 +84,9 @@ _AFTER_INTERRUPT: Final[dict[str, str]] = {
     "demo": _AGAIN,
     "doctor": f"{_AGAIN}: it changes nothing",
     "impact": f"{_AGAIN}: nothing was kept",
+    "market": "the folder keeps what happened; `executor market status` shows it",
     "plan": f"{_AGAIN}: it changes nothing",
+    "simulate": f"{_AGAIN}: the same seed gives the same market",
     "tca": f"{_AGAIN}: journals are only read",
 }
 """What to do after Ctrl-C, by command or group; the others speak with a daemon, which goes on."""
@@ -106,6 +113,8 @@ app.command()(cli_orders.pause)
 app.command()(cli_orders.resume)
 app.command()(cli_orders.amend)
 app.command()(cli_orders.cancel)
+app.command()(cli_board.board)
+app.command()(cli_board.watch)
 app.command()(cli_watch.halt)
 app.command()(cli_watch.rearm)
 app.command()(cli_stop.kill)
@@ -134,6 +143,10 @@ cli_impact.impact_app.command(short_help="Hold the mathematics against printed f
     cli_published.published
 )
 app.add_typer(cli_impact.impact_app, name="impact")
+app.add_typer(cli_market.market_app, name="market")
+cli_simulate.simulate_app.command("impact")(cli_agents.impact)
+cli_simulate.simulate_app.command("models")(cli_models.play_models)
+app.add_typer(cli_simulate.simulate_app, name="simulate")
 app.command()(cli_daemon.demo)
 app.command()(cli_daemon.version)
 

@@ -14,7 +14,7 @@ import typer
 
 from config.problems import ConfigProblems, quoted
 from executor.domain.units import BPS_PER_UNIT
-from executor.interfaces import cli_recorded
+from executor.interfaces import cli_agents, cli_recorded
 from executor.interfaces.command_words import in_command_words
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
@@ -133,10 +133,12 @@ def compare(
         str | None,
         typer.Option(
             "--strategies",
-            help="Instead of --adviser, in recorded books: two or more of TWAP, VWAP, ARRIVAL-PRICE, CROSS (all at"
-            " arrival) and RANDOM, such as TWAP,CROSS,RANDOM.",
+            help="Instead of --adviser, in recorded books or markets of agents: two or more of TWAP, VWAP,"
+            " ARRIVAL-PRICE, CROSS (all at arrival) and RANDOM, such as TWAP,CROSS,RANDOM.",
         ),
     ] = None,
+    market: cli_agents.MarketKind = cli_agents.RECORDED,
+    scenario: cli_agents.ScenarioName = None,
     side: Annotated[str, typer.Option("--side", help="buy or sell; with --strategies also both.")] = "buy",
     qty: Annotated[
         str,
@@ -210,13 +212,36 @@ def compare(
     mechanics and measurement work, and what a given amount of knowledge would be worth in them. They never show a
     profit that a real market would pay.
 
-    With --strategies: in recorded books, an order every so often (--data, --symbol, --every). Prints the mean
+    With --strategies and --market agents: in simulated markets that react (--scenario), one for each seed. Prints the
+    mean difference of each pair of strategies in the same markets, and how far each moved the price
+    (docs/execution-in-agents.md).
+
+    With --strategies alone: in recorded books, an order every so often (--data, --symbol, --every). Prints the mean
     difference of each pair of strategies, with an interval from blocks of neighbouring orders, and which difference
     could have been seen at all.
 
     Ends with 7 if the model gave no usable answer at all, with 9 if a question is not on the tape that is played.
     """
     fees = read_bps("--maker-fee", maker_fee), read_bps("--taker-fee", taker_fee)
+    if cli_agents.is_agents(market):
+        cli_agents.refuse_given(
+            context,
+            sorted({*cli_recorded.OF_RECORDINGS, *_SIMULATED} - {"seeds", "processes"}),
+            "nothing with --market agents",
+        )
+        if strategies is None:
+            raise _wrong("--strategies", "nothing", "what is held against what, such as TWAP,POV,CROSS")
+        in_agents = cli_agents.InAgents(
+            scenario=scenario, seeds=seeds, processes=processes, warmup=warmup, latency_feed=latency_feed,
+            latency_order=latency_order, latency_response=latency_response, profile=profile, config=config,
+        )  # fmt: skip
+        told = {"qty": qty, "duration": duration, "interval": interval}
+        one = read_order({**told, "side": "buy"})
+        told = {"strategies": strategies, "side": side, **told}
+        names = cli_recorded.policies_named(strategies)
+        cli_agents.compare_in_agents(in_agents, told, one, side, names, as_json=as_json)
+        return
+    cli_agents.refuse_given(context, ("scenario",), "nothing without --market agents")
     _check_mode(context, adviser, strategies)
     cli_recorded.check_profile(context, config, asks_model=adviser == MODEL)
     if adviser is None:
@@ -237,7 +262,7 @@ def compare(
     from backtest.scenes import Setting  # noqa: PLC0415 - brings the engine with it
     from executor.interfaces.experiments import comparison_record, comparison_words, counted  # noqa: PLC0415
 
-    kind, chosen = _kind(adviser), _seeds(seeds)
+    kind, chosen = _kind(adviser), read_seeds(seeds)
     settings = optional_settings(profile, config, kind)
     terms, template = adviser_terms(settings, ask_every, deadline)
     order = read_order(
@@ -524,8 +549,14 @@ def in_flags(model: type[_B], values: Mapping[str, object]) -> _B:
         raise ConfigProblems(in_command_words(problem) for problem in error.problems) from None
 
 
-def _seeds(text: str) -> range:
-    """Read a number of seeds, which are then 1 to that, or the first and the last."""
+def read_seeds(text: str) -> range:
+    """Read a number of seeds, which are then 1 to that, or the first and the last.
+
+    Raises
+    ------
+    CommandFailed
+        If it is none of both, or there are too few or too many.
+    """
     first, dash, last = text.partition("-")
     try:
         found = range(int(first), int(last) + 1) if dash else range(1, int(first) + 1)

@@ -1,12 +1,14 @@
 """Commands about baskets: several parent orders out of one file, accepted together or not at all."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from config.load import limits_of
 from config.problems import Problem, quoted
 from executor.interfaces.basket_body import BasketBody
 from executor.interfaces.basket_file import BasketFile, read_basket
@@ -77,7 +79,7 @@ def basket(
     read_options(BasketBody, body)
     _check_size(read, body)
     if check:
-        _tell_checked(read, as_json=as_json)
+        _tell_checked(read, _budget_words(read, profile, config), as_json=as_json)
         return
     key = idempotency_key_of(idempotency_key, f"file-{read.sha256[:48]}")
     client = connect(profile, config, url, token_file)
@@ -156,12 +158,28 @@ def _check_size(read: BasketFile, body: Json) -> None:
         )
 
 
-def _tell_checked(read: BasketFile, *, as_json: bool) -> None:
+def _budget_words(read: BasketFile, profile: str, config: Path | None) -> str:
+    """Say that a minute's budget of orders cannot carry all of them; empty if it can."""
+    from executor.engine.plan_together import budget_hindrance, orders_per_min  # noqa: PLC0415 - here alone
+    from executor.interfaces.basket_body import read_orders  # noqa: PLC0415
+    from executor.interfaces.choices import params_of  # noqa: PLC0415
+
+    orders = read_orders(read.orders, read.where)
+    found = budget_hindrance(
+        limits_of(profile, config, os.environ),
+        [orders_per_min(one.strategy, params_of(one)) for one in orders],
+    )
+    return "" if found is None else f"{found.what}: {found.detail}"
+
+
+def _tell_checked(read: BasketFile, warning: str, *, as_json: bool) -> None:
     summary = read.summary()
     if as_json:
-        emit_json(summary | {"checked": True})
+        emit_json(summary | {"checked": True, "warning": warning})
         return
     show(f"{len(read.orders)} orders can be submitted; nothing was sent")
+    if warning:
+        say(warning)
     sums = summary["symbols"]
     for each in sums if isinstance(sums, list) else []:
         show(f"{cell(each['side'])} {cell(each['qty'])} {cell(each['symbol'])}")

@@ -1,6 +1,7 @@
 """Commands that run something in this process: the daemon, the demonstration, an audit, the sandbox."""
 
 import os
+import shlex
 import socket
 import sys
 from dataclasses import asdict
@@ -110,11 +111,13 @@ def audit(
 
 
 def sandbox(context: typer.Context) -> None:
-    """Run the local stand-in exchange."""
+    """Run the local stand-in exchange (docs/sandbox.md)."""
     sys.stdout.flush()
     sys.stderr.flush()
+    # Exchange and agents know nothing of each other: who plays its market of agents is said to it here.
+    agents = ["--agents-by", shlex.join([sys.executable, "-m", "backtest.market.venue_agents"])]
     # The exchange takes the place of this process, so that whoever stops the command stops the exchange.
-    os.execv(sys.executable, [sys.executable, "-m", "sandbox", *context.args])  # noqa: S606 - our own module
+    os.execv(sys.executable, [sys.executable, "-m", "sandbox", *agents, *context.args])  # noqa: S606 - our own module
 
 
 def version(as_json: AsJson = False) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from backtest.dataset.importers.protocol import Options
     from backtest.dataset.intake import Stored
 
-_EXTRA: Final = ("llvmlite", "numba", "numpy", "plotly", "pyarrow", "zstandard")
+_EXTRA: Final = ("llvmlite", "numba", "numpy", "plotly", "pyarrow", "zmq", "zstandard")
 """Packages of the extra `backtest`, by the names of their modules."""
 DAYS_MAX: Final = 3_660
 _SYMBOL: Final = re.compile(r"\A[A-Z0-9][A-Z0-9-]{2,31}\Z", re.ASCII)

@@ -376,6 +376,15 @@ def _own_orders(
     names = sorted({one.instrument for one in chosen})
     if len(names) == 1:
         return chosen
+    if not every:
+        raise failed(
+            ExitCode.REFUSED,
+            "ORDERS",
+            "JOURNAL",
+            f"{len(paths)} {'journal' if len(paths) == 1 else 'journals'} without a finished order that was filled",
+            "orders that began, were filled and have ended",
+            "work some orders first (`executor submit`), or give other journals",
+        )
     raise failed(
         ExitCode.REFUSED,
         "ORDERS",

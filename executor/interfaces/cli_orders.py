@@ -3,12 +3,26 @@
 import re
 import secrets
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Final
 
 import typer
 
 from config.curves import USUAL_CURVES, curve_fields, find_curve
 from config.problems import ConfigProblems, quoted
+from executor.interfaces.cli_route import (
+    Hysteresis,
+    LegCarry,
+    LegFees,
+    MaxBasis,
+    Route,
+    amend_route,
+    check_route,
+    is_route,
+    route_verb,
+    show_route_plan,
+    submit_route,
+)
 from executor.interfaces.client import Client, Json
 from executor.interfaces.command_words import in_command_words
 from executor.interfaces.confirm import confirm_live
@@ -29,6 +43,7 @@ from executor.interfaces.options import (
     Url,
     connect,
 )
+from executor.interfaces.order_questions import ask_order, can_ask, shown_and_wanted
 from executor.interfaces.output import cell, emit_json, say, show, show_rich
 from executor.interfaces.plan_telling import ask_plan, tell_plan
 from executor.interfaces.strategy_options import (
@@ -165,6 +180,11 @@ def submit(
     curve: Curve = None,
     session_weights: SessionWeights = None,
     wrappers: Wrappers = None,
+    route: Route = None,
+    leg_fees: LegFees = None,
+    leg_carry: LegCarry = None,
+    max_basis: MaxBasis = None,
+    hysteresis: Hysteresis = None,
     reduce_only: Annotated[
         bool, typer.Option("--reduce-only", help="Never open or turn a position.")
     ] = False,
@@ -208,11 +228,12 @@ def submit(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Submit a parent order.
+    """Submit a parent order; without options it asks.
 
-    --symbol, --side, --qty, --residual and one of --duration and --deadline are required. An order that is accepted and
-    fails at once (no such symbol, beyond the limits) ends with 1. With --wait the exit code is 0 if everything was
-    filled and 1 if not (docs/reference/exit-codes.md).
+    It asks only on a terminal, shows the plan, and sends nothing before a yes. Elsewhere --symbol (or --route), --side,
+    --qty, --residual and one of --duration and --deadline are required. An order that is accepted and fails at once (no
+    such symbol, beyond the limits) ends with 1. With --wait the code is 0 if everything was filled, 1 if not
+    (docs/reference/exit-codes.md).
     """
     if wait and no_wait:
         raise failed(
@@ -258,15 +279,35 @@ def submit(
         position_idx=position_idx,
         seed=seed,
         advised=advised,
+        route=route,
+        leg_fees=leg_fees,
+        leg_carry=leg_carry,
+        max_basis=max_basis,
+        hysteresis=hysteresis,
     )
-    read_options(SubmitBody, body)
+    asks = not body and can_ask(as_json=as_json)
+    if route is not None:
+        check_route(body)
+    elif not asks:
+        read_options(SubmitBody, body)
     key = idempotency_key_of(idempotency_key, secrets.token_hex(16))
     client = connect(profile, config, url, token_file)
+    if asks:
+        body = ask_order(client, partial(read_options, SubmitBody))
+    if route is not None:
+        if dry_run:
+            show_route_plan(client, body, as_json=as_json)
+        else:
+            submit_route(client, body, key, wait=wait, yes_live=yes_live, as_json=as_json)
+        return
     if dry_run:
         tell_plan(ask_plan(client, body, key), None, as_json=as_json)
         return
+    if asks and not shown_and_wanted(client, body, key):
+        say("nothing was sent")
+        return
     client.refuse_if_hung("/v1/parents")
-    confirm_live(client, f"{symbol} {qty}", yes_live)
+    confirm_live(client, f"{body['symbol']} {body['qty']}", yes_live)
     answer = _submit(client, body, key)
     parent_id = str(answer["parent_id"])
     say(f"accepted as {parent_id} (idempotency key {key})")
@@ -277,7 +318,7 @@ def submit(
         _print(
             answer if view is None else answer | {"parent": view},
             as_json=as_json,
-            told_limit=limit_price is not None,
+            told_limit="limit_price" in body,
         )
         return
     _wait(client, parent_id, as_json=as_json)
@@ -371,6 +412,43 @@ def amend(
 
     What is not named stays as it is. A duration counts from now.
     """
+    if is_route(parent):
+        unread = _given(
+            strategy=strategy,
+            interval=interval,
+            passiveness=passiveness,
+            randomize_size=randomize_size,
+            randomize_timing=randomize_timing,
+            catch_up=catch_up,
+            max_catch_up=max_catch_up,
+            reprice_ticks=reprice_ticks,
+            participation=participation,
+            max_participation=max_participation,
+            display=display,
+            randomize_display=randomize_display,
+            peg=peg,
+            peg_offset_ticks=peg_offset_ticks,
+            max_reprices=max_reprices,
+            max_chase=max_chase,
+            give_up=give_up,
+            trigger_price=trigger_price,
+            trigger_qty=trigger_qty,
+            risk_aversion=risk_aversion,
+            curve=curve,
+            session_weights=session_weights,
+            wrappers=wrappers,
+        )
+        change = _given(
+            qty=qty,
+            limit_price=limit_price,
+            clear_limit_price=clear_limit_price or None,
+            duration=duration,
+            deadline=deadline,
+            urgency=urgency,
+            version=expected,
+        )
+        amend_route(connect(profile, config, url, token_file), parent, change, tuple(unread), as_json=as_json)
+        return
     body = _given(
         qty=qty,
         limit_price=limit_price,
@@ -457,6 +535,8 @@ def _steer(client: Client, parent: str | None, basket: str | None, verb: str, *,
         from executor.interfaces.cli_basket import steer_basket  # noqa: PLC0415 - it needs this module
 
         steer_basket(client, basket, verb, as_json=as_json)
+    elif parent is not None and is_route(parent):
+        route_verb(client, parent, verb, {}, as_json=as_json)
     elif parent is not None:
         _verb(client, parent, verb, {}, as_json=as_json)
 

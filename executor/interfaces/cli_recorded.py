@@ -19,7 +19,7 @@ from config.problems import quoted
 from executor.domain.orders import Category, Side
 from executor.domain.timeline import NS_PER_MS
 from executor.domain.units import BPS_PER_UNIT
-from executor.interfaces import strategy_options
+from executor.interfaces import cli_agents, strategy_options
 from executor.interfaces.cli_data import USUAL_ROOT, data_errors
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
@@ -41,6 +41,14 @@ if TYPE_CHECKING:
 MEASURED: Final = "measured"
 NOBODY: Final = "none"
 ERRANDS_MAX: Final = 100_000
+OF_RECORDINGS: Final = (
+    "data", "symbol", "venue", "category", "start", "every", "until", "queue", "maker_fee", "taker_fee",
+    "requests_per_s", "price_band_bps", "print_lag_ms", "over_gaps", "impact", "seed", "twin", "out", "journals",
+    "adviser", "record_calls", "record", "overwrite", "yes",
+)  # fmt: skip
+"""Options without effect in a market of agents."""
+OF_AGENTS: Final = ("scenario", "seeds", "processes")
+"""Options without effect anywhere else."""
 _LATENCY_MS_MAX: Final = 60_000
 _USUAL_FEED_MS: Final = "5"
 _SIDES: Final = {"buy": (Side.BUY,), "sell": (Side.SELL,), "both": (Side.BUY, Side.SELL)}
@@ -245,8 +253,14 @@ class Plan:
 
 def run(
     context: typer.Context,
-    symbol: Annotated[str, typer.Option("--symbol", help="Recorded instrument, or VENUE/CATEGORY/SYMBOL.")],
     qty: Annotated[str, typer.Option("--qty", help="Size of each order, base units (inverse: contracts).")],
+    symbol: Annotated[
+        str | None, typer.Option("--symbol", help="Recorded instrument, or VENUE/CATEGORY/SYMBOL.")
+    ] = None,
+    market: cli_agents.MarketKind = cli_agents.RECORDED,
+    scenario: cli_agents.ScenarioName = None,
+    seeds: cli_agents.Seeds = None,
+    processes: cli_agents.Processes = None,
     data: Data = None,
     venue: Venue = None,
     category: OfCategory = None,
@@ -322,6 +336,9 @@ def run(
     The recorded market does not react. A fill of a resting order rests on a model of its queue unless somebody is
     recorded to have traded beyond its price, or the data is order by order; how many do is said.
 
+    With --market agents: in simulated markets that react (--scenario), one for each seed (--seeds), each beside the
+    same market without the order, so that its own impact is measured, not modelled (docs/execution-in-agents.md).
+
     Ends with 1 if no order came to an end that can be measured, with 9 if a question is not on the tape that is played.
     """
     from executor.interfaces.cli_backtest import MODEL, read_bps, read_order  # noqa: PLC0415
@@ -337,7 +354,17 @@ def run(
         "give_up": give_up, "trigger_price": trigger_price, "trigger_qty": trigger_qty,
         "risk_aversion": risk_aversion, "curve": curve, "session_weights": session_weights, "wrappers": wrappers,
     }  # fmt: skip
-    order = read_order({name: value for name, value in terms.items() if value is not None})
+    told = {name: value for name, value in terms.items() if value is not None}
+    if cli_agents.is_agents(market):
+        cli_agents.refuse_given(context, OF_RECORDINGS, "nothing with --market agents")
+        in_agents = cli_agents.InAgents(
+            scenario=scenario, seeds=seeds, processes=processes, warmup=warmup, latency_feed=latency_feed,
+            latency_order=latency_order, latency_response=latency_response, profile=profile, config=config,
+        )  # fmt: skip
+        cli_agents.run_in_agents(in_agents, {**told, "side": side}, read_order(told), side, as_json=as_json)
+        return
+    cli_agents.refuse_given(context, OF_AGENTS, "nothing without --market agents")
+    order = read_order(told)
     wanted = Wanted(
         data=data, symbol=symbol, venue=venue, category=category, sides=side, start=start, every=every, until=until,
         warmup=warmup, latency_feed=latency_feed, latency_order=latency_order, latency_response=latency_response,
@@ -352,7 +379,9 @@ def run(
 
         (one, *more) = _each_recording(wanted, [order])
         if more:
-            raise _wrong("--symbol", symbol, "one instrument; `executor backtest compare` takes several")
+            raise _wrong(
+                "--symbol", symbol or "", "one instrument; `executor backtest compare` takes several"
+            )
         plan, settings = _with_terms(make_plan(*one), wanted, adviser)
         with _advising(
             plan, settings, adviser, strategy, record_calls, yes=yes, overwrite=overwrite
@@ -396,7 +425,7 @@ def compare_policies(
         from backtest.results import contest_record, write_results  # noqa: PLC0415
         from executor.interfaces.recorded_words import contest_words  # noqa: PLC0415
 
-        policies = _policies(names)
+        policies = policies_named(names)
         if wanted.every is None:
             raise _wrong("--every", "nothing", "the time from one order to the next, such as 5m")
         plans = [make_plan(one, order) for one, order in _each_recording(wanted, orders)]
@@ -780,7 +809,14 @@ def _advising(
         yield make_adviser
 
 
-def _policies(names: str) -> list[str]:
+def policies_named(names: str) -> list[str]:
+    """Read names of policies, with commas.
+
+    Raises
+    ------
+    CommandFailed
+        If there are fewer than two, one twice, or one that nobody knows.
+    """
     from backtest.policies import POLICIES  # noqa: PLC0415
 
     found = [name.strip().upper() for name in names.split(",")]

@@ -9,6 +9,7 @@ import typer
 
 from executor.interfaces.cli_basket import show_basket
 from executor.interfaces.cli_orders import check_one_named, parent_path, read_options
+from executor.interfaces.cli_route import is_route, route_line, show_route
 from executor.interfaces.client import KILL, Client, Json
 from executor.interfaces.command_words import REARM
 from executor.interfaces.exit_codes import ExitCode
@@ -51,10 +52,16 @@ def status(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the daemon and open orders, one order, or a basket."""
+    """Show the daemon and open orders, one order, or a basket.
+
+    P1 is an order of one market, R1 one of several.
+    """
     if basket is not None:
         check_one_named("status", parent, basket)
         show_basket(connect(profile, config, url, token_file), basket, as_json=as_json)
+        return
+    if parent is not None and is_route(parent):
+        show_route(connect(profile, config, url, token_file), parent, as_json=as_json)
         return
     path = "/v1/status" if parent is None else parent_path(parent)
     answer = connect(profile, config, url, token_file).get(path)
@@ -110,6 +117,9 @@ def report(
 
     Without a daemon it is read from the journal.
     """
+    if is_route(parent):
+        show_route(connect(profile, config, url, token_file), parent, as_json=as_json)
+        return
     path = f"{parent_path(parent)}/report"
     try:
         answer = connect(profile, config, url, token_file).get(path)
@@ -258,6 +268,9 @@ def _show_status(answer: Json) -> None:
     )
     for line in _trouble(answer):
         show(line)
+    routes = answer.get("open_routes")
+    for route in routes if isinstance(routes, list) else []:
+        show(route_line(route))
     parents = answer["open_parents"]
     if isinstance(parents, list) and parents:
         for parent in parents:

@@ -130,6 +130,11 @@ class Client:
         self._endpoint = endpoint
         self._answer_s_max = answer_s_max
 
+    @property
+    def url(self) -> str:
+        """Where the daemon listens."""
+        return self._endpoint.url
+
     def get(self, path: str) -> Json:
         """Read something.
 

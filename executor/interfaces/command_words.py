@@ -11,6 +11,8 @@ REARM: Final = "`executor rearm --operator NAME --reason TEXT`"
 _VERB: Final = re.compile(r"/v1/parents/([^/\s]+)/([a-z]+)")
 _BASKET_VERB: Final = re.compile(r"/v1/baskets/([^/\s]+)/([a-z]+)")
 _BASKET: Final = re.compile(r"/v1/baskets/([^/\s]+)")
+_ROUTE_VERB: Final = re.compile(r"/v1/routes/([^/\s]+)/([a-z]+)")
+_ROUTE: Final = re.compile(r"/v1/routes/([^/\s]+)")
 _PARENT: Final = re.compile(r"/v1/parents/([^/\s]+)")
 _FIELD: Final = re.compile(r"(?<!\S)/([a-z_]+)(?!\S)")
 _SAID: Final = (
@@ -20,6 +22,7 @@ _SAID: Final = (
     ),
     ("GET /v1/parents", "`executor list`"),
     ("GET /v1/baskets", "`executor list`"),
+    ("GET /v1/routes", "`executor list`"),
     ("GET /v1/status", "`executor status`"),
     ("POST /v1/rearm", REARM),
     ("POST /v1/halt", "`executor halt --reason TEXT`"),
@@ -44,6 +47,8 @@ def command_of(path: str) -> str:
     text = _VERB.sub(r"executor \2 \1", path)
     text = _BASKET_VERB.sub(r"executor \2 --basket \1", text)
     text = _BASKET.sub(r"executor status --basket \1", text).replace("/v1/baskets", "executor basket")
+    text = _ROUTE_VERB.sub(r"executor \2 \1", text)
+    text = _ROUTE.sub(r"executor status \1", text).replace("/v1/routes", "executor submit --route")
     text = _PARENT.sub(r"executor status \1", text)
     text = text.replace("/v1/parents", "executor submit")
     return text.replace("/v1/", "executor ")

@@ -1,15 +1,19 @@
 """What the interfaces need of a running daemon: the one thing that the daemon implements for them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from executor.advice.context import MarketContext
 from executor.adviser.news import NewsFate
+from executor.adviser.tape import Line
 from executor.domain.commands import Reply
 from executor.domain.errors import ExecutorError
 from executor.domain.events import Event
+from executor.domain.fees import KnownFees
 from executor.domain.orders import Category
 from executor.engine.state import EngineState, MarketState
+from executor.runtime.alarms import Alarm
 from impact.parameters import ParameterVersion
 
 
@@ -77,6 +81,15 @@ class Control(Protocol):
             If it could not be read.
         """
 
+    async def fees(self, category: Category, symbol: str) -> KnownFees | None:
+        """What the account pays in a symbol; None where that is not known.
+
+        Raises
+        ------
+        TransportError, RemoteProtocolError
+            If it could not be read.
+        """
+
     def hand_in_news(self, source: str, text: str, said_ns: int | None) -> NewsFate:
         """Take a text from outside for the next questions to the model; CLOSED if none are wanted.
 
@@ -86,7 +99,24 @@ class Control(Protocol):
             When it was written, UTC nanoseconds; None if that is not known.
         """
 
-    def metrics_page(self) -> tuple[bytes, str]:
+    def call_of(self, parent_id: str, decision_id: str) -> Line | None:
+        """Give what was asked of the model for a decision, and what came back; None where it is not on the tape.
+
+        It reads a file, and is called in another thread.
+
+        Raises
+        ------
+        TapeError
+            If the tape cannot be read.
+        """
+
+    def alarms(self) -> Sequence[Alarm]:
+        """Give the latest alarms of this process, newest last."""
+
+    def surroundings(self, category: Category, symbol: str) -> MarketContext:
+        """Describe what stands around a market, such as the depth of its book; empty where it is not followed."""
+
+    async def metrics_page(self) -> tuple[bytes, str]:
         """Give the metrics in Prometheus' text form, and their content type."""
 
     def ready(self) -> tuple[bool, tuple[str, ...]]:

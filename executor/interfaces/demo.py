@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from config.secrets import make_private_dir
+from executor.interfaces.cli_board import board_address
+from executor.interfaces.client import Client, named
 from executor.interfaces.control_file import ControlFile, read_control_file
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import failed
@@ -97,6 +99,9 @@ def run_demo(*, json_output: bool, seconds: int, seed: int) -> int:
             " becomes of them: answer 2 asks for more than the band allows, 3 comes too late, 4 is not sure enough)"
         )
         say(f"daemon   {control.url}  metrics {control.url}/metrics  log {HOME / 'daemon.log'}")
+        say(
+            f"board    {_board_address(control)}  (open it in a browser to see, and steer, what happens; good once)"
+        )
         return _submit_and_tell(settings, seconds, seed, json_output=json_output)
     except KeyboardInterrupt:
         raise failed(
@@ -113,6 +118,11 @@ def run_demo(*, json_output: bool, seconds: int, seed: int) -> int:
         journal = HOME / "journal.db"
         if journal.is_file():
             say(f"the journal stays until the next demo replaces it; try: {own_command()} audit {journal}")
+
+
+def _board_address(control: ControlFile) -> str:
+    client = Client(named(control.url, Path(control.token_file)))
+    return board_address(client, read_only=False)[0]
 
 
 def own_command() -> str:

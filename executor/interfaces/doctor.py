@@ -32,6 +32,7 @@ CHECKS: Final[Mapping[str, str]] = {
     "daemon": "no daemon runs in the data directory, or one whose heartbeat is fresh",
     "control token": "the token of the control interface is strong and can be read by us alone",
     "sentinel": "the process that cancels everything when the daemon falls silent is heard",
+    "other venues": "every venue in `venues.file` has a key, and is one of which is known what its answers prove",
 }
 """The checks of this module, in the order in which they are told."""
 REQUESTS_MAX: Final = 20

@@ -189,12 +189,12 @@ def ended_line(view: Json) -> str:
 
 
 def _of_basket(view: Json) -> str:
-    """Name the basket that an order came with; nothing for one that came alone."""
+    """Name the basket that an order came with, or the routed order it is a leg of; nothing for one that came alone."""
     match view.get("basket"):
         case {"id": basket_id, "name": name}:
             return f" [{cell(basket_id)}{f' {cell(name)}' if name else ''}]"
         case _:
-            return ""
+            return f" [leg of {cell(view['route'])}]" if view.get("route") else ""
 
 
 def _blocked_row(view: Json) -> list[tuple[str, str]]:

@@ -17,13 +17,22 @@ from aiohttp.typedefs import Handler, Middleware
 from config.problems import ConfigProblems, quoted
 from config.secrets import Secret
 from executor.interfaces.answers import ApiRefusal, refusal
+from executor.interfaces.board_access import BoardAccess, Scope
 from executor.interfaces.models import BODY_BYTES_MAX
 from executor.interfaces.strict_json import JSON_FORM, JsonProblem, read_json_object
 
-OPEN_PATHS: Final = frozenset({"/health", "/metrics"})
+OPEN_PATHS: Final = frozenset({"/health", "/metrics", "/openapi.json", "/", "/board", "/board/session"})
+"""What needs no token: it tells nothing that moves money, and takes nothing but a code that is good once."""
+OPEN_FOLDER: Final = "/board/"
+"""The files of the board's page."""
+STREAMS: Final = "/v1/stream"
+"""Answers that last: they do not count as requests at work."""
+LEAVE_PATH: Final = "/v1/board/leave"
+"""The one request that changes something and is for those who only look, too."""
 HOST_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 OVERRIDE_HEADERS: Final = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
 CLOSE: Final[dict[str, str]] = {hdrs.CONNECTION: "close"}
+SCOPE: Final = web.RequestKey("scope", Scope)
 BODY: Final = web.RequestKey("body", dict[str, object])
 
 _LOG: Final = logging.getLogger("executor.api")
@@ -31,28 +40,44 @@ _LOG: Final = logging.getLogger("executor.api")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardLimits:
-    """Bounds of the interface: requests worked at once, seconds for a body, seconds for an answer."""
+    """Bounds of the interface: requests worked at once, seconds for a body, seconds for an answer.
+
+    Those who may operate and all others each have their own: whoever has no token, or may only look, takes no place
+    from a halt.
+    """
 
     requests_max: int = 32
     body_s_max: float = 5.0
     answer_s_max: float = 10.0
 
 
-def guard(token: Secret, limits: GuardLimits) -> Middleware:
-    """Make the middleware that stands before all routes."""
+def guard(token: Secret, limits: GuardLimits, access: BoardAccess) -> Middleware:
+    """Make the middleware that stands before all routes.
+
+    Parameters
+    ----------
+    token
+        Whoever has it may do everything.
+    access
+        Sessions of browsers.
+    """
     expected = f"Bearer {token.reveal()}".encode()
-    at_work = 0
+    at_work = dict.fromkeys(Scope, 0)
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        nonlocal at_work
-        if request.path != "/health" and at_work >= limits.requests_max:
-            return _too_many(limits).response()
-        at_work += 1
         try:
             _check_form(request)
-            _check_token(request, expected)
+            scope = request[SCOPE] = _check_token(request, expected, access)
+        except ApiRefusal as error:
+            return error.response()
+        lasts = request.path.startswith(STREAMS)
+        if request.path != "/health" and not lasts and at_work[scope] >= limits.requests_max:
+            return _too_many(limits).response()
+        at_work[scope] += not lasts
+        try:
             _check_route(request)
+            _check_scope(request)
             if request.method == hdrs.METH_POST:
                 request[BODY] = await _read_body(request, limits)
             return await handler(request)
@@ -67,7 +92,7 @@ def guard(token: Secret, limits: GuardLimits) -> Middleware:
             _LOG.exception("request failed: id %s", opaque_id)
             return _failed(opaque_id).response()
         finally:
-            at_work -= 1
+            at_work[scope] -= not lasts
 
     return middleware
 
@@ -91,9 +116,14 @@ def _check_form(request: web.Request) -> None:
     if len(hosts) != 1 or hosts[0].lower() not in {f"{name}:{port}" for name in HOST_NAMES}:
         got = quoted(hosts[0]) if len(hosts) == 1 else f"{len(hosts)} of them"
         raise refusal(403, "HOST", "header Host", got, f"127.0.0.1:{port}", "address the daemon itself")
-    if hdrs.ORIGIN in request.headers:
+    if request.headers.get(hdrs.ORIGIN, f"http://{hosts[0]}") != f"http://{hosts[0]}":
         raise refusal(
-            403, "ORIGIN", "header Origin", "a value", "none", "web pages may not use this interface"
+            403,
+            "ORIGIN",
+            "header Origin",
+            "another",
+            "none, or that of this daemon's own page",
+            "other web pages may not use this interface",
         )
     if request.path.startswith("/v1/") and request.query_string:
         got = quoted(request.query_string)
@@ -106,19 +136,39 @@ def _own_port(request: web.Request) -> int:
     return int(address[1]) if address else 0
 
 
-def _check_token(request: web.Request, expected: bytes) -> None:
-    """Compare in constant time; the answer does not say what was wrong."""
+def _check_token(request: web.Request, expected: bytes, access: BoardAccess) -> Scope:
+    """Say what the caller may do. Compares in constant time; the answer does not say what was wrong."""
     given = request.headers.getall(hdrs.AUTHORIZATION, [])
     got = given[0].encode("utf-8", "surrogateescape") if len(given) == 1 else b""
-    if not hmac.compare_digest(got, expected) and request.path not in OPEN_PATHS:
+    if hmac.compare_digest(got, expected):
+        return Scope.OPERATE
+    if request.path in OPEN_PATHS or request.path.startswith(OPEN_FOLDER):
+        return Scope.READ
+    scope = access.scope_of(given[0].removeprefix("Bearer ")) if len(given) == 1 else None
+    if scope is not None:
+        return scope
+    raise refusal(
+        401,
+        "AUTH",
+        "header Authorization",
+        "no valid token",
+        "Bearer and the content of the token file",
+        "read the path of the token file from control.json",
+        {hdrs.WWW_AUTHENTICATE: "Bearer"},
+    )
+
+
+def _check_scope(request: web.Request) -> None:
+    """Refuse what changes something to those who may only look."""
+    open_ = request.path in OPEN_PATHS or request.path == LEAVE_PATH
+    if request[SCOPE] is Scope.READ and request.method != hdrs.METH_GET and not open_:
         raise refusal(
-            401,
-            "AUTH",
-            "header Authorization",
-            "no valid token",
-            "Bearer and the content of the token file",
-            "read the path of the token file from control.json",
-            {hdrs.WWW_AUTHENTICATE: "Bearer"},
+            403,
+            "READ_ONLY",
+            "session",
+            "a session for looking only",
+            "a session that may operate",
+            "open the board by `executor board` without --read-only",
         )
 
 

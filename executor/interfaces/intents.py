@@ -89,7 +89,7 @@ def amended(
     """
     deadline_ns = body.deadline
     if deadline_ns is not None:
-        _check_instant("deadline", deadline_ns, now_ns)
+        check_instant("deadline", deadline_ns, now_ns)
     elif body.duration is not None:
         deadline_ns = now_ns + body.duration * NS_PER_S
     parent = state.parents.get(parent_id)
@@ -163,7 +163,7 @@ def _duration_s(body: SubmitBody, now_ns: int, *, is_repeat: bool) -> int:
         return body.duration
     assert body.deadline is not None, "one of the two was checked to be there"
     if not is_repeat:
-        _check_instant("deadline", body.deadline, now_ns)
+        check_instant("deadline", body.deadline, now_ns)
     return max((body.deadline - max(body.start or 0, now_ns)) // NS_PER_S, 1)
 
 
@@ -172,11 +172,18 @@ def _start_ns(body: SubmitBody, now_ns: int, *, is_repeat: bool) -> int:
     if body.start is None:
         return 0
     if not is_repeat:
-        _check_instant("start", body.start, now_ns)
+        check_instant("start", body.start, now_ns)
     return body.start
 
 
-def _check_instant(field: str, at_ns: int, now_ns: int) -> None:
+def check_instant(field: str, at_ns: int, now_ns: int) -> None:
+    """Refuse an instant that is over, or too far ahead.
+
+    Raises
+    ------
+    ConfigProblems
+        TIME, naming the field.
+    """
     ahead_s = (at_ns - now_ns) // NS_PER_S
     if 1 <= ahead_s <= DURATION_S_MAX:
         return

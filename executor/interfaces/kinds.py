@@ -4,6 +4,8 @@ Each is a pydantic validator that gives a domain value or refuses with a code an
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
@@ -37,11 +39,11 @@ from executor.domain.volume_curve import (
 
 DURATION_S_MAX: Final = 30 * 86_400
 SEED_MAX: Final = 2**63 - 1
-SYMBOL_FORM: Final = "3 to 24 capital letters and digits, such as BTCUSDT"
+SYMBOL_FORM: Final = "3 to 24 capital letters and digits, such as BTCUSDT; at another venue with its name, such as BTCUSDT@kraken"
 TIME_FORM: Final = "RFC 3339 with a zone, such as 2026-11-20T12:00:00Z"
 PARENT_ID: Final = re.compile(r"\A[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
 
-_SYMBOL: Final = re.compile(r"\A[A-Z0-9]{3,24}\Z", re.ASCII)
+_SYMBOL: Final = re.compile(r"\A[A-Z0-9]{3,24}(?:@[a-z][a-z0-9]{0,15})?\Z", re.ASCII)
 _CURVE_FIELDS: Final = frozenset({"name", "weights_ppm", "week_qty"})
 _INSTANT: Final = re.compile(
     r"\A\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII
@@ -59,7 +61,14 @@ def refuse(code: str, allowed: str, next_step: str) -> NoReturn:
     raise PydanticCustomError(code, "not allowed", {"allowed": allowed, "next": next_step})
 
 
-def plain_number(code: str, unit: str, bounds: tuple[str, str] | None = None) -> BeforeValidator:
+@dataclass(frozen=True, slots=True)
+class Form(BeforeValidator):
+    """Reads a value, and says in JSON Schema which values it reads: what is written is not always what it becomes."""
+
+    written: Mapping[str, object] = field(default_factory=dict)
+
+
+def plain_number(code: str, unit: str, bounds: tuple[str, str] | None = None) -> Form:
     """Decimal as plain text, inside `bounds` or, without them, above zero.
 
     A JSON number is refused because it may have been rounded on its way here.
@@ -82,10 +91,12 @@ def plain_number(code: str, unit: str, bounds: tuple[str, str] | None = None) ->
             refuse(f"{code}_RANGE", allowed, "choose a value inside the range")
         return number
 
-    return BeforeValidator(read)
+    return Form(
+        read, written={"type": "string", "pattern": r"^\d{1,18}(\.\d{1,18})?$", "description": allowed}
+    )
 
 
-def whole(low: int, high: int) -> BeforeValidator:
+def whole(low: int, high: int) -> Form:
     """Whole JSON number from `low` to `high`."""
 
     def read(value: object) -> int:
@@ -93,10 +104,10 @@ def whole(low: int, high: int) -> BeforeValidator:
             refuse("NUMBER", f"a whole number from {low} to {high}", "choose a value inside the range")
         return value
 
-    return BeforeValidator(read)
+    return Form(read, written={"type": "integer", "minimum": low, "maximum": high})
 
 
-def word(values: dict[str, Enum]) -> BeforeValidator:
+def word(values: dict[str, Enum]) -> Form:
     """One of a few words, spelt exactly so."""
     allowed = f"one of {', '.join(values)}"
 
@@ -105,10 +116,10 @@ def word(values: dict[str, Enum]) -> BeforeValidator:
             refuse("ENUM", allowed, "write one of these words exactly so")
         return values[value]
 
-    return BeforeValidator(read)
+    return Form(read, written={"type": "string", "enum": list(values)})
 
 
-def duration(low_s: int) -> BeforeValidator:
+def duration(low_s: int) -> Form:
     """Duration with a unit, or whole seconds, from `low_s` to 30 days; seconds."""
 
     def read(value: object) -> int:
@@ -126,7 +137,9 @@ def duration(low_s: int) -> BeforeValidator:
             refuse("TIME", allowed, "choose a duration inside the range")
         return seconds
 
-    return BeforeValidator(read)
+    in_words = {"type": "string", "pattern": r"^([1-9]\d{0,6}|0)[smh]$", "description": forms.DURATION_FORM}
+    in_seconds = {"type": "integer", "minimum": low_s, "maximum": DURATION_S_MAX, "description": "seconds"}
+    return Form(read, written={"anyOf": [in_words, in_seconds]})
 
 
 def read_instant(value: object) -> int:
@@ -203,9 +216,14 @@ SIDE: Final = word(SIDES)
 CATEGORY: Final = word({item.value: item for item in Category})
 RESIDUAL: Final = word({item.value: item for item in ResidualRule})
 URGENCY: Final = word({item.value: item for item in Urgency})
-SYMBOL: Final = BeforeValidator(_read_symbol)
+SYMBOL: Final = Form(
+    _read_symbol,
+    written={"type": "string", "pattern": f"^{_SYMBOL.pattern[2:-2]}$", "description": SYMBOL_FORM},
+)
 FLAG: Final = BeforeValidator(_read_flag)
-INSTANT: Final = BeforeValidator(read_instant)
+INSTANT: Final = Form(
+    read_instant, written={"type": "string", "format": "date-time", "description": TIME_FORM}
+)
 DURATION: Final = duration(1)
 PCT: Final = whole(0, RANDOMIZE_PCT_MAX)
 SHARE: Final = plain_number(
@@ -213,7 +231,9 @@ SHARE: Final = plain_number(
 )
 CHASE_BPS: Final = plain_number("NUMBER", "basis points", ("0.01", "10000"))
 RISK_AVERSION: Final = plain_number("NUMBER", "1 / quote unit")
-CURVE: Final = BeforeValidator(_read_curve)
-SESSION_WEIGHTS: Final = BeforeValidator(_read_session_weights)
+CURVE: Final = Form(_read_curve, written={"type": "object", "description": "a volume curve"})
+SESSION_WEIGHTS: Final = Form(
+    _read_session_weights, written={"type": "string", "description": "weights, such as asia=0.5,us=2"}
+)
 PEG: Final = word({item.value: item for item in Peg})
 GIVE_UP: Final = word({item.value: item for item in GiveUp})

@@ -1,6 +1,8 @@
 """Options that many commands share, and how they lead to a daemon."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -59,14 +61,27 @@ def connect(profile: str, config: Path | None, url: str | None, token_file: Path
     ConfigProblems
         If the options, the files or the token cannot be used.
     """
+    endpoint = way_to_daemon(profile, config, url, token_file)()
+    _compare_versions(endpoint)
+    return Client(endpoint)
+
+
+def way_to_daemon(
+    profile: str, config: Path | None, url: str | None, token_file: Path | None
+) -> Callable[[], Endpoint]:
+    """Give what finds the daemon that these options mean, wherever it is at the time; it fails as `connect` does.
+
+    Raises
+    ------
+    ConfigProblems
+        If the options or the files cannot be used.
+    """
     if url is not None and token_file is not None:
-        return Client(named(url, token_file))
+        return partial(named, url, token_file)
     data_dir, remarks = locate_data_dir(profile, config, os.environ)
     for remark in remarks:
         say(f"ignored here: {remark.line()}")
-    endpoint = locate(data_dir, url, token_file)
-    _compare_versions(endpoint)
-    return Client(endpoint)
+    return partial(locate, data_dir, url, token_file)
 
 
 def _compare_versions(endpoint: Endpoint) -> None:

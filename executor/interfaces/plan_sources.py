@@ -12,6 +12,7 @@ from executor.domain.instrument import Instrument
 from executor.domain.orders import Category
 from executor.domain.units import ZERO, Money, Price, Quantity, install_decimal_context
 from executor.engine.plan_preview import order_of, paced, preview, told_market, unknown_figures
+from executor.engine.plan_together import beside_others
 from executor.engine.state import EngineState, MarketState
 from executor.interfaces import intents
 from executor.interfaces.cli_data import data_errors
@@ -20,7 +21,7 @@ from executor.interfaces.failure import failed
 from executor.interfaces.kept_parameters import KeptParameters
 from executor.interfaces.output import said_if_long
 from executor.interfaces.plan_body import PlanBody, terms_of
-from executor.interfaces.plan_views import plan_view
+from executor.interfaces.plan_views import TOLD_FEES, plan_view
 from executor.interfaces.planning import PLANNED
 from executor.interfaces.views import Json
 from impact.models import read_model
@@ -153,13 +154,14 @@ def _planned(body: PlanBody, market: MarketState, place: Place, now_ns: int, sou
     calibration = None if body.model is not None else KeptParameters(place.kept).in_use(instrument)
     terms = terms_of(body, None if calibration is None else read_model(calibration.model))
     try:
-        told = preview(state, market, order_of(event, now_ns), terms)
+        told = preview(state, market, order_of(event, now_ns), terms, beside=beside_others(state, event))
     except ValueError as error:
         raise failed(
             ExitCode.REFUSED, "PLAN", "executor plan", str(error), "an order that can be priced",
             "change what is named, or the model",
         ) from error  # fmt: skip
-    return plan_view(told, terms, source=source, version=calibration)
+    fees_source = "" if terms.maker_fee_bps is None else TOLD_FEES
+    return plan_view(told, terms, source=source, version=calibration, fees_source=fees_source)
 
 
 def _rules(body: PlanBody, told: ToldFigures) -> Instrument:

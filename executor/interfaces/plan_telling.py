@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import typer
+
 from config.problems import place
 from executor.interfaces.client import Client, Json
 from executor.interfaces.exit_codes import ExitCode
@@ -22,7 +24,7 @@ def ask_plan(client: Client, body: Json, key: str | None = None) -> Json:
 
 
 def tell_plan(view: Json, html: Path | None, *, as_json: bool) -> None:
-    """Print a plan, and write its page where one is wanted."""
+    """Print a plan, and write its page where one is wanted; one that would be refused ends as a refusal does."""
     if html is not None:
         _write_page(view, html)
     if as_json:
@@ -31,6 +33,8 @@ def tell_plan(view: Json, html: Path | None, *, as_json: bool) -> None:
         show_plan(view)
     if html is not None:
         say(f"written: {place(html)}")
+    if view["refused"]:
+        raise typer.Exit(ExitCode.REFUSED)
 
 
 def _write_page(view: Json, target: Path) -> None:

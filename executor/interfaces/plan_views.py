@@ -14,6 +14,8 @@ from impact.parameters import ParameterVersion
 from strategies.expected import ExpectedPath, ExpectedSlice, Timing
 from strategies.priced import ExpectedCost, PlanTerms
 
+TOLD_FEES: Final = "as told"
+"""Who says the fees where the person who asks does."""
 _PCT: Final = 100.0
 _BPS: Final = 10_000.0
 _TIMING: Final = {
@@ -26,7 +28,13 @@ _TIMING: Final = {
 
 
 def plan_view(
-    told: PlanPreview, terms: PlanTerms, *, source: str, version: ParameterVersion | None, refusal: str = ""
+    told: PlanPreview,
+    terms: PlanTerms,
+    *,
+    source: str,
+    version: ParameterVersion | None,
+    fees_source: str = "",
+    refusal: str = "",
 ) -> Json:
     """Show everything that is told of an order beforehand.
 
@@ -36,6 +44,8 @@ def plan_view(
         Where the figures come from, in words.
     version
         Calibration of the model; None where it was named, or nothing was calibrated.
+    fees_source
+        Who says what the venue charges, in words; empty where nobody does.
     refusal
         Why it would be refused if it were submitted now; empty if it would not.
     """
@@ -54,7 +64,7 @@ def plan_view(
             "duration_s": (order.deadline_ns - order.start_ns) // NS_PER_S,
             "residual": order.residual.value,
             "limit_price": None if order.limit_px is None else plain(order.limit_px),
-            "params": params_view(order.params),
+            "params": params_view(order.params, order.strategy),
         },
         "figures": {
             "source": source,
@@ -65,6 +75,7 @@ def plan_view(
             "crossing": terms.crossing,
             "maker_fee_bps": terms.maker_fee_bps,
             "taker_fee_bps": terms.taker_fee_bps,
+            "fees_source": fees_source,
         },
         "model": {"name": terms.model.name, "calibration": None if version is None else version.version_id},
         "refused": refusal,
@@ -85,11 +96,13 @@ def plan_view(
         ],
         "frontier": [asdict(one) for one in told.frontier],
         "worst_case": None if told.worst is None else _json(asdict(told.worst)),
-        "remarks": remarks(told, terms, version),
+        "remarks": remarks(told, terms, version, fees_source),
     }
 
 
-def remarks(told: PlanPreview, terms: PlanTerms, version: ParameterVersion | None) -> list[str]:
+def remarks(
+    told: PlanPreview, terms: PlanTerms, version: ParameterVersion | None, fees_source: str
+) -> list[str]:
     """What a reader must know to take the figures for what they are."""
     order, path = told.order, told.path
     said = [_TIMING[path.timing]]
@@ -114,6 +127,10 @@ def remarks(told: PlanPreview, terms: PlanTerms, version: ParameterVersion | Non
         said.append("priced as if all of it crossed the spread; the interval reaches down to none of it")
     if terms.taker_fee_bps is None or terms.maker_fee_bps is None:
         said.append("without fees: `executor plan` takes them with --maker-fee and --taker-fee")
+    elif fees_source != TOLD_FEES:
+        said.append(
+            f"fees by {fees_source}: {terms.maker_fee_bps:g} bps waiting, {terms.taker_fee_bps:g} taking"
+        )
     if version is None:
         said.append("the model is not calibrated here: its range is a third to five thirds of what it says")
     return said

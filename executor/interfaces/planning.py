@@ -10,15 +10,17 @@ from executor.domain.errors import ConfigError, RemoteProtocolError, TransportEr
 from executor.domain.events import ParentSubmitted
 from executor.domain.units import install_decimal_context
 from executor.engine.plan_preview import PlanPreview, order_of, paced, preview, unknown_figures
+from executor.engine.plan_together import beside_others
 from executor.engine.state import EngineState, MarketState, ledger_key, market_key
 from executor.engine.verbs import why_refused
 from executor.interfaces.answers import refusal
 from executor.interfaces.control import Control
 from executor.interfaces.plan_body import PlanBody, terms_of
-from executor.interfaces.plan_views import plan_view
+from executor.interfaces.plan_views import TOLD_FEES, plan_view
 from executor.interfaces.views import Json
 from impact.models import NO_MODEL, read_model
 from impact.parameters import ParameterVersion
+from strategies.priced import PlanTerms
 
 PLANNED: Final = "plan"
 """What a plan is called where an order has a name."""
@@ -44,8 +46,12 @@ async def plan_answer(control: Control, body: PlanBody, event: ParentSubmitted) 
     refused = why_refused(state, event)
     calibration = None if body.model is not None else await _calibration(control, event)
     terms = terms_of(body, None if calibration is None else read_model(calibration.model))
+    terms, fees_source = await _with_fees(control, event, terms)
     order = order_of(event, control.now_ns())
-    told = partial(preview, _glimpse(state, event), market, order, terms, advised=event.advised)
+    beside = beside_others(state, event)
+    told = partial(
+        preview, _glimpse(state, event), market, order, terms, advised=event.advised, beside=beside
+    )
     try:
         view = await asyncio.to_thread(_in_context, told)
     except ValueError as error:
@@ -57,8 +63,23 @@ async def plan_answer(control: Control, body: PlanBody, event: ParentSubmitted) 
         terms,
         source=source,
         version=calibration,
+        fees_source=fees_source,
         refusal="" if refused is None else refused[2],
     )
+
+
+async def _with_fees(control: Control, event: ParentSubmitted, terms: PlanTerms) -> tuple[PlanTerms, str]:
+    """The same terms with the fees that the account pays, where nobody told others, and who says them."""
+    if terms.maker_fee_bps is not None:
+        return terms, TOLD_FEES
+    try:
+        known = await control.fees(event.category, event.symbol)
+    except (TransportError, RemoteProtocolError):
+        known = None  # a plan without fees is a plan; what is missing is said
+    if known is None:
+        return terms, ""
+    told = replace(terms, maker_fee_bps=float(known.maker_bps), taker_fee_bps=float(known.taker_bps))
+    return told, known.source
 
 
 async def _market(control: Control, body: PlanBody, event: ParentSubmitted) -> tuple[MarketState, str]:

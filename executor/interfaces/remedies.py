@@ -93,6 +93,8 @@ ANSWER_REMEDY: Final[dict[str, tuple[str, str]]] = {
         "orders that stay, with all that are open, within the limits over several parents",
         "submit less, wait until others have ended, or raise the limit that is named",
     ),
+    "ROUTE": ("a routed order as docs/routing.md describes it", "list routed orders with GET /v1/routes"),
+    "LEG": ("an order that is not a leg of a routed order", "amend the routed order that is named"),
     "BASKET": ("the id of a known basket", "list the baskets with GET /v1/baskets"),
     "QTY_MIN": ("a quantity that the venue accepts as one order", "raise the quantity"),
     "QTY_VALUE": ("a quantity whose value the venue accepts as one order", "raise the quantity"),

@@ -23,7 +23,10 @@ def analysis_tables(costs: Costs, found: Analysis) -> Iterator[Table]:
         yield _costs(name, shown)
         if any("total" in group.figures for group in shown):
             yield _means(
-                f"What it is made of, by {name}: mean, bps of the value", shown, (*PARTS, "total"), "total"
+                f"What it is made of, by {name}: mean, bps of the value at the decision, from the decision price on",
+                shown,
+                (*PARTS, "total"),
+                "total",
             )
         yield _means(
             f"Fills against benchmarks, by {name}: mean, bps of what was traded", shown, _EXECUTION, "cost"
@@ -69,7 +72,11 @@ def _costs(name: str, groups: Sequence[Group]) -> Table:
                 *(f"{each:+.3f}" for each in (low, middle, high)),
             )
         )  # fmt: skip
-    return _table(f"Cost by {name}: bps of the value at arrival, fees included", heads, lines)
+    return _table(
+        f"Cost by {name}: bps of the value at arrival, from the mid at the start on, fees included",
+        heads,
+        lines,
+    )
 
 
 def _means(title: str, groups: Sequence[Group], names: Sequence[str], counted: str, sign: str = "+") -> Table:

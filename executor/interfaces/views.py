@@ -19,6 +19,7 @@ from executor.interfaces.command_words import REARM
 from executor.interfaces.control import Control
 from impact.shortfall import as_json, make_report
 from impact.tca.mark_outs import mark_outs
+from strategies.reads import READS
 
 Json = dict[str, object]
 PRICE_PLACES: Final = Decimal("0.00000001")
@@ -121,6 +122,7 @@ def parent_view(state: EngineState, parent: ParentState, now_ns: int, *, with_sl
         "version": parent.version,
         "idempotency_key": parent.idempotency_key,
         "basket": _basket(state, parent),
+        "route": parent.route_id or None,
         "category": order.category.value,
         "symbol": order.symbol,
         "side": SIDE_WORDS[order.side],
@@ -152,7 +154,7 @@ def parent_view(state: EngineState, parent: ParentState, now_ns: int, *, with_sl
         "strategy": order.strategy,
         "advised": parent.advice is not None,
         "advice": advice_view(parent, now_ns),
-        "params": params_view(order.params),
+        "params": params_view(order.params, order.strategy),
         "reduce_only": order.reduce_only,
         "position_idx": order.position_idx,
         "seed": str(order.seed),
@@ -171,8 +173,14 @@ def children_view(state: EngineState, parent: ParentState) -> Json:
     }
 
 
-def params_view(params: StrategyParams) -> Json:
-    """Show the parameters under the names a request uses; those of single strategies where they are given."""
+def params_view(params: StrategyParams, strategy: str = "") -> Json:
+    """Show the parameters under the names a request uses; those of single strategies where they are given.
+
+    Parameters
+    ----------
+    strategy
+        Shows what it reads alone; empty for all.
+    """
     shown: Json = {
         "interval_s": params.interval_s,
         "randomize_size": params.randomize_size_pct,
@@ -184,7 +192,14 @@ def params_view(params: StrategyParams) -> Json:
     }
     more = {field: getattr(params, param) for field, param in PARAM_OF.items() if field not in shown}
     del more["interval"]
-    return shown | {field: _json_value(value) for field, value in more.items() if value not in (None, ())}
+    told = shown | {field: _json_value(value) for field, value in more.items() if value not in (None, ())}
+    reads = READS.get(strategy)
+    return told if reads is None else {name: value for name, value in told.items() if _param(name) in reads}
+
+
+def _param(field: str) -> str:
+    """Name a field of a request as the parameters of a strategy do."""
+    return PARAM_OF.get(field, field)
 
 
 def limits_view(limits: Limits) -> Json:

@@ -45,9 +45,10 @@ from executor.domain.ports import AlgoVenue, Counsel, Log, Venue
 from executor.engine.engine import Engine
 from executor.engine.report import parent_facts
 from executor.engine.state import live_children
+from executor.runtime.alarms import Alarms
 from executor.runtime.clock import Clock
 from executor.runtime.journal import Journal, needs_commit
-from executor.runtime.saying import say
+from executor.runtime.saying import Teller
 from executor.runtime.telemetry import Telemetry
 from executor.runtime.timers import Timers
 from impact.shortfall import as_json, make_report
@@ -106,6 +107,7 @@ class LiveRuntime:
         self._clock = clock
         self._turnstile = turnstile
         self._log = log
+        self._teller = Teller(log)
         self._counsel = counsel
         self._vigil = vigil
         self._tick_s = tick_s
@@ -113,6 +115,7 @@ class LiveRuntime:
         self._timers = Timers(clock, self.post)
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self.telemetry = Telemetry(lambda: self.engine.state, clock.now_ns)
+        self.alarms = Alarms()
         self._group: asyncio.TaskGroup | None = None
         self._asking: set[asyncio.Task[None]] = set()
         self._owed = False
@@ -227,7 +230,9 @@ class LiveRuntime:
                 if record.decision_id == event.decision_id:
                     self._counsel.heard(record, event.at_ns)
         for command in commands:
-            say(command, self._log)
+            self._teller.say(command)
+            if isinstance(command, RaiseAlert):
+                self.alarms.take(command, event.at_ns)
 
     def _commit_owed(self) -> None:
         self._owed = False

@@ -223,6 +223,12 @@ ADVICE_COST: Final = _counter(
     "executor_advice_cost_usd_total", Unit.USD, (), "Money that advice has cost by the price table."
 )
 
+NOTICES: Final = _counter(
+    "executor_notices_total",
+    Unit.COUNT,
+    ("way", "outcome"),
+    "Notices to people by way (webhook, telegram, mail, ping): sent, failed after all tries, or dropped in a flood.",
+)
 CALIBRATIONS: Final = _counter(
     "executor_impact_calibrations_total",
     Unit.COUNT,
@@ -411,6 +417,9 @@ MARKET_BLOCKED: Final = _gauge(
 OPEN_PARENTS: Final = _gauge(
     "executor_open_parents", Unit.COUNT, ("status",), "Parents that have not ended, by status."
 )
+OPEN_ROUTES: Final = _gauge(
+    "executor_open_routes", Unit.COUNT, ("status",), "Routed orders that have not ended, by status."
+)
 START_TIME_SECONDS: Final = _gauge(
     "executor_start_time_seconds", Unit.SECONDS, (), "When this incarnation began, UTC seconds since 1970."
 )
@@ -547,6 +556,7 @@ METRICS: Final = (
     ADVICE_ADAPTATIONS,
     ADVICE_TOKENS,
     ADVICE_COST,
+    NOTICES,
     CALIBRATIONS,
     ACK_SECONDS,
     ENGINE_CALL_SECONDS,

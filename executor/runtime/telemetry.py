@@ -1,7 +1,8 @@
 """What Prometheus sees: counters fed by the single writer, and gauges read from the engine's state when asked.
 
-The page is made on the event loop that owns the engine, so a scrape never sees half a change. A parent has
-series only while it lives and for ten minutes after; `PARENT_SERIES_MAX` bounds their number.
+The figures are taken on the event loop that owns the engine, so a scrape never sees half a change; they are written
+down in a thread, which takes longer than taking them. A parent has series only while it lives and for ten minutes
+after; `PARENT_SERIES_MAX` bounds their number.
 """
 
 from collections import Counter as Tally
@@ -155,6 +156,10 @@ class Telemetry:
         """Count a calibration of impact that was due."""
         self._count(metrics.CALIBRATIONS, outcome)
 
+    def on_notice(self, way: str, outcome: str) -> None:
+        """Count what became of a notice to people."""
+        self._count(metrics.NOTICES, way, outcome)
+
     def follow_capture(self, counts: Callable[[], CaptureCounts]) -> None:
         """Take what became of a recording from here whenever the page is asked for."""
         self._capture = counts
@@ -168,11 +173,15 @@ class Telemetry:
         state = self._state()
         self._costs.refresh(_shown(state))
 
-    def page(self) -> tuple[bytes, str]:
-        """Write everything in Prometheus' text format; returns the body and its content type."""
+    def take(self) -> "Taken":
+        """Take every figure as it is now; only on the event loop."""
         if self._capture is not None:
             self._count_captured(self._capture())
-        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_1_0_0
+        return Taken(list(self._registry.collect()))
+
+    def page(self) -> tuple[bytes, str]:
+        """Write everything in Prometheus' text format; returns the body and its content type."""
+        return self.take().page()
 
     def _count_captured(self, counts: CaptureCounts) -> None:
         before, self._captured = self._captured, counts
@@ -234,6 +243,23 @@ class Telemetry:
         self._count(metrics.FILLS, *labels)
         self._count(metrics.FILLED_BASE, *labels, amount=fill.last_qty)
         self._count(metrics.FILLED_QUOTE, *labels, amount=fill.notional)
+
+
+class Taken(Collector):
+    """All figures of one instant, which change no more; they may be written down in any thread."""
+
+    def __init__(self, families: Sequence[Family]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Family]:
+        """Give them again."""
+        return self._families
+
+    def page(self) -> tuple[bytes, str]:
+        """Write them in Prometheus' text format; returns the body and its content type."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self)
+        return generate_latest(registry), CONTENT_TYPE_PLAIN_1_0_0
 
 
 class _Recorded(Collector):
@@ -320,6 +346,8 @@ def _engine(state: EngineState, now_ns: int) -> Iterator[Sample]:
     for status in ParentStatus:
         if status not in PARENT_FINAL:
             yield metrics.OPEN_PARENTS, (status,), statuses[status]
+    for status, count in Tally(state.routes[name].status for name in state.open_routes).items():
+        yield metrics.OPEN_ROUTES, (status,), count
 
 
 def _adviser(state: EngineState) -> Iterator[Sample]:

@@ -43,6 +43,8 @@ from executor.runtime.journal import Journal, needs_commit
 from impact.shortfall import as_json, make_report
 
 Request = PlaceOrder | ReplaceOrder | CancelOrder | QueryOrder | Reconcile | Subscribe
+SendAlgo = Callable[[PlaceAlgo | StopAlgo | QueryAlgo, int], None]
+"""Takes a request about a strategy order that leaves us at an instant."""
 
 _TIMER_FIRST: Final = 0
 _THEN: Final = 1
@@ -87,6 +89,8 @@ class VirtualRuntime:
         Answers requests for advice; None where no model is configured: then the engine asks nobody.
     journal
         Written as the live shell writes it; None keeps nothing.
+    send_algo
+        The venue's own desk, whose answers the world tells; None where it works no strategy orders.
     """
 
     def __init__(
@@ -97,8 +101,10 @@ class VirtualRuntime:
         start_ns: int,
         counsel: VirtualCounsel | None = None,
         journal: Journal | None = None,
+        send_algo: SendAlgo | None = None,
     ) -> None:
         self.engine = engine
+        self._send_algo = send_algo
         self.now_ns = start_ns
         self.events = 0
         """Events that the engine has worked."""
@@ -190,7 +196,9 @@ class VirtualRuntime:
             case PlaceOrder() | ReplaceOrder() | CancelOrder() | QueryOrder() | Reconcile() | Subscribe():
                 self._world.send(command, self.now_ns)
             case PlaceAlgo() | StopAlgo() | QueryAlgo():
-                raise LocalProtocolError("no venue works strategy orders in virtual time")
+                if self._send_algo is None:
+                    raise LocalProtocolError("no venue works strategy orders here")
+                self._send_algo(command, self.now_ns)
             case RequestAdvice():
                 if self._counsel is None:
                     raise LocalProtocolError("the terms name a model and there is nobody to ask")

@@ -1,14 +1,17 @@
 """The kill: pull the stop and cancel everything now, from any terminal, whatever the daemon is doing."""
 
 import asyncio
+import os
 from dataclasses import dataclass
 
 from config.secrets import make_private_dir
 from config.stop import StopSettings
+from executor.domain.errors import ConfigError
 from executor.domain.ports import Log
 from executor.domain.timeline import iso_utc
 from executor.runtime.clock import Clock
 from executor.sentinel.account import confirm_s, open_account
+from executor.sentinel.elsewhere import VenueSweep, sweeps_elsewhere
 from executor.sentinel.sweep import Sweep
 from executor.watch.halt_file import halt_path, name_orders, new_halt, write_halt
 
@@ -69,20 +72,27 @@ async def _kill(
     except OSError as error:
         latch_error = str(error)
         log("the latch file cannot be written; cancelling all the same", level="error", error=latch_error)
+    unread: list[str] = []
+    try:
+        others = sweeps_elsewhere(settings, os.environ, log)()
+    except ConfigError as error:  # what cannot be cancelled there must not keep anybody from cancelling here
+        others, unread = [], [f"other venues: {error}"]
     async with open_account(settings) as venue:
         sweep = Sweep(venue, log, confirm_s=confirm_s(settings), algorithms=settings.algorithms)
+        sweeps: tuple[Sweep | VenueSweep, ...] = (sweep, *others)
         try:
-            async with asyncio.timeout(deadline_s):
-                await sweep.run()
-            may_remain: list[str] = []
+            async with asyncio.timeout(deadline_s), asyncio.TaskGroup() as group:
+                for each in sweeps:
+                    group.create_task(each.run())
+            may_remain = unread
             await sweep.describe()
         except TimeoutError:
-            may_remain = sweep.may_remain or [
-                "the second read, after all requests have expired, was not finished"
-            ]
+            may_remain = [line for each in sweeps for line in each.may_remain] + unread
+            may_remain = may_remain or ["the second read, after all requests have expired, was not finished"]
+    found = [text for each in sweeps for text in each.found.values()]
     if not latch_error:
         try:
-            name_orders(settings.data_dir, halt.halt_id, sweep.found.values())
+            name_orders(settings.data_dir, halt.halt_id, found)
         except OSError as error:
             log(
                 "the names of the orders cannot be added to the latch file", level="warning", error=str(error)
@@ -90,6 +100,6 @@ async def _kill(
     return KillResult(
         latch_file=path,
         latch_error=latch_error,
-        cancelled=tuple(sweep.found.values()),
+        cancelled=tuple(found),
         may_remain=tuple(may_remain),
     )

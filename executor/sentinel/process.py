@@ -1,6 +1,7 @@
 """The sentinel as a process: one per data directory, ended by SIGTERM or SIGINT."""
 
 import asyncio
+import os
 import signal
 
 from config.stop import StopSettings
@@ -9,6 +10,7 @@ from executor.runtime.clock import Clock
 from executor.runtime.lock import ProcessLock
 from executor.runtime.log import LineLog
 from executor.sentinel.account import confirm_s, open_account
+from executor.sentinel.elsewhere import sweeps_elsewhere
 from executor.sentinel.place import LOCK_NAME
 from executor.sentinel.watcher import Ending, Watcher
 
@@ -21,7 +23,7 @@ def run_sentinel(settings: StopSettings, *, ends_with_daemon: bool) -> Ending:
     AlreadyRunning
         If another sentinel watches it.
     ConfigError
-        If the lock file cannot be made.
+        If the lock file cannot be made, or the file of other venues cannot be read.
     """
     clock = Clock()
     log = LineLog(clock.now_ns, settings.log.level.value, as_json=settings.log.format.value == "json")
@@ -32,6 +34,7 @@ def run_sentinel(settings: StopSettings, *, ends_with_daemon: bool) -> Ending:
             open_venue=lambda: open_account(settings),
             confirm_s=confirm_s(settings),
             algorithms=settings.algorithms,
+            elsewhere=sweeps_elsewhere(settings, os.environ, log),
             ends_with_daemon=ends_with_daemon,
             now_text=lambda: iso_utc(clock.now_ns()),
             log=log,

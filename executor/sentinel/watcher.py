@@ -7,13 +7,14 @@ cancels once for each pull of the stop and leaves alone what a person orders by 
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
 from pathlib import Path
 from typing import Final
 
 from executor.domain.ports import Log
+from executor.sentinel.elsewhere import VenueSweep
 from executor.sentinel.judge import Judgement, Sighting, Verdict, judge
 from executor.sentinel.sweep import Sweep
 from executor.sentinel.venue import SweepVenue
@@ -71,6 +72,8 @@ class Watcher:
         The present for people, UTC.
     algorithms
         See `Sweep`.
+    elsewhere
+        Makes a sweep of each other venue.
     """
 
     def __init__(
@@ -85,8 +88,10 @@ class Watcher:
         log: Log,
         mono_ns: Callable[[], int] = time.monotonic_ns,
         algorithms: bool = False,
+        elsewhere: Callable[[], Sequence[VenueSweep]] = tuple,
     ) -> None:
         self._algorithms = algorithms
+        self._elsewhere = elsewhere
         self._data_dir = data_dir
         self._silence_s_max = silence_s_max
         self._open_venue = open_venue
@@ -260,8 +265,11 @@ class Watcher:
         while True:
             async with self._open_venue() as venue:
                 sweep = Sweep(venue, self._log, confirm_s=self._confirm_s, algorithms=self._algorithms)
+                sweeps: tuple[Sweep | VenueSweep, ...] = (sweep, *self._elsewhere())
                 try:
-                    await sweep.run()
+                    async with asyncio.TaskGroup() as group:
+                        for each in sweeps:
+                            group.create_task(each.run())
                     await sweep.describe()
                     break
                 except Exception as error:  # noqa: BLE001 - whatever it is, giving up would leave orders open
@@ -272,9 +280,10 @@ class Watcher:
                     )
                     await asyncio.sleep(_BROKEN_PAUSE_S)
         self._swept_id = halt.halt_id
-        self._swept_count = len(sweep.found)
+        found = [text for each in sweeps for text in each.found.values()]
+        self._swept_count = len(found)
         try:
-            name_orders(self._data_dir, halt.halt_id, sweep.found.values())
+            name_orders(self._data_dir, halt.halt_id, found)
         except OSError as error:
             self._log(
                 "the names of the orders cannot be added to the latch file", level="warning", error=str(error)

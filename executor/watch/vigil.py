@@ -24,6 +24,7 @@ from executor.watch.heartbeat import (
     read_heartbeat,
     this_boot,
 )
+from executor.watch.supervisor import ALIVE, READY, STOPPING, Supervisor
 
 BEAT_EVERY_S: Final = 0.5
 """How often a tick goes through the inbox; a beat is written at most twice as often."""
@@ -44,6 +45,8 @@ class Vigil:
         The present for people, UTC.
     mono_ns
         The monotonic clock, nanoseconds.
+    supervisor
+        The service manager that is told of each beat; None for none.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Vigil:
         now_text: Callable[[], str],
         log: Log,
         mono_ns: Callable[[], int] = time.monotonic_ns,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self._data_dir = data_dir
         self._halt_path = halt_path(data_dir)
@@ -61,6 +65,7 @@ class Vigil:
         self._now_text = now_text
         self._log = log
         self._mono_ns = mono_ns
+        self._supervisor = supervisor or Supervisor({})
         self._boot_id = this_boot()
         self._file = HeartbeatFile(data_dir / DAEMON_NAME, boot_id=self._boot_id, mono_ns=mono_ns)
         self._began_ns = mono_ns()
@@ -114,6 +119,7 @@ class Vigil:
                         HaltRequested(at_ns=0, request_id="", operator=halt.first.operator, reason=halt.told)
                     )
             self._beaten_ns = self._file.write(Life.RUNNING, "halted" if latched else "")
+            self._supervisor.tell(*((ALIVE,) if self._is_running else (READY, ALIVE)))
             self._is_running = True
             self._told = ""
         except OSError as error:
@@ -131,6 +137,7 @@ class Vigil:
 
     def end(self, *, clean: bool, detail: str) -> None:
         """Beat a last time: say that the daemon has ended, and whether as it should."""
+        self._supervisor.tell(STOPPING)
         self._last_word(Life.ENDED if clean else Life.FAILED, detail)
 
     def abandon(self) -> None:

@@ -34,6 +34,8 @@ class MarkSums:
 
     Parameters
     ----------
+    at_ns
+        When the first of them was filled, UTC nanoseconds; 0 where an older version did not say.
     fills, notional, gain
         By horizon: how many, their value, and the value of the moves after them; quote units.
     back_notional, came_back
@@ -41,6 +43,7 @@ class MarkSums:
         where what had moved with the fill came back; quote units.
     """
 
+    at_ns: int = 0
     fills: list[int] = field(default_factory=lambda: [0] * len(MARK_OUTS_S))
     notional: list[Decimal] = field(default_factory=_zeros)
     gain: list[Decimal] = field(default_factory=_zeros)
@@ -80,7 +83,7 @@ def mark_outs(sums: Sequence[tuple[int, MarkSums]]) -> tuple[MarkOut, ...]:
     Parameters
     ----------
     sums
-        Of each child order, with its beginning (UTC nanoseconds).
+        Of each child order, with the time of its fills (UTC nanoseconds).
     """
     if not sums:
         return ()

@@ -27,7 +27,7 @@ from sandbox.bybit_server.ids import IdSource
 from sandbox.bybit_server.instruments import Instrument, SymbolKey, catalogue, listed_instruments
 from sandbox.bybit_server.keys import KeyRing
 from sandbox.bybit_server.market import Market, PublicTrade
-from sandbox.bybit_server.market_source import MarketSource, SourceFactory
+from sandbox.bybit_server.market_source import MarketSource, MatchSink, SourceFactory
 from sandbox.bybit_server.mischief import Mischief
 from sandbox.bybit_server.notices import NoticeBoard
 from sandbox.bybit_server.order_requests import (
@@ -103,6 +103,7 @@ class Exchange:
         }
         self.private_sinks: Final[list[PrivateSink]] = []
         self.trade_sinks: Final[list[TradeSink]] = []
+        self.match_sinks: Final[list[MatchSink]] = []
         self.liquidation_sinks: Final[list[LiquidationSink]] = []
         self.notices: Final = NoticeBoard()
         self.dcp_watch: Final = DcpWatch(clock)
@@ -527,6 +528,8 @@ class Exchange:
         """Turn matches into public trades and into fills of the clients on either side. The caller flushes."""
         if not matches:
             return
+        for hear in self.match_sinks:
+            hear(market, taker_side, matches)
         seq, at_ms = market.next_seq(), now_ms(self.clock)
         instrument = market.instrument
         filled: dict[str, Order] = {}

@@ -24,8 +24,16 @@ from sandbox.bybit_server.market import Market
 CROWD_PREFIX: Final = "~"
 
 
+MatchSink: TypeAlias = Callable[[Market, Side, tuple[Match, ...]], None]
+"""Hears of trades as they are settled: the market, the taker's side, and what it took."""
+
+
 class FlowVenue(Protocol):
     """What a source may do to its market."""
+
+    @property
+    def match_sinks(self) -> list[MatchSink]:
+        """Who hears which resting orders trades took from: a source whose orders clients take asks for it."""
 
     def crowd_add(self, market: Market, order_id: str, side: Side, px_ticks: int, lots: int) -> None:
         """Rest an order; what crosses trades first."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from sandbox.bybit_server.agents_market import AgentsMarket
 from sandbox.bybit_server.book import Side
 from sandbox.bybit_server.exchange import Exchange
 from sandbox.bybit_server.fields import Fields, JsonObject
@@ -39,6 +40,7 @@ class Operator:
             "freeze": self.freeze,
             "spread": self.spread,
             "jump": self.jump,
+            "agents": self.agents,
             "strategy_pace": self.strategy_pace,
             **self._interventions.table(),
         }
@@ -132,6 +134,11 @@ class Operator:
         for flow in flows:
             flow.jump(float(str(fields.values.get("bps", 0))))
         return {"markets": len(flows)}
+
+    def agents(self, fields: Fields) -> JsonObject:
+        """Say how the agents are who make a market, where there are any."""
+        flows = self._exchange.flows.values()
+        return {"agents": [flow.state() for flow in flows if isinstance(flow, AgentsMarket)]}
 
     def strategy_pace(self, fields: Fields) -> JsonObject:
         """Let strategy orders live ``times`` as fast as the clock, at most a thousand times."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from sandbox.bybit_server.accounts import DEFAULT_BALANCES, Credentials
+from sandbox.bybit_server.agents_market import AgentsCall
 from sandbox.bybit_server.flow import FlowSettings
 from sandbox.bybit_server.recorded_market import PlaySettings
 
@@ -15,7 +16,7 @@ from sandbox.bybit_server.recorded_market import PlaySettings
 class SandboxOptions:
     """Options of one server. A port of 0 lets the system choose a free one.
 
-    With ``played`` the recording's symbol is the only one listed, and there is no crowd.
+    With ``played`` the recording's symbol is the only one listed, and there is no crowd; with ``agents`` it is theirs.
     ``shared_allowance`` says whether REST and the order socket draw on the same requests per second.
     """
 
@@ -27,6 +28,7 @@ class SandboxOptions:
     balances: Mapping[str, Decimal] = field(default_factory=lambda: dict(DEFAULT_BALANCES))
     flow: FlowSettings = field(default_factory=FlowSettings)
     played: PlaySettings | None = None
+    agents: AgentsCall | None = None
     step_ms: float = 10.0
     rest_ack_delay_ms: float = 0.0
     stream_ack_delay_ms: float = 12.0

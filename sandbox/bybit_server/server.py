@@ -13,17 +13,20 @@ from typing import Final
 from aiohttp import web
 
 from sandbox import serving
-from sandbox.bybit_server.accepting import Port
+from sandbox.bybit_server.accepting import Handler, Port
+from sandbox.bybit_server.agents_market import AgentsPlay, agents, agents_play
 from sandbox.bybit_server.book_faults import Distortions
 from sandbox.bybit_server.clock import SystemClock, now_ms
 from sandbox.bybit_server.connection import Connection
 from sandbox.bybit_server.control import ELSEWHERE, ControlDoor
 from sandbox.bybit_server.exchange import Exchange
 from sandbox.bybit_server.faults import FaultBoard, Moment
-from sandbox.bybit_server.instruments import CATEGORIES
+from sandbox.bybit_server.instruments import CATEGORIES, Instrument
 from sandbox.bybit_server.levers import Plant
+from sandbox.bybit_server.market_source import SourceFactory
 from sandbox.bybit_server.network import Line, Network
 from sandbox.bybit_server.options import SandboxOptions
+from sandbox.bybit_server.past_minutes import past_minutes
 from sandbox.bybit_server.private_stream import PrivateStream
 from sandbox.bybit_server.public_stream import PublicStream
 from sandbox.bybit_server.public_topics import STATUS_CATEGORY
@@ -57,22 +60,40 @@ class RunningServer:
 
 
 class BybitServer:
-    """The venue and its doors, not yet listening."""
+    """The venue and its doors, not yet listening.
 
-    def __init__(self, options: SandboxOptions) -> None:
+    Parameters
+    ----------
+    options
+        What was chosen.
+    play
+        The agents who make its market, if they were called.
+    """
+
+    def __init__(self, options: SandboxOptions, play: AgentsPlay | None = None) -> None:
         clock = SystemClock(options.clock_offset_ms)
         self._options = options
         self._clock = clock
+        instruments: tuple[Instrument, ...] | None = None
+        source: SourceFactory | None = None
+        if play is not None:
+            instruments, source = (play.instrument,), agents(play)
+        elif options.played is not None:
+            instruments, source = (options.played.recording.instrument,), played(options.played)
         self.exchange = Exchange(
             clock,
             seed=options.seed,
             flow=options.flow,
             credentials=options.credentials,
             balances=options.balances,
-            instruments=None if options.played is None else (options.played.recording.instrument,),
-            source=None if options.played is None else played(options.played),
+            instruments=instruments,
+            source=source,
         )
         exchange = self.exchange
+        if source is None:
+            for (category, symbol), market in exchange.markets.items():
+                rng = Random(f"{options.seed}.past.{category}.{symbol}")  # noqa: S311 - replayable chance
+                market.candles.extend(past_minutes(market, options.flow, rng, now_ms(clock)))
         self._faults = FaultBoard(Random(f"{options.seed}.faults"))  # noqa: S311 - replayable chance
         self._network = Network(clock)
         self._switchboard = Switchboard(clock)
@@ -122,7 +143,7 @@ class BybitServer:
 
     def venue_app(self) -> web.Application:
         """Return the application of the clients' port."""
-        app = web.Application(middlewares=[self._port.note_busy])
+        app = web.Application(middlewares=[self._port.note_busy, _left])
         for prefix in ("", MOUNT_PREFIX):
             app.router.add_get(f"{prefix}/v5/public/{{category:.+}}", self._serve_public)
             app.router.add_get(f"{prefix}/v5/private", self._serve_private)
@@ -206,11 +227,30 @@ class BybitServer:
         return socket
 
 
+@web.middleware
+async def _left(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Take it as an end of the talk that a client has gone while it was shaken hands with: nobody reads the answer."""
+    try:
+        return await handler(request)
+    except ConnectionResetError:
+        return web.Response(status=400)
+
+
 @contextlib.asynccontextmanager
 async def running_server(options: SandboxOptions | None = None) -> AsyncIterator[RunningServer]:
     """Run a server inside the current event loop for as long as the context lasts."""
     chosen = options or SandboxOptions()
-    server = BybitServer(chosen)
+    play = None if chosen.agents is None else await asyncio.to_thread(agents_play, chosen.agents)
+    try:
+        async with _running(chosen, BybitServer(chosen, play)) as running:
+            yield running
+    finally:
+        if play is not None:
+            play.agents.close()
+
+
+@contextlib.asynccontextmanager
+async def _running(chosen: SandboxOptions, server: BybitServer) -> AsyncIterator[RunningServer]:
     venue = web.AppRunner(server.venue_app(), access_log=None, shutdown_timeout=SHUTDOWN_S)
     control = web.AppRunner(server.control_app(), access_log=None, shutdown_timeout=SHUTDOWN_S)
     try:

@@ -17,12 +17,12 @@ from sandbox.llm_server.wire_json import JsonObject, NotAnObjectError, read_obje
 CHAT_PATH: Final = "/v1/chat/completions"
 WITHOUT_EFFECT: Final = frozenset(
     {"frequency_penalty", "metadata", "presence_penalty", "prompt_cache_key", "reasoning_effort"}
-    | {"safety_identifier", "service_tier", "store", "top_p", "user"}
+    | {"parallel_tool_calls", "safety_identifier", "service_tier", "store", "top_p", "user"}
 )
 """Fields that are accepted and change nothing here."""
 UNDERSTOOD: Final = frozenset(
     {"max_completion_tokens", "max_tokens", "messages", "model", "n", "response_format", "seed", "stream"}
-    | {"temperature"}
+    | {"temperature", "tool_choice", "tools"}
 )
 ROLES: Final = frozenset({"assistant", "developer", "system", "user"})
 SCHEMA_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -41,7 +41,9 @@ class ChatRequest:
     question
         The last message of the user.
     schema
-        What the answer is held to; None without ``json_schema``.
+        What the answer is held to; None without ``json_schema`` or a function with parameters.
+    tool
+        Function that is to be called with the answer, empty if none.
     tokens_max
         How long the answer may be, thinking included; None leaves it open.
     seed
@@ -55,6 +57,7 @@ class ChatRequest:
     schema: Schema | None
     tokens_max: int | None
     seed: str
+    tool: str = ""
 
 
 def read_chat_request(raw: bytes) -> ChatRequest:
@@ -78,6 +81,7 @@ def read_chat_request(raw: bytes) -> ChatRequest:
     prompt = "\n".join(f"{role}: {text}" for role, text in messages)
     _refuse_what_is_not_served(body, model)
     form, schema = _response_format(body, model, prompt)
+    tool, parameters = _tool(body, model)
     tokens = count_tokens(prompt)
     if tokens > model.context_tokens_max:
         raise ApiError(
@@ -91,9 +95,10 @@ def read_chat_request(raw: bytes) -> ChatRequest:
         prompt=prompt,
         question=next((text for role, text in reversed(messages) if role == "user"), ""),
         format=form,
-        schema=schema,
+        schema=parameters if tool else schema,
         tokens_max=_tokens_max(body, model),
         seed=str(_whole(body, "seed", -(2**63), 2**63 - 1) if body.get("seed") is not None else ""),
+        tool=tool,
     )
 
 
@@ -192,6 +197,47 @@ def _schema(wanted: JsonObject) -> Schema:
         text = f"Invalid schema for response_format '{name}': {problem}"
         raise ApiError(text, code="invalid_json_schema", param="response_format")
     return schema
+
+
+def _tool(body: JsonObject, model: Model) -> tuple[str, Schema | None]:
+    """Return the function that will be called and its parameters: the one asked for, or the first on offer."""
+    rows, choice = body.get("tools"), body.get("tool_choice")
+    if rows is None:
+        if choice not in (None, "none"):
+            raise ApiError("'tool_choice' is only allowed when 'tools' are specified.", param="tool_choice")
+        return "", None
+    if not model.tools:
+        raise ApiError(f"'tools' is not supported with {model.name}.", param="tools")
+    if not isinstance(rows, list) or not rows:
+        raise ApiError("'tools' must be an array with at least one function.", param="tools")
+    offered = dict(_function(row, number) for number, row in enumerate(rows))
+    if choice == "none":
+        return "", None
+    if choice in (None, "auto", "required"):
+        return next(iter(offered.items()))
+    wanted = choice.get("function") if isinstance(choice, dict) and choice.get("type") == "function" else None
+    name = wanted.get("name") if isinstance(wanted, dict) else None
+    if not isinstance(name, str) or name not in offered:
+        raise ApiError("'tool_choice' names no function of 'tools'.", param="tool_choice")
+    return name, offered[name]
+
+
+def _function(row: object, number: int) -> tuple[str, Schema | None]:
+    function = row.get("function") if isinstance(row, dict) and row.get("type") == "function" else None
+    name = function.get("name") if isinstance(function, dict) else None
+    if not isinstance(function, dict) or not isinstance(name, str) or not SCHEMA_NAME.fullmatch(name):
+        raise ApiError(
+            "A function with a name of letters, digits, _ and - is required.",
+            param=f"tools[{number}].function",
+        )
+    parameters = function.get("parameters")
+    if function.get("strict") is not True:
+        return name, None
+    problem = strict_problem(parameters)
+    if problem or not isinstance(parameters, dict):
+        text = f"Invalid schema for function '{name}': {problem}"
+        raise ApiError(text, code="invalid_function_parameters", param=f"tools[{number}].function.parameters")
+    return name, parameters
 
 
 def _tokens_max(body: JsonObject, model: Model) -> int | None:

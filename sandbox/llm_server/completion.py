@@ -21,6 +21,8 @@ class Completion:
         The model's own "no", which stands in place of the text.
     usage
         What the envelope says about tokens; None leaves it out.
+    tool
+        Function that is called with the text as its arguments; empty says the text.
     """
 
     request_id: str
@@ -32,10 +34,16 @@ class Completion:
     usage: JsonObject | None
     refusal: str | None = None
     choices: int = 1
+    tool: str = ""
 
     def envelope(self) -> JsonObject:
         """Return the body of the HTTP answer."""
         message: JsonObject = {"role": "assistant", "content": self.content, "refusal": self.refusal}
+        if self.tool and self.content is not None:
+            call = {"name": self.tool, "arguments": self.content}
+            number = self.request_id.removeprefix("req_")
+            message["content"] = None
+            message["tool_calls"] = [{"id": f"call_{number}", "type": "function", "function": call}]
         if self.thoughts is not None:
             message["reasoning_content"] = self.thoughts
         choices = [

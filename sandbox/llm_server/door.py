@@ -18,6 +18,8 @@ from sandbox.llm_server.api_error import ApiError
 from sandbox.llm_server.chat_request import CHAT_PATH, ChatRequest, find_model, read_chat_request
 from sandbox.llm_server.completion import Completion, speak, usage_of
 from sandbox.llm_server.faults import FaultBoard, FaultEvent
+from sandbox.llm_server.market_policy import choose_order, draw_order
+from sandbox.llm_server.market_question import MarketFacts, asks_for_an_order, read_market_question
 from sandbox.llm_server.models import MODELS, Format, Mind, Model
 from sandbox.llm_server.no_information import guess
 from sandbox.llm_server.options import LlmOptions
@@ -141,11 +143,13 @@ class ChatDoor:
         entry.model = chat.model.name
         facts: Facts | None = None
         try:
-            facts = read_question(chat.question)
+            if asks_for_an_order(chat.question):
+                said = self._trade(chat, read_market_question(chat.question), entry)
+            else:
+                facts = read_question(chat.question)
+                said = self._think(chat, facts, entry)
         except QuestionError as error:
             said = Said(text=_puzzled(chat, str(error)), thoughts=f"I cannot read this: {error}.")
-        else:
-            said = self._think(chat, facts, entry)
         spoken = speak(said.text, said.thoughts, chat.model.thinking, chat.tokens_max)
         cached_tokens = self._cache.meet(chat.model.name, chat.prompt)
         usage = usage_of(count_tokens(chat.prompt), cached_tokens, spoken)
@@ -157,6 +161,7 @@ class ChatDoor:
             thoughts=spoken.thoughts,
             finish_reason=spoken.finish_reason,
             usage=usage,
+            tool=chat.tool,
         )
         completion = self._spoilt(completion, entry)
         self._log.completed(entry, action=said.action, content=completion.content, usage=usage)
@@ -164,6 +169,15 @@ class ChatDoor:
             self._latest.note(facts)
         await self._take_time()
         return completion.envelope()
+
+    def _trade(self, chat: ChatRequest, facts: MarketFacts, entry: Entry) -> Said:
+        """Return the order of a trader who understands the question."""
+        entry.decision_id = facts.decision_id
+        seed = f"{self._seed}.{chat.seed}"
+        lottery = chat.model.mind is Mind.NO_INFORMATION
+        reply, thoughts = draw_order(facts, seed) if lottery else choose_order(facts, seed)
+        held = reply if chat.schema is None else conform(reply, chat.schema)
+        return Said(text=compact(held), thoughts=thoughts, action=str(reply["action"]))
 
     def _think(self, chat: ChatRequest, facts: Facts, entry: Entry) -> Said:
         """Return what the model makes of a question that it understands."""

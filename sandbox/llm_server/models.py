@@ -40,6 +40,8 @@ class Model:
         What it can be held to.
     temperature
         Whether it accepts one; models that reason refuse it.
+    tools
+        Whether it calls functions.
     limits
         Names under which it accepts a largest number of tokens.
     context_tokens_max
@@ -49,6 +51,7 @@ class Model:
     name: str
     formats: frozenset[Format] = frozenset(Format)
     temperature: bool = True
+    tools: bool = True
     limits: frozenset[str] = frozenset({"max_tokens", "max_completion_tokens"})
     thinking: Thinking = Thinking.NONE
     mind: Mind = Mind.RULES
@@ -74,6 +77,7 @@ MODELS: Final[dict[str, Model]] = {
         Model(
             name="sandbox-thinker",
             formats=frozenset({Format.TEXT}),
+            tools=False,
             limits=frozenset({"max_tokens"}),
             thinking=Thinking.TAGS,
         ),

@@ -8,17 +8,17 @@ sources of the venue, is compared at every advance with what the state was made 
 Side b is 0 for bids and 1 for asks; s is +1 and -1. A key k = s * px is larger the better the price.
 """
 
-from collections.abc import Callable
 from math import log
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numba
 import numpy as np
 from numba import extending, types
 
+from simulation.compiling import compiled, inlined, opening
+from simulation.kept_code import stamp
 from simulation.replay import codes, layout
 from simulation.replay.codes import AHEAD_UNIT, NEVER, NS_PER_S, NUMBER_BITS
-from simulation.replay.kept_code import stamp
 from simulation.replay.layout import (
     ADMITTED,
     ANSWER_HEAD,
@@ -86,24 +86,20 @@ from simulation.replay.layout import (
     Rows,
     State,
 )
+from simulation.replay.native import SOURCES
 
 # mypy: disable-error-code="no-any-return,untyped-decorator"
 # What an array of numbers holds is a number.
 
-_F = TypeVar("_F", bound=Callable[..., object])
-
-_njit: Any = numba.njit
 _intrinsic: Any = extending.intrinsic
-_unliteral: Any = types.unliteral
 array_at: Any = getattr(numba, "carray")  # noqa: B009 - there, but not among the names that the package declares
 
-STAMP: Final = stamp()
+STAMP: Final = stamp(SOURCES)
 """Changes with the code below and with the numbers that are compiled into it."""
 
 _C1: Final = 0xBF58476D1CE4E5B9 - (1 << 64)
 _C2: Final = 0x94D049BB133111EB - (1 << 64)
 _GOLDEN: Final = 0x9E3779B97F4A7C15 - (1 << 64)
-_INSIDE: Final = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
 _LOW63: Final = (1 << 63) - 1
 _NONE: Final = -NEVER
 _VALUE_BITS: Final = 60
@@ -113,40 +109,6 @@ _SMALL_LOTS: Final = 1 << 29
 _SUM_MAX: Final = 1 << 61
 TABLE_ROWS: Final = len(State._fields) + len(Rows._fields)
 _WORD: Final = 32
-
-
-def _once(made: Any) -> Any:  # noqa: ANN401 - the compiler's own type
-    """Let a constant count as any other number: else a function is compiled again for each that it is called with."""
-    choose = made.get_call_template
-
-    def plain(args: Any, named: Any) -> Any:  # noqa: ANN401
-        return choose(
-            [_unliteral(each) for each in args], {name: _unliteral(each) for name, each in named.items()}
-        )
-
-    made.get_call_template = plain
-    return made
-
-
-def compiled(function: _F) -> _F:
-    """Compile a function for use by compiled functions.
-
-    Nothing here makes arrays, so that nobody has to count who uses them; counting would take most of the time.
-    """
-    result: _F = _once(_njit(_nrt=False, **_INSIDE)(function))
-    return result
-
-
-def opening(function: _F) -> _F:
-    """Compile a function that makes views of arrays, which have to be counted; it calls those that do the work."""
-    result: _F = _once(_njit(**_INSIDE)(function))
-    return result
-
-
-def inlined(function: _F) -> _F:
-    """Write a function into those that call it."""
-    result: _F = _njit(inline="always", _nrt=False)(function)
-    return result
 
 
 # ---------------------------------------------------------------------- numbers

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from executor.domain.errors import InvariantViolation, LocalProtocolError
+from simulation.kept_code import stamp
 from simulation.replay import codes, layout
-from simulation.replay.kept_code import stamp
 from simulation.replay.layout import Numbers, Rows, State
-from simulation.replay.native import VENUE
+from simulation.replay.native import SOURCES, VENUE
 from simulation.replay.spoken import Account, Answer, Columns, Glance
 from simulation.replay.terms import Delay, ReplayTerms
 
@@ -64,7 +64,7 @@ def make_state(terms: ReplayTerms, *, start_ns: int = 0, window: int = 1 << 14, 
     registers[layout.TOUCH_AT], registers[layout.TOUCH_LAST] = codes.NEVER, -codes.NEVER
     registers[layout.BEST : layout.BEST + 2] = -codes.NEVER
     registers[layout.BASE : layout.BASE + 2] = _BASE_AT_FIRST
-    registers[layout.STAMP] = stamp()
+    registers[layout.STAMP] = stamp(SOURCES)
     samples = _zeros(3, max(1, *(len(delay.samples_ns) for delay in delays)))
     for wire, delay in enumerate(delays):
         samples[wire, : len(delay.samples_ns)] = delay.samples_ns

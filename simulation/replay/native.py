@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from simulation.replay.kept_code import KeptCode
+from simulation.kept_code import KeptCode, beside
+
+SOURCES: Final = beside(__file__, "codes.py", "layout.py", "kernel.py")
 
 
 def _define() -> Mapping[str, Callable[..., int]]:
@@ -21,5 +23,6 @@ VENUE: Final = KeptCode(
     "replay-venue",
     {"advance": 3, "state_hash": 1, "far_copy": 4, "theirs_copy": 4},
     _define,
+    sources=SOURCES,
 )
 """`VENUE.linked()` compiles where nothing is kept: some twenty seconds, once on a machine."""

@@ -37,7 +37,6 @@ READ_BY_STRATEGY: Final[dict[str, Kinds]] = {
         }
     ),
     "arrival-price": frozenset({Kind.ESTIMATES}),
-    "vwap": frozenset({Kind.ESTIMATES}),
 }
 READ_BY_WRAPPER: Final[dict[str, Kinds]] = {
     "adaptive": READ_BY_STRATEGY["adaptive"],

@@ -53,6 +53,22 @@ def test_the_strictest_form_a_model_knows(model, kind):
     assert body_of(model)["response_format"]["type"] == kind
 
 
+@pytest.mark.parametrize(
+    ("model", "strict"), [("gpt-4o", True), ("o3", True), ("gpt-4-turbo", None), ("claude-sonnet-4", "text")]
+)
+def test_a_function_is_asked_for_where_a_model_calls_any(model, strict):
+    body = request_body(model, capabilities_of(model), MESSAGES, SCHEMA, 100, "act")
+    if strict == "text":
+        assert "tools" not in body
+        return
+    assert "response_format" not in body
+    (tool,) = body["tools"]
+    assert tool["type"] == "function"
+    assert tool["function"].get("strict") is strict
+    assert (tool["function"]["name"], tool["function"]["parameters"]) == ("act", SCHEMA)
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "act"}}
+
+
 def test_without_a_schema_no_form_is_asked_for():
     assert "response_format" not in request_body("gpt-4o", capabilities_of("gpt-4o"), MESSAGES, {}, 100)
 

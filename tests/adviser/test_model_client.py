@@ -33,6 +33,39 @@ async def outcome_of(behave, deadline_s=DEADLINE_S, **options):
 # ---------------------------------------------------------------- a server as it should be
 
 
+def calling(*calls):
+    """An answer that calls functions: pairs of name and arguments."""
+    rows = [
+        {"id": f"c{number}", "type": "function", "function": {"name": name, "arguments": text}}
+        for number, (name, text) in enumerate(calls)
+    ]
+    message = {"role": "assistant", "content": None, "tool_calls": rows}
+    return always(page(envelope(choices=[{"index": 0, "finish_reason": "stop", "message": message}])))
+
+
+@pytest.mark.parametrize(
+    ("calls", "content"),
+    [
+        ([("act", '{"a":1}')], b'{"a":1}'),
+        ([], b""),
+        ([("act", "{}"), ("act", "{}")], None),
+        ([("other", "{}")], None),
+    ],
+)
+async def test_the_function_that_was_asked_for_is_the_reply_and_nothing_else(calls, content):
+    async with serving(calling(*calls)) as heard, asking(heard.url) as client:
+        outcome = await client.ask(MESSAGES, schema=SCHEMA, max_tokens=100, deadline_s=5.0, tool="act")
+    if content is None:
+        assert outcome.failure is Failure.PROTOCOL
+    else:
+        assert outcome.content == content
+
+
+async def test_a_call_that_nobody_asked_for_is_not_read():
+    answer, _ = await outcome_of(calling(("act", "{}")), 5.0)
+    assert answer.content == b""
+
+
 async def test_a_reply_with_all_that_belongs_to_it():
     usage = {"prompt_tokens": 90, "completion_tokens": 8, "prompt_tokens_details": {"cached_tokens": 64}}
     raw = page(

@@ -150,7 +150,12 @@ def test_the_operator_knows_better_what_a_model_can_do(tmp_path: Path):
         'system_role = "user"',
     )
     known = load(tmp_path, text).adviser.capabilities()
-    assert known.able == {Capability.JSON_OBJECT, Capability.TEMPERATURE, Capability.SENDS_THINK}
+    assert known.able == {
+        Capability.JSON_OBJECT,
+        Capability.TEMPERATURE,
+        Capability.TOOLS,
+        Capability.SENDS_THINK,
+    }
     assert (known.tokens_key, known.system_role) == (TokensKey.MAX_COMPLETION_TOKENS, SystemRole.USER)
 
 

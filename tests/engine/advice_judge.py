@@ -31,6 +31,7 @@ from executor.domain.orders import Category, ParentOrder, ResidualRule, TimeInFo
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.engine.desk import Desk
+from executor.engine.turns import turn_ns
 from executor.engine.viewing import view_of
 from strategies.base import STRATEGIES
 
@@ -471,13 +472,24 @@ class Judge:
             return
         gap_ns = int(self.floor.limits.order_gap_s_min * NS_PER_S)
         early = self.now_ns < max(
-            parent.retry_ns, parent.last_order_ns + gap_ns if parent.last_order_ns else 0
+            parent.retry_ns,
+            parent.last_order_ns + gap_ns if parent.last_order_ns else 0,
+            turn_ns(self.state, parent) if self.is_scarce() else 0,  # it may be somebody else's turn
         )
         if not parent.is_working or parent.live or parent.unread or early or view is None:
             return
         if self.now_ns < parent.order.deadline_ns:
             wish = STRATEGIES[parent.order.strategy].decide(view)
             assert wish.style is Style.WAIT, f"{record.decision_id}: nothing was placed, and {wish} is wanted"
+
+    def is_scarce(self) -> bool:
+        """Whether the orders of a second or a minute could be used up, if each open parent sent one."""
+        limits, others = self.floor.limits, len(self.state.open_parents)
+        return any(
+            sum(at_ns > self.now_ns - span_s * NS_PER_S for at_ns in self.sent_ns[-5_000:]) + others
+            > most // 2
+            for span_s, most in ((1, limits.orders_per_s_max), (60, limits.orders_per_min_max))
+        )
 
     def judge_move(self, move: PublishMove, event) -> None:
         """Only advice to cancel stops a parent by advice, and it ends one only where that is allowed."""

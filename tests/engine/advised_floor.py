@@ -26,6 +26,7 @@ from executor.domain.commands import (
     SetTimer,
 )
 from executor.domain.events import (
+    RULES_NOW,
     BookUpdated,
     EngineStarted,
     Event,
@@ -151,7 +152,7 @@ class Floor:
         self.timers.clear()
         started = EngineStarted(
             at_ns=0, version="t", instance="x", venue="model", limits=self.limits, timings=self.timings,
-            sentinel_required=False, seed=1, adviser=self.terms,
+            sentinel_required=False, seed=1, adviser=self.terms, rules=RULES_NOW,
         )  # fmt: skip
         self.send(started)
 

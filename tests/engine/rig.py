@@ -17,6 +17,7 @@ from executor.domain.commands import (
     SetTimer,
 )
 from executor.domain.events import (
+    RULES_NOW,
     BookUpdated,
     EngineStarted,
     Event,
@@ -85,6 +86,7 @@ class Rig:
                 seed=1,
                 hedge_mode=self.hedge_mode,
                 adviser=self.adviser,
+                rules=RULES_NOW,
             )
         )
 

@@ -13,6 +13,7 @@ from executor.domain.events import AmendRequested, PauseRequested, ResumeRequest
 from executor.domain.orders import ResidualRule, StrategyParams
 from executor.domain.parent_state import ParentStatus
 from executor.domain.timeline import NS_PER_S
+from impact.square_root import estimate
 from tests.builders import D
 from tests.engine.test_advice import TERMS, Desk
 
@@ -195,6 +196,30 @@ def test_near_its_end_an_order_is_neither_asked_about_nor_woken_up_for_it(deadli
     assert len(desk.asked()) > 15
     assert max(wakes.values()) <= 2
     assert sum(wakes.values()) <= 3 * len(desk.asked())
+
+
+@pytest.mark.parametrize(("named", "times"), [("square-root:1.8", 2.0), ("no-such-model", 1.0)])
+def test_the_question_foretells_by_the_model_that_is_in_force_for_the_order(named, times):
+    desk = Desk(
+        replace(TERMS, interval_s=600),
+        duration_s=86_400,
+        params=StrategyParams(interval_s=600),
+        impact_model=named,
+    )
+    for second in range(700):
+        desk.tick(1, volume="5", move=("1", "-1")[second % 2])
+        if len(desk.asked()) > 1:
+            break
+        if desk.advice.question is not None:
+            desk.advise(desk.asked()[-1])
+    facts, state = desk.asked()[-1].facts, desk.engine.state
+    usual = estimate(
+        qty=state.parents["P1"].leaves_qty,
+        volatility_hourly_pct=facts.market.volatility_hourly_pct,
+        volume_hourly_qty=state.markets["linear:BTCUSDT"].estimates.volume_per_s * 3_600,
+    )
+    assert float(facts.impact.estimate_bps) == pytest.approx(times * usual.estimate_bps, rel=1e-6)
+    assert facts.impact.low_bps < facts.impact.estimate_bps <= facts.impact.high_bps
 
 
 def test_a_market_in_which_nothing_trades_has_no_estimate_of_impact():

@@ -116,21 +116,22 @@ def test_it_is_what_a_plan_of_that_instant_tells():
         (None, CostForecast(model="no-such-model"), None, T0),
         (None, NAMED, replace(market(), snapshot=None), T0),
         (None, NAMED, None, parent_order().deadline_ns),
-        (
-            parent_order(
-                deadline_ns=T0 + (SLICES_PRICED_MAX + 1) * NS_PER_S, params=StrategyParams(interval_s=1)
-            ),
-            NAMED,
-            None,
-            T0,
-        ),
     ],
-    ids=["no model", "unreadable", "no price", "over", "too many slices"],
+    ids=["no model", "unreadable", "no price", "over"],
 )
 def test_what_is_not_known_is_not_guessed_and_stops_nothing(order, forecast, at, now_ns):
     found = told(order, forecast, at, now_ns)
     assert found == replace(forecast, at_ns=now_ns)
     assert found.expected_bps is None
+
+
+def test_a_plan_of_very_many_slices_is_priced_as_if_they_were_longer():
+    seconds = 4 * SLICES_PRICED_MAX
+    long = parent_order(order_qty=D(12), deadline_ns=T0 + seconds * NS_PER_S)
+    every_second = told(replace(long, params=StrategyParams(interval_s=1)), NAMED, None, T0)
+    coarse = told(replace(long, params=StrategyParams(interval_s=4)), NAMED, None, T0)
+    assert every_second == coarse
+    assert every_second.expected_bps is not None
 
 
 def test_the_usual_model_can_be_read_by_its_name():

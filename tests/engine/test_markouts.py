@@ -20,7 +20,7 @@ from executor.engine.report import parent_facts
 from executor.runtime import record
 from impact.shortfall import as_json, make_report
 from impact.tca.fill_costs import WINDOW_S
-from impact.tca.mark_outs import MARK_OUTS_S
+from impact.tca.mark_outs import MARK_OUTS_S, MarkSums, mark_outs
 from tests.builders import D, submitted
 from tests.engine.rig import Rig
 
@@ -223,6 +223,40 @@ def test_a_fill_that_is_heard_late_finds_its_mids_among_the_books_that_are_kept(
     at_ns = rig.fills[0].ts_exchange_ns
     assert mark.mids == [rig.mid_at(at_ns + horizon_s * NS_PER_S) for horizon_s in (1, 5)]
     assert mark.mid_px == rig.before(rig.fills[0]).mid_px
+
+
+def test_a_fill_that_is_heard_late_has_no_mid_where_the_book_was_lost_meanwhile():
+    rig = Seen()
+    rig.order()
+    rig.fill_lag_ns = 7 * NS_PER_S + 1
+    rig.pass_time(
+        3, move="1"
+    )  # the fill is of a second of these, its mark at 1 s of the third book before now
+    rig.pass_time(2, move="1")
+    rig.send(BookLost(at_ns=0, category=Category.LINEAR, symbol="BTCUSDT", detail="gap"))
+    rig.now_ns += 4 * NS_PER_S
+    rig.pass_time(2, move="1")
+    rig.fill_some("0.001")
+    mark = next(iter(rig.engine.state.marks.values()))
+    assert len(mark.mids) == 2
+    assert mark.mids[0] is not None or mark.mids[1] is None
+    assert None in mark.mids
+    assert rig.engine.state.markets["linear:BTCUSDT"].losses
+
+
+def test_mark_outs_count_by_the_time_of_fills_and_not_of_their_order():
+    sums = [MarkSums(at_ns=at_s * NS_PER_S) for at_s in (0, 200, 400)]
+    for one, gain in zip(sums, ("1", "2", "4"), strict=True):
+        one.fills[0], one.notional[0], one.gain[0] = 1, D(1_000), D(gain)
+    rig = Seen()
+    rig.order()
+    rig.fill_some("0.001")
+    at_ns = rig.fills[0].ts_exchange_ns
+    assert [child.marks.at_ns for child in rig.engine.state.children.values() if child.marks] == [at_ns]
+    by_fill = mark_outs([(one.at_ns, one) for one in sums])[0]
+    by_order = mark_outs([(0, one) for one in sums])[0]
+    assert by_fill.standard_error_bps is not None
+    assert by_order.standard_error_bps is None  # one order, and so one observation
 
 
 def test_a_fill_from_before_all_books_that_are_kept_has_no_parts_and_no_guessed_mids():

@@ -247,6 +247,12 @@ def test_flows_of_a_coin_are_remembered_whether_or_not_anybody_reads_them():
     said = [(reply.outcome, reply.text) for reply in rig.commands(Reply)]
     assert said[19] == (Outcome.ACCEPTED, "20 counts of BTC so far; a signal from 20 on")
     assert [outcome for outcome, _ in said[24:]] == [Outcome.INVALID] * 2
+    # Of coins in whose markets nothing was ever ordered nothing is kept, however many are counted.
+    rig.send(
+        ExchangeFlowCounted(at_ns=0, request_id="r", coin="DOGE", source="s", net_qty=D(1), span_s=3_600)
+    )
+    assert rig.last_reply().outcome is Outcome.INVALID
+    assert list(rig.engine.state.exchange_flows) == ["BTC"]
     params = StrategyParams(interval_s=300, wrappers=("exchange-flow",))
     rig.send(submitted(params=params, order_qty=D(6), duration_s=3_600))
     assert seen(rig).exchange_flow < -4.0

@@ -332,6 +332,10 @@ def test_one_that_was_refused_and_exists_stops_everything():
         ({"advised": True}, "model"),
         ({"strategy": "venue-iceberg", "params": StrategyParams(interval_s=30)}, "display_qty"),
         (
+            {"strategy": "iceberg", "params": StrategyParams(interval_s=30, display_qty=D("1.2"))},
+            "display_qty 1.2 is more than the whole, 1",
+        ),
+        (
             {"strategy": "venue-pov", "params": StrategyParams(interval_s=30), "duration_s": 900},
             "participation",
         ),

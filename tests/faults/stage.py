@@ -26,7 +26,7 @@ from executor.adviser.counsel import ModelCounsel
 from executor.adviser.template_files import load_template
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.commands import Outcome
-from executor.domain.events import DrainPolicy, EngineStarted, ShutdownRequested
+from executor.domain.events import RULES_NOW, DrainPolicy, EngineStarted, ShutdownRequested
 from executor.domain.limits import Limits, Timings
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import ResidualRule, StrategyParams
@@ -224,6 +224,7 @@ class Stage:
                 seed=self.seed,
                 adviser=self.terms,
                 venue_algorithms=self.venue_algorithms,
+                rules=RULES_NOW,
             )
         )
         stop = asyncio.Event()

@@ -66,7 +66,7 @@ SKELETON = {
     "impact/estimation/metaorders.py": "import random\n",
     "simulation/touch_venue.py": "import executor.domain.orders\n",
     "simulation/replay/__init__.py": "",
-    "simulation/replay/kept_code.py": "import os\nimport pathlib\n",
+    "simulation/kept_code.py": "import os\nimport pathlib\n",
     "backtest/__init__.py": "",
     "backtest/run.py": "import executor.adviser.client\nimport executor.runtime.live\nimport simulation.touch_venue\n",
     "config/__init__.py": "",

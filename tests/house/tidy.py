@@ -41,9 +41,12 @@ CATCHES_ALL: Final = {
     "executor/runtime/live.py": "the outermost task of the daemon: stops, cancels and raises again",
     "executor/sentinel/watcher.py": "a sweep that breaks off is told and begun again: giving up leaves orders open",
     "executor/interfaces/guard.py": "the outermost frame of a request: logged, answered with an id only",
+    "executor/app/messengers.py": "whatever a way to people does is a try that failed: trading goes on",
     "executor/adviser/counsel.py": "whatever a model's library does is a failed call: the orders go on",
     "executor/adviser/client.py": "whatever the SDK does is a failed call",
     "executor/adviser/news.py": "whatever a feed does is no news: the orders go on",
+    "simulation/market/engine.py": "whatever an agent's code does is its own failure: it is retired, no more",
+    "simulation/market/exchange.py": "what stands in an agent's message may be code of its own: it is refused, no more",
 }
 PARAMS_WITHOUT_UNIT: Final = {
     "StrategyParams.catch_up_max": "a multiple of the slice's own size",
@@ -53,9 +56,12 @@ PARAMS_WITHOUT_UNIT: Final = {
     "StrategyParams.reprices_max": "a number of times",
     "StrategyParams.chase_bps_max": "basis points, and then the bound",
     "StrategyParams.risk_aversion": "1 / quote unit, the lambda of the papers",
+    "MarketMakerParams.away": "stretches of the own clock, nanoseconds",
 }
 UNREFERENCED: Final[dict[str, str]] = {
+    "simulation.market.engine.SimulationEngine.performance_metrics": "for people: docs/agent-market.md",
     "simulation.replay.kernel.next_answer": "for strategies that are compiled: benchmarks/replay_quoter_compiled.py",
+    "simulation.compiled_market.market.CompiledMarket": "for whole runs of many agents: benchmarks/market.py",
 }
 
 _GRAB_BAGS: Final = frozenset(
@@ -104,6 +110,8 @@ _IO_CALLS: Final = frozenset(
 _ENVIRONMENTS: Final = frozenset({"live", "mainnet", "testnet", "demo", "paper", "sandbox", "backtest"})
 _KNOWS_ENVIRONMENTS: Final = ("executor/app/", "executor/venues/", "config/", "sandbox/", "tests/", "docs/")
 _UNITS: Final = ("_s", "_ms", "_ns", "_pct", "_bps", "_ticks", "_qty", "_px", "_notional", "_count", "_ratio")
+_NAMES_AND_SIGNS: Final = frozenset({"asset", "other_asset", "side"})
+"""Numbers that name a thing or say a direction, and measure nothing."""
 _NUMBERS: Final = frozenset({"int", "float", "Decimal", "Quantity", "Price", "Money", "Bps"})
 _UNFINISHED: Final = re.compile(r"\b(?:T[O]DO|F[I]XME|X[X]X|H[A]CK)\b")
 _WALL_CLOCK: Final = frozenset(
@@ -238,6 +246,8 @@ def number_without_unit(module: Module) -> Iterator[Finding]:
             if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
                 continue
             words = {_last(part) for part in ast.walk(field.annotation)}
+            if field.target.id in _NAMES_AND_SIGNS:
+                continue
             name = f"{cls.name}.{field.target.id}"
             if words & _NUMBERS and not name.endswith(_UNITS) and name not in PARAMS_WITHOUT_UNIT:
                 yield field.lineno, f"{name} has no unit in its name"

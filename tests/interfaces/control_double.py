@@ -3,13 +3,16 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from executor.advice.context import MarketContext
 from executor.adviser.news import News, NewsDoor, NewsFate
+from executor.adviser.tape import Line
 from executor.domain.commands import Outcome, Reply
 from executor.domain.decision import Schedule, Slice, Style
 from executor.domain.events import Event, ParentSubmitted
+from executor.domain.fees import KnownFees
 from executor.domain.instrument import Instrument
 from executor.domain.market import MarketSnapshot
 from executor.domain.order_state import ChildStatus
@@ -29,6 +32,7 @@ from executor.domain.units import Money, Price, Quantity
 from executor.engine.state import ChildState, EngineState, MarketState, ParentState
 from executor.interfaces.control import ControlBusy, DaemonInfo
 from executor.interfaces.version import version
+from executor.runtime.alarms import Alarm, Alarms
 from impact.parameters import ParameterVersion
 
 START_NS = 1_800_000_000 * NS_PER_S
@@ -49,10 +53,14 @@ class ControlDouble:
         self.replies: deque[Reply | Exception | None] = deque()
         self.looked: MarketState | Exception | None = None
         self.looks = 0
+        self.known_fees: KnownFees | Exception | None = None
         self.calibrations: dict[str, ParameterVersion] = {}
         self.reports: dict[str, Mapping[str, object]] = {}
         self.why_not_ready: tuple[str, ...] = ()
         self.busy = False
+        self.alarmed = Alarms()
+        self.called: Line | Exception | None = None
+        self.around: dict[str, MarketContext] = {}
         self.news = News(8, self.now_ns)
         self.door: NewsDoor | None = NewsDoor(self.news, self.now_ns)
         self.was_asked = asyncio.Event()
@@ -65,6 +73,17 @@ class ControlDouble:
 
     def now_ns(self) -> int:
         return self.at_ns
+
+    def alarms(self) -> Sequence[Alarm]:
+        return self.alarmed.latest
+
+    def call_of(self, parent_id: str, decision_id: str) -> Line | None:
+        if isinstance(self.called, Exception):
+            raise self.called
+        return self.called if self.called and self.called.decision_id == decision_id else None
+
+    def surroundings(self, category: Category, symbol: str) -> MarketContext:
+        return self.around.get(f"{category.value}:{symbol}", MarketContext(at_ns=self.at_ns))
 
     async def ask(self, event: Event) -> Reply:
         if self.busy:
@@ -94,10 +113,15 @@ class ControlDouble:
             raise self.looked
         return self.looked
 
+    async def fees(self, category: Category, symbol: str) -> KnownFees | None:
+        if isinstance(self.known_fees, Exception):
+            raise self.known_fees
+        return self.known_fees
+
     def hand_in_news(self, source: str, text: str, said_ns: int | None) -> NewsFate:
         return NewsFate.CLOSED if self.door is None else self.door.hand_in(source, text, said_ns)
 
-    def metrics_page(self) -> tuple[bytes, str]:
+    async def metrics_page(self) -> tuple[bytes, str]:
         return b"executor_up 1\n", "text/plain; version=0.0.4; charset=utf-8"
 
     def ready(self) -> tuple[bool, tuple[str, ...]]:

@@ -227,3 +227,15 @@ def test_an_answer_that_does_not_come_leaves_a_word_about_repeating(run, write, 
     code, _, err = run("basket", write(TWO))
     assert code == ExitCode.REFUSED
     assert "that never makes a second order" in err
+
+
+def test_a_check_says_that_the_orders_of_a_minute_are_too_few_for_all_of_them(run, write):
+    lines = [f"{name}USDT,buy,1,cross,5m,{{}}\n" for name in ("BTC", "ETH", "SOL")]
+    slow = write(f"{HEAD},interval\n" + "".join(line.format("60s") for line in lines), "slow.csv")
+    code, _, err = run("basket", slow, "--check")
+    assert (code, err) == (ExitCode.OK, "")
+    fast = write(f"{HEAD},interval\n" + "".join(line.format("10s") for line in lines), "fast.csv")
+    code, _, err = run("basket", fast, "--check")
+    assert code == ExitCode.OK
+    assert "orders_per_min_max: the plans come to about 36 orders a minute, and 20 may be sent" in err
+    assert "36 orders" in json.loads(run("basket", fast, "--check", "--json")[1])["warning"]

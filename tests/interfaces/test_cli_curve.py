@@ -166,6 +166,7 @@ async def test_an_order_carries_its_curve_and_its_session_weights(door: Door):
     assert shown["curve"] == "mine"
     assert shown["session_weights"] == {"asia": "1", "europe": "1", "us": "2"}
     assert json.dumps(shown)
+    assert set(params_view(event.params, "venue-twap")) == {"interval_s", "randomize_size"}
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,14 @@ def test_own_orders_that_say_nothing_are_refused(run, journals):
     assert "14 orders with an impact are too few" in err
 
 
+def test_journals_without_an_order_say_so(run, journals, monkeypatch):
+    monkeypatch.setattr("executor.runtime.past_orders.each_journal", lambda *_: [])
+    code, _, err = run("score", journals, "--symbol", "BTCUSDT")
+    assert code == ExitCode.REFUSED
+    assert "without a finished order that was filled" in err
+    assert "executor submit" in err
+
+
 def test_forecasts_are_scored_on_the_later_orders(run, journals):
     code, out, err = run("score", journals, "--symbol", "BTCUSDT", "--promised-pct", 80, "--json")
     assert (code, err) == (ExitCode.OK, "")

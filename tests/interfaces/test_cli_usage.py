@@ -318,7 +318,12 @@ def test_sandbox_hands_its_arguments_on(run, monkeypatch: pytest.MonkeyPatch):
     called = []
     monkeypatch.setattr("os.execv", lambda program, words: called.append((program, words)))
     run("sandbox", "--port", "0", "--help")
-    assert called == [(sys.executable, [sys.executable, "-m", "sandbox", "--port", "0", "--help"])]
+    ((program, words),) = called
+    assert program == sys.executable
+    assert words[:3] == [sys.executable, "-m", "sandbox"]
+    assert words[3] == "--agents-by"
+    assert words[4].endswith("-m backtest.market.venue_agents")
+    assert words[5:] == ["--port", "0", "--help"]
 
 
 def test_ctrl_c_anywhere_else_points_to_the_status(run, monkeypatch: pytest.MonkeyPatch):

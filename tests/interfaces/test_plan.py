@@ -1,6 +1,8 @@
 """A plan over HTTP and on the command line: the daemon's figures, told ones, and what is asked for by name."""
 
 import json
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from control_double import add_market, add_parent
 from doors import Daemon, Door
 
 from executor.domain.errors import ConfigError, TransportError
+from executor.domain.fees import KnownFees
+from executor.domain.orders import Side
 from executor.engine.plan_preview import paced
 from executor.interfaces.cli import main
 from executor.interfaces.planning import with_calibration
@@ -87,6 +91,49 @@ async def test_a_plan_says_that_the_order_would_be_refused(door: Door):
     add_parent(door.control.state)  # it buys what this one sells
     _, plan = await door.post("/v1/plan", ORDER)
     assert plan["refused"] == "tst-1 works the other side of BTCUSDT"
+
+
+async def test_the_fees_are_those_of_the_account_unless_others_are_told(door: Door):
+    watch(door.control)
+    door.control.known_fees = KnownFees(
+        maker_bps=Decimal(1), taker_bps=Decimal("4.5"), source="the account's own rates"
+    )
+    _, plan = await door.post("/v1/plan", ORDER)
+    assert plan["cost"]["fees_bps"] == pytest.approx(4.5)  # as if all of it crossed
+    assert plan["figures"]["fees_source"] == "the account's own rates"
+    assert "fees by the account's own rates: 1 bps waiting, 4.5 taking" in plan["remarks"]
+    _, plan = await door.post("/v1/plan", ORDER | {"maker_fee": "2", "taker_fee": "5.5"})
+    assert (plan["cost"]["fees_bps"], plan["figures"]["fees_source"]) == (pytest.approx(5.5), "as told")
+    door.control.known_fees = TransportError("no answer")
+    _, plan = await door.post("/v1/plan", ORDER)
+    assert (plan["cost"]["fees_bps"], plan["figures"]["fees_source"]) == (None, "")
+
+
+def test_a_plan_that_would_be_refused_ends_as_a_refusal(daemon: Daemon, capsys: pytest.CaptureFixture):
+    watch(daemon.control)
+    add_parent(daemon.control.state)  # it buys what this one sells
+    assert main(["plan", *WORDS, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["refused"] == "tst-1 works the other side of BTCUSDT"
+
+
+async def test_a_plan_says_what_it_would_run_into_because_of_others(door: Door):
+    watch(door.control)
+    state = door.control.state
+    add_parent(state)
+    parent = state.parents["tst-1"]
+    parent.order = replace(parent.order, side=Side.SELL, params=replace(parent.order.params, interval_s=10))
+    state.limits = replace(state.limits, parents_gross_notional_max=Decimal(1), orders_per_min_max=12)
+    _, plan = await door.post("/v1/plan", ORDER | {"interval": "20s"})
+    found = {one["what"]: one for one in plan["limits"]}
+    assert found["orders_per_min_max"]["severity"] == "slower"
+    assert (
+        "about 18 orders a minute, 12 of them by 1 that are open, and 12 may be sent"
+        in (found["orders_per_min_max"]["detail"])
+    )
+    assert found["limits over several parents"]["severity"] == "fails"
+    state.limits = replace(state.limits, parents_gross_notional_max=None, orders_per_min_max=18)
+    _, plan = await door.post("/v1/plan", ORDER | {"interval": "20s"})
+    assert not {"orders_per_min_max", "limits over several parents"} & {one["what"] for one in plan["limits"]}
 
 
 @pytest.mark.parametrize(

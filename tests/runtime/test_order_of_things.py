@@ -18,6 +18,7 @@ from executor.domain.events import (
 from executor.domain.orders import Category, Replacement, Side
 from executor.runtime.journal import Journal
 from executor.runtime.live import LiveRuntime
+from executor.runtime.saying import Teller
 from risk.turnstile import Turnstile
 from tests.builders import D, submitted
 from tests.engine.rig import Rig
@@ -121,7 +122,7 @@ async def test_an_order_leaves_only_after_its_row_is_durable(desk):
 async def test_an_amend_leaves_only_after_its_row_is_durable_and_is_told(desk, monkeypatch):
     runtime, venue = desk
     lines = []
-    runtime._log = lambda message, **fields: lines.append((message, fields))
+    runtime._teller = Teller(lambda message, **fields: lines.append((message, fields)))
     terms = Replacement(
         client_order_id="x-1-1",
         parent_id="P1",
@@ -157,7 +158,7 @@ async def test_what_leaves_has_left_when_it_is_told_and_is_told_before_the_next_
 
     monkeypatch.setattr(venue, "place", place)
     monkeypatch.setattr(runtime, "_act", act)
-    runtime._log = lambda message, **_: story.append(message)
+    runtime._teller = Teller(lambda message, **_: story.append(message))
     runtime.post(submitted())
     runtime.post(CANCEL)
     writer = asyncio.create_task(runtime._write())

@@ -224,6 +224,7 @@ def test_every_metric_has_a_series_once_everything_has_happened(
     telemetry.observe(ReplaceAcked(at_ns=NOW_NS, client_order_id="x-1-1"), [])
     telemetry.on_reconnect(Stream.PUBLIC)
     telemetry.on_calibration(CalibrationOutcome.KEPT)
+    telemetry.on_notice("mail", "failed")
     over_budget = advice_record(9, AdviceOutcome.NOT_ASKED, reason="DAY_COST", clips=("RATE_CLIPPED",))
     ended = [advice_record(number, outcome) for number, outcome in enumerate(AdviceOutcome)]
     state.adviser = ADVISER

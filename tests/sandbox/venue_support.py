@@ -65,7 +65,7 @@ def venue_in_thread(options: SandboxOptions) -> Iterator[RunningServer]:
     thread = threading.Thread(target=lambda: asyncio.run(main()), name="venue")
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(60)
         yield box["server"]
     finally:
         box["loop"].call_soon_threadsafe(box["stop"].set)

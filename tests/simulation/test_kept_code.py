@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from executor.domain.errors import InvariantViolation
-from simulation.replay.kept_code import KeptCode
+from simulation.kept_code import KeptCode, Place
 from simulation.replay.machine import ReplayMachine
 from simulation.replay.terms import ReplayTerms
 
@@ -88,7 +88,7 @@ def test_a_function_that_the_file_does_not_have_is_told(folder):
     ours = Sources()
     ours.code().linked()
     (kept,) = folder.glob("*.code")
-    from simulation.replay import kept_code
+    from simulation import kept_code
 
     (code,) = kept_code._unpacked(kept.read_bytes()).values()
     kept.write_bytes(kept_code._packed({"sum nowhere": code}))
@@ -106,3 +106,18 @@ def test_numbers_beyond_64_bits_are_refused_and_not_cut():
             venue.place(*terms)
     with pytest.raises(OverflowError):
         venue.amend(1, 1 << 63, 1)
+
+
+def test_a_method_takes_whole_numbers_and_its_object_outlives_its_name(folder):
+    ours = KeptCode("sum", {"sum": 2}, lambda: {"sum": double_and_add}, methods={"sum": 1})
+    for _ in range(2):
+        method = ours.methods(Place(20))["sum"]
+        assert (method(-5), method(-1), method(), method.__name__) == (35, 39, 40, "sum")
+        assert isinstance(method.__self__, Place)
+        ours = KeptCode("sum", {"sum": 2}, lambda: pytest.fail("it is kept"), methods={"sum": 1})
+    with pytest.raises(TypeError, match="sum takes 0 to 1 whole numbers"):
+        method(1, 2)
+    with pytest.raises(TypeError, match="float"):
+        method(1.5)
+    with pytest.raises(OverflowError):
+        method(1 << 64)

@@ -23,14 +23,16 @@ BTC = "BTCUSDT"
 
 
 @asynccontextmanager
-async def feeding(answer=polite, *, category=Category.LINEAR, quote_coin="USDT", depth=50, clock=None):
+async def feeding(
+    answer=polite, *, category=Category.LINEAR, quote_coin="USDT", depth=50, clock=None, **more
+):
     async with scripted(answer) as there, aiohttp.ClientSession() as http:
         inbox, lines = Inbox(), []
         clock = clock or Clock()
         urls = dict(rest_url=there.url, public_ws_url=there.url, private_ws_url=there.url)
         feed = MarketFeed(
             http=http,
-            access=Access(**urls, api_key="k", api_secret="s", book_depth=depth, conflate_ms=1),
+            access=Access(**urls, api_key="k", api_secret="s", book_depth=depth, conflate_ms=1, **more),
             category=category,
             clock=clock,
             time=ServerTime(clock),
@@ -67,6 +69,18 @@ WHOLE = book("snapshot", 10, [("100", "1"), ("99", "2")], [("101", "3")])
 
 def ticker(kind, **fields):
     return {"topic": f"tickers.{BTC}", "type": kind, "data": {"symbol": BTC, **fields}, "cs": 1, "ts": 1}
+
+
+async def test_levels_behind_the_touch_are_told_where_they_are_wanted():
+    deep = book("snapshot", 10, [("100", "1"), ("98", "7"), ("99", "2")], [("101", "3"), ("103", "5")])
+    async with feeding(route_levels=2) as (there, inbox, _, _):
+        await there.say(deep)
+        market = await shown(inbox)
+        assert market.deeper_bids == ((99, 2), (98, 7))
+        assert market.deeper_asks == ((103, 5),)
+    async with feeding() as (there, inbox, _, _):
+        await there.say(deep)
+        assert (await shown(inbox)).deeper_bids == ()
 
 
 async def shown(inbox, count=1):

@@ -157,6 +157,11 @@ async def test_a_lookalike_is_not_taken_for_ours_when_it_is_known_older_or_doubt
         assert found[-1].venue_order_id == one
         other = algo(replace(TWAP, interval_s=60))
         assert isinstance((await desk.venue.query_algo(asked(other)))[-1], OrderAbsent)
+        # Once all that could be ours have ended, whichever is ours can fill nothing any more.
+        for sent, name in ((first, one), (second, two)):
+            assert isinstance((await desk.venue.query_algo(asked(first)))[-1], OrderQueryFailed)
+            await desk.venue.stop_algo(StopAlgo(client_order_id=sent.order.client_order_id, strategy_id=name))
+        assert isinstance((await desk.venue.query_algo(asked(first)))[-1], OrderAbsent)
 
 
 async def test_an_end_is_proved_only_when_its_orders_add_up_and_none_is_open():

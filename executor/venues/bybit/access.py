@@ -40,6 +40,8 @@ class Access:
         Longest time a request may take, seconds.
     book_depth
         Depth of the order book stream, levels.
+    route_levels
+        Levels behind the touch that the engine sees.
     conflate_ms
         Shortest time between two market snapshots for the engine, milliseconds.
     dcp
@@ -63,6 +65,7 @@ class Access:
     order_entry: Way = Way.REST
     request_timeout_s: float = 5.0
     book_depth: int = 50
+    route_levels: int = 0
     conflate_ms: int = 100
     dcp: bool = False
     status_feed: bool = False

@@ -94,10 +94,19 @@ class AlgoQueries:
             until_ms = command.until_ns // NS_PER_MS + self._time.offset_ms + _CLOCKS_MS
             mine = [row for row in rows if _may_be(command, row, since_ms, until_ms)]
         if len(mine) > 1:
+            if all([await self._has_ended(command, row) for row in mine]):
+                return None  # whichever is ours, nothing of it can be filled any more
             raise RemoteProtocolError(
                 f"{len(mine)} strategy orders could be {command.algo.order.client_order_id}"
             )
         return mine[0] if mine else None
+
+    async def _has_ended(self, command: QueryAlgo, row: Row) -> bool:
+        """Whether a strategy that may be the one has ended by proof."""
+        if whole(row, "status") not in _ENDED:
+            return False
+        subs = await self._pages(_orders_page, strategyId=text(row, "strategyId"))
+        return not await self._why_open(command, subs, number_or_zero(row, "executedSize"))
 
     async def _tell(self, command: QueryAlgo, row: Row, asked_ns: int) -> list[Event]:
         order = command.algo.order

@@ -17,9 +17,11 @@ from executor.domain.events import (
     StreamChanged,
 )
 from executor.domain.events import Stream as StreamName
+from executor.domain.fees import KnownFees
 from executor.domain.link_figures import LinkFigures
 from executor.domain.orders import Category, NewOrder, Replacement
 from executor.domain.ports import Log, Post
+from executor.domain.units import BPS_PER_UNIT
 from executor.engine.state import MarketState
 from executor.runtime.clock import Clock
 from executor.venues.bybit.access import Access, Way
@@ -184,6 +186,21 @@ class BybitVenue:
         """Look once at a market that is not followed; None if the venue has no such symbol."""
         return await self._queries.market(category, symbol)
 
+    async def fees(self, category: Category, symbol: str) -> KnownFees:
+        """What the account pays in a symbol.
+
+        Raises
+        ------
+        TransportError, RemoteProtocolError
+            If it could not be read.
+        """
+        rates = await self.account.fees(category, symbol)
+        return KnownFees(
+            maker_bps=rates.maker_rate * BPS_PER_UNIT,
+            taker_bps=rates.taker_rate * BPS_PER_UNIT,
+            source="the account's own rates",
+        )
+
     def subscribe(self, command: Subscribe) -> None:
         """Follow a symbol: its rules and its market."""
         self._public.subscribe(command)
@@ -284,4 +301,5 @@ class BybitVenue:
             RemoteProtocolError,
             ValueError,
         ) as error:
-            self._log("venue not reached", level="warning", url=self._access.rest_url, error=str(error))
+            words = str(error) or type(error).__name__  # a time-out says nothing of itself
+            self._log("venue not reached", level="warning", url=self._access.rest_url, error=words)

@@ -39,6 +39,7 @@ from executor.venues.bybit.book_sync import BookSync
 from executor.venues.bybit.codec_frames import Frame
 from executor.venues.bybit.codec_public import (
     BookFrame,
+    Level,
     LiquidationsFrame,
     PriceLimitFrame,
     PublicTrades,
@@ -395,7 +396,15 @@ class MarketFeed:
             liquidated_short_qty=Quantity(entry.short_qty),
             bought_qty=Quantity(entry.bought_qty),
         )
+        if self._access.route_levels:
+            bids, asks = book.nearest(1 + self._access.route_levels)
+            market = replace(market, deeper_bids=_deeper(bids), deeper_asks=_deeper(asks))
         band = entry.band
         if band is None or entry.posted_ns - entry.band_ns > _BAND_NS_MAX:
             return market
         return replace(market, max_buy_px=Price(band.max_buy_px), min_sell_px=Price(band.min_sell_px))
+
+
+def _deeper(levels: list[Level]) -> tuple[tuple[Price, Quantity], ...]:
+    """Prices and quantities of the levels behind the best one."""
+    return tuple((Price(Decimal(px)), Quantity(Decimal(qty))) for px, qty in levels[1:])

@@ -39,12 +39,13 @@ from executor.domain.events import (
     WalletUpdated,
 )
 from executor.domain.events import Stream as StreamName
+from executor.domain.fees import KnownFees
 from executor.domain.fills import Fill
 from executor.domain.instrument import Instrument
 from executor.domain.orders import Category, Liquidity, NewOrder, Replacement, Side
 from executor.domain.ports import Log, Post
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
-from executor.domain.units import Money
+from executor.domain.units import BPS_PER_UNIT, Money
 from executor.engine.state import MarketState
 from executor.runtime.clock import Clock
 from executor.venues.bybit.access import Access
@@ -206,6 +207,15 @@ class PaperVenue:
     async def look(self, category: Category, symbol: str) -> MarketState | None:
         """Look once at a market that is not followed; None if the venue has no such symbol."""
         return await self._queries.market(category, symbol)
+
+    async def fees(self, _category: Category, _symbol: str) -> KnownFees:
+        """What the simulated account pays in every symbol."""
+        charges = self._terms.charges
+        return KnownFees(
+            maker_bps=charges.maker_fee_rate * BPS_PER_UNIT,
+            taker_bps=charges.taker_fee_rate * BPS_PER_UNIT,
+            source="the rates of [paper]",
+        )
 
     def subscribe(self, command: Subscribe) -> None:
         """Follow a symbol: its rules and its market."""
@@ -562,7 +572,8 @@ class PaperVenue:
                 body = json.loads(await response.content.read(_TIME_BYTES_MAX))
             told_ns = int(str(body["result"]["timeNano"]))
         except (aiohttp.ClientError, TimeoutError, ValueError, LookupError, TypeError) as error:
-            self._log("venue not reached", level="warning", url=self._access.rest_url, error=str(error))
+            words = str(error) or type(error).__name__  # a time-out says nothing of itself
+            self._log("venue not reached", level="warning", url=self._access.rest_url, error=words)
         else:
             self._time.learn(sent_ns, self._clock.now_ns(), told_ns // NS_PER_MS)
 

@@ -6,6 +6,7 @@ from math import isfinite
 
 from executor.domain.instrument import Instrument
 from executor.domain.orders import Category
+from executor.domain.places import bare_symbol
 from executor.domain.units import ZERO, Price, is_plain
 
 _SIDES = ("bids", "asks")
@@ -17,15 +18,15 @@ def unified_symbol(instrument: Instrument) -> str | None:
     Spot `BTCUSDT` is `BTC/USDT`, the linear perpetual `BTC/USDT:USDT` (`BTCPERP`: `BTC/USDC:USDC`), the inverse one
     `BTC/USD:BTC`. A contract with a delivery date has a name of another form and no counterpart.
     """
-    base, quote = instrument.base_coin, instrument.quote_coin
+    base, quote, symbol = instrument.base_coin, instrument.quote_coin, bare_symbol(instrument.symbol)
     match instrument.category:
         case Category.SPOT:
             return f"{base}/{quote}"
         case Category.LINEAR:
-            perpetual = instrument.symbol in {f"{base}{quote}", f"{base}PERP"}
+            perpetual = symbol in {f"{base}{quote}", f"{base}PERP"}
             return f"{base}/{quote}:{quote}" if perpetual else None
         case Category.INVERSE:
-            return f"{base}/{quote}:{base}" if instrument.symbol == f"{base}{quote}" else None
+            return f"{base}/{quote}:{base}" if symbol == f"{base}{quote}" else None
 
 
 def mid_of_book(book: Mapping[str, object]) -> Price:
