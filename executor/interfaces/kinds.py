@@ -39,7 +39,10 @@ from executor.domain.volume_curve import (
 
 DURATION_S_MAX: Final = 30 * 86_400
 SEED_MAX: Final = 2**63 - 1
-SYMBOL_FORM: Final = "3 to 24 capital letters and digits, such as BTCUSDT; at another venue with its name, such as BTCUSDT@kraken"
+SYMBOL_FORM: Final = (
+    "3 to 24 capital letters and digits, such as BTCUSDT; at another venue with its name,"
+    " such as BTCUSDT@kraken"
+)
 TIME_FORM: Final = "RFC 3339 with a zone, such as 2026-11-20T12:00:00Z"
 PARENT_ID: Final = re.compile(r"\A[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
 
