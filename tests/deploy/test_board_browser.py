@@ -38,7 +38,7 @@ PICTURES = os.environ.get("BOARD_PICTURES")
 def demo(tmp_path):
     """The demonstration with a parent at work; gives the address of the daemon and its token file."""
     process = subprocess.Popen(
-        [*CLI, "demo", "--seconds", "120"],
+        [*CLI, "demo", "--seconds", "200"],
         env=ENVIRONMENT,
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,

@@ -205,7 +205,8 @@ function drawParents() {
   if (!begun && shown.length) {
     begun = true;
     // Where there is room for both, the newest order is shown at once, and leaves nothing to go back to.
-    if (!chosen && matchMedia("(min-width: 821px)").matches) {
+    // An address that was just given, and of which the browser has not told yet, goes first.
+    if (!chosen && !location.hash && matchMedia("(min-width: 821px)").matches) {
       history.replaceState(null, "", `#/${shown[0].id}`);
       choose(shown[0].id);
     }
