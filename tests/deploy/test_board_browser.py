@@ -159,6 +159,10 @@ def test_one_sees_what_happens_and_can_stop_it(demo, browser):
     assert page.complaints == []
 
 
+@pytest.mark.skipif(
+    os.environ.get("EXECUTOR_CAMPAIGN") != "full",
+    reason="seven tabs want a quiet machine: in the long form only",
+)
 def test_many_tabs_other_addresses_and_a_session_that_ends(demo, browser):
     page = Page(browser)
     tab = page.tab
