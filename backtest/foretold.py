@@ -7,8 +7,9 @@ the order came to.
 from dataclasses import dataclass
 
 from executor.domain.events import ParentSubmitted
-from executor.engine.plan_preview import order_of, preview
+from executor.engine.plan_preview import preview
 from executor.engine.state import EngineState, MarketState, market_key
+from executor.engine.submitted import order_of
 from strategies.priced import ExpectedCost, PlanTerms
 
 

@@ -31,7 +31,7 @@ from executor.domain.advice import Failure
 from executor.domain.commands import Command, RequestAdvice
 from executor.domain.errors import InvariantViolation, JournalError
 from executor.domain.events import AdviceFailed, AdviceReceived, EngineStarted, Event, TimerFired
-from executor.domain.timeline import NS_PER_MS
+from executor.domain.timeline import NS_PER_MS, iso_utc
 from executor.engine.engine import Engine
 from executor.runtime import record
 from executor.runtime.integrity import DAMAGE, GENESIS, Link, chain_hash, check_head, check_link, rows
@@ -91,6 +91,8 @@ class SessionResult:
         By how much the instants of orders might differ; 0 unless an answer was estimated.
     rebuilt
         Whether every row of the journal came out again to the last byte, the advice included.
+    other_row
+        Where not: the first row that came out otherwise, and what came instead, in words.
     """
 
     events: int
@@ -103,6 +105,7 @@ class SessionResult:
     tolerance_ns: int
     unasked: int
     rebuilt: bool
+    other_row: str
     difference: Difference | None
 
     @property
@@ -250,6 +253,8 @@ class _Play:
         self._estimated = 0
         self._events = 0
         self._hash = GENESIS
+        self._latest = ""
+        self._other_row = ""
         self._refused = ""
         self._differs = False
         self.recorded_hash = GENESIS
@@ -262,14 +267,21 @@ class _Play:
         if link.kind == _STARTED:
             self._end_life()
         else:
-            # At one instant the rows come in the journal's order: ours has its turn where recorded advice had it.
-            self._work_own(link.at_ns if link.kind in _ADVICE else link.at_ns - 1)
+            self._work_own(link.at_ns - 1)
+        if link.kind in _ADVICE:
+            # At one instant the rows come in the journal's order: ours has its turn where recorded advice had it. A
+            # timer that it sets for now is the recording's, as this row will tell, and fires where that has it.
+            self._hear_until(link.at_ns)
         if self._ended(link.at_ns):
             return False
         fed = self._feed(link)
         self._note_recorded(link)
         if fed:
             self._work(record.decode_event(link.kind, link.event), link.at_ns)
+        if not self._other_row and self._hash != link.hash:
+            self._other_row = (
+                f"row {link.seq}, {link.kind} at {iso_utc(link.at_ns)}; in its place {self._latest}"
+            )
         return not self._ended(link.at_ns)
 
     def close(self) -> None:
@@ -290,6 +302,7 @@ class _Play:
             tolerance_ns=self._tolerance_ns,
             unasked=self._tape.left(),
             rebuilt=not self._differs and self._hash == self.recorded_hash,
+            other_row=self._other_row,
             difference=self._difference() if self._differs else None,
         )
 
@@ -344,10 +357,13 @@ class _Play:
             if timer is not None and timer[0] <= min(answer_ns, until_ns):
                 self._work(TimerFired(at_ns=timer[0], key=timer[1]), timer[0])
             elif answer_ns <= until_ns:
-                _, _, event = heappop(self._answers)
-                self._hear(event, answer_ns)
+                self._hear_next()
             else:
                 return
+
+    def _hear_until(self, until_ns: int) -> None:
+        while self._answers and self._answers[0][0] <= until_ns and not self._refused:
+            self._hear_next()
 
     def _own_timer(self) -> tuple[int, str] | None:
         """The next timer that the engine has set and the recording has not."""
@@ -358,7 +374,8 @@ class _Play:
         ]
         return min(own, default=None)
 
-    def _hear(self, event: Event, at_ns: int) -> None:
+    def _hear_next(self) -> None:
+        at_ns, _, event = heappop(self._answers)
         assert isinstance(event, AdviceReceived | AdviceFailed)
         name = event.decision_id
         self._estimated += name in self._inexact
@@ -382,6 +399,7 @@ class _Play:
         written = record.encode_commands(commands)
         kind, body = type(stamped).__name__, record.encode_event(stamped)
         self._hash = chain_hash(self._hash, self._events, now_ns, kind, body, written)
+        self._latest = f"row {self._events}, {kind} at {iso_utc(now_ns)}"
         self._orders.replayed.extend(orders_in(now_ns, written))
         self._ask(commands, questions_in(written), now_ns)
 

@@ -11,7 +11,6 @@ from typing import Final
 
 from executor.advice.worst_case import WorstCase
 from executor.domain.cost_forecast import CostForecast
-from executor.domain.events import ParentSubmitted
 from executor.domain.instrument import Instrument
 from executor.domain.market import MarketSnapshot
 from executor.domain.orders import ParentOrder
@@ -69,31 +68,6 @@ class PlanPreview:
     alternatives: tuple[Alternative, ...]
     frontier: tuple[FrontierPoint, ...]
     worst: WorstCase | None
-
-
-def order_of(event: ParentSubmitted, now_ns: int) -> ParentOrder:
-    """The order that would come of a submission now."""
-    start_ns = max(event.start_ns, now_ns)
-    return ParentOrder(
-        parent_id="plan",
-        parent_no=0,
-        category=event.category,
-        symbol=event.symbol,
-        side=event.side,
-        order_qty=event.order_qty,
-        limit_px=event.limit_px,
-        start_ns=start_ns,
-        deadline_ns=start_ns + event.duration_s * NS_PER_S,
-        residual=event.residual,
-        extend_s=event.extend_s,
-        urgency=event.urgency,
-        strategy=event.strategy,
-        params=event.params,
-        reduce_only=event.reduce_only,
-        position_idx=event.position_idx,
-        decision_px=event.decision_px,
-        seed=event.seed,
-    )
 
 
 def told_market(

@@ -13,8 +13,8 @@ from executor.engine.exposure import why_not_together
 from executor.engine.markets import expected_volume_qty
 from executor.engine.own_volume import WINDOW_S, used_qty
 from executor.engine.plan_limits import Hindrance, Severity
-from executor.engine.plan_preview import order_of
 from executor.engine.state import EngineState, market_key
+from executor.engine.submitted import order_of
 from risk.joint import Bounds
 from strategies.expected import Timing, timing_of
 from strategies.venue_orders import VENUE_STRATEGIES

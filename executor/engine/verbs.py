@@ -17,7 +17,7 @@ from executor.domain.events import (
     RearmRequested,
     ResumeRequested,
 )
-from executor.domain.orders import Category, ParentOrder, Side
+from executor.domain.orders import Category, Side
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.places import place_of, place_of_market
 from executor.domain.timeline import NS_PER_S
@@ -31,6 +31,7 @@ from executor.engine.positions import configured_apart, forget_positions, keeps_
 from executor.engine.preview import beyond_position
 from executor.engine.reconcile import request_reconcile
 from executor.engine.state import AdviceState, EngineState, MarketState, ParentState, market_key
+from executor.engine.submitted import order_of
 from risk.joint import Bounds
 from strategies.base import STRATEGIES
 from strategies.reads import why_not
@@ -371,27 +372,7 @@ def accept(desk: Desk, event: ParentSubmitted, basket_id: str = "", route_id: st
     number = state.next_parent_no
     state.next_parent_no += 1
     parent_id = f"P{number}"
-    start_ns = max(event.start_ns, desk.now_ns)
-    order = ParentOrder(
-        parent_id=parent_id,
-        parent_no=number,
-        category=event.category,
-        symbol=event.symbol,
-        side=event.side,
-        order_qty=event.order_qty,
-        limit_px=event.limit_px,
-        start_ns=start_ns,
-        deadline_ns=start_ns + event.duration_s * NS_PER_S,
-        residual=event.residual,
-        extend_s=event.extend_s,
-        urgency=event.urgency,
-        strategy=event.strategy,
-        params=event.params,
-        reduce_only=event.reduce_only,
-        position_idx=event.position_idx,
-        decision_px=event.decision_px,
-        seed=event.seed,
-    )
+    order = order_of(event, desk.now_ns, parent_id=parent_id, parent_no=number)
     market = state.markets.setdefault(market_key(event.category, event.symbol), MarketState())
     fresh = market.snapshot if market.book_ns is not None else None
     model = "" if route_id else event.impact_model or state.impact_model

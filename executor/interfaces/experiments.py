@@ -37,6 +37,7 @@ def session_record(result: SessionResult, latency: str) -> dict[str, object]:
         "tolerance_ms": result.tolerance_ns / NS_PER_MS,
         "calls_left": result.unasked,
         "journal_rebuilt": result.rebuilt,
+        "first_other_row": result.other_row or None,
         "first_difference": None
         if found is None
         else {
@@ -84,6 +85,7 @@ def session_words(result: SessionResult, latency: str) -> str:
         )
     elif result.identical:
         lines.append("identical: every child order is the recorded one")
+        lines.append(f"  other rows are not, first {result.other_row}")
     return "\n".join(lines)
 
 

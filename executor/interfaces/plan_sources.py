@@ -11,9 +11,10 @@ from config.problems import ConfigProblems, Problem
 from executor.domain.instrument import Instrument
 from executor.domain.orders import Category
 from executor.domain.units import ZERO, Money, Price, Quantity, install_decimal_context
-from executor.engine.plan_preview import order_of, paced, preview, told_market, unknown_figures
+from executor.engine.plan_preview import paced, preview, told_market, unknown_figures
 from executor.engine.plan_together import beside_others
 from executor.engine.state import EngineState, MarketState
+from executor.engine.submitted import order_of
 from executor.interfaces import intents
 from executor.interfaces.cli_data import data_errors
 from executor.interfaces.exit_codes import ExitCode

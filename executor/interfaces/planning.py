@@ -9,9 +9,10 @@ from typing import Final
 from executor.domain.errors import ConfigError, RemoteProtocolError, TransportError
 from executor.domain.events import ParentSubmitted
 from executor.domain.units import install_decimal_context
-from executor.engine.plan_preview import PlanPreview, order_of, paced, preview, unknown_figures
+from executor.engine.plan_preview import PlanPreview, paced, preview, unknown_figures
 from executor.engine.plan_together import beside_others
 from executor.engine.state import EngineState, MarketState, ledger_key, market_key
+from executor.engine.submitted import order_of
 from executor.engine.verbs import why_refused
 from executor.interfaces.answers import refusal
 from executor.interfaces.control import Control

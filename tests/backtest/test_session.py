@@ -22,8 +22,10 @@ from executor.domain.advice import AdviceOutcome
 from executor.domain.advice_terms import AdviserTerms, Band, BreakerRules, Caps, Prices
 from executor.domain.errors import JournalError
 from executor.domain.orders import ResidualRule, StrategyParams
+from executor.domain.timeline import iso_utc
 from executor.interfaces.cli import main
 from executor.interfaces.exit_codes import ExitCode
+from executor.interfaces.experiments import session_words
 from executor.runtime.journal import Journal
 from sandbox.llm_server import DEFAULT_API_KEY, Latency, LlmOptions, running_llm_server
 from tests.builders import D
@@ -156,7 +158,7 @@ def test_with_the_taped_latencies_every_order_and_every_row_comes_out_again(reco
     result = play(recorded)
     assert result.difference is None
     assert result.identical
-    assert result.rebuilt
+    assert (result.rebuilt, result.other_row) == (True, "")
     assert sum(result.requests.values()) == len(sent_by(recorded)) > 6
     with Journal.open(recorded.journal, create=False) as journal:
         report = json.loads(journal.report("P1"))
@@ -207,6 +209,20 @@ def test_another_reply_differs_at_the_first_order_after_it(recorded):
     assert result.difference.why == "the answer to P1-1 is another one than was recorded"
 
 
+def test_a_call_that_failed_otherwise_gives_the_same_orders_and_names_the_row_that_is_another(recorded):
+    lines = [
+        structs.replace(line, detail="otherwise") if getattr(line, "decision_id", "") == "P1-6" else line
+        for line in recorded.lines()
+    ]
+    result = play(recorded, lines)
+    assert result.identical
+    assert not result.rebuilt
+    heard_at = iso_utc(hearing(lines, "P1-6").heard_ns)
+    assert f", AdviceFailed at {heard_at}; in its place row " in result.other_row
+    assert result.other_row.endswith(f", AdviceFailed at {heard_at}")
+    assert f"other rows are not, first {result.other_row}" in session_words(result, "taped")
+
+
 def test_a_tape_from_before_hearings_were_written_is_played_with_a_tolerance(recorded):
     """Its latencies were the client's; these are the engine's, for how far the two are apart is the machine's doing."""
     took = {line.heard: line.heard_ns - line.asked_ns for line in recorded.lines() if isinstance(line, Heard)}
@@ -220,6 +236,7 @@ def test_a_tape_from_before_hearings_were_written_is_played_with_a_tolerance(rec
     assert result.estimated > 3
     assert result.tolerance_ns == TOLERANCE_NS
     assert not result.rebuilt
+    assert result.other_row
 
 
 def test_each_answer_that_was_heard_is_on_the_tape_with_its_verdict(recorded):

@@ -13,13 +13,13 @@ from executor.domain.timeline import NS_PER_S
 from executor.engine.plan_limits import Severity
 from executor.engine.plan_preview import (
     SLICES_MAX,
-    order_of,
     paced,
     preview,
     told_market,
     unknown_figures,
 )
 from executor.engine.state import EngineState, Ledger, MarketState
+from executor.engine.submitted import order_of
 from impact.models import read_model
 from impact.square_root import SquareRoot
 from strategies.base import STRATEGIES

@@ -11,6 +11,8 @@ from sandbox.bybit_server.agents_market import AgentsCall
 from tests.sandbox.venue_support import KEYS, poll_until, venue_in_thread
 
 BTC = {"category": "linear", "symbol": "BTCUSDT"}
+PAGE = 1_000
+"""Most trades that the venue gives in one answer."""
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +36,6 @@ def levels(rows):
 
 @pytest.mark.process
 @pytest.mark.timeout(120)
-@pytest.mark.skipif(
-    os.environ.get("EXECUTOR_CAMPAIGN") != "full",
-    reason="readings of one moment are torn apart on a loaded machine: in the long form only",
-)
 def test_all_that_is_said_of_the_market_agrees_and_it_outlives_its_agents(
     venue, said, http, sockets, control, key
 ):
@@ -84,11 +82,13 @@ def test_all_that_is_said_of_the_market_agrees_and_it_outlives_its_agents(
     # pybit puts a delta where it likes.
     poll_until(lambda: sorted(levels(heard["book"][-1]["data"]["b"]), reverse=True) == bids)
     assert sorted(levels(heard["book"][-1]["data"]["a"])) == asks
-    trades = http.get_public_trade_history(**BTC, limit=1000)["result"]["list"]
+    trades = http.get_public_trade_history(**BTC, limit=PAGE)["result"]["list"]
     assert len(trades) > 20
     prints = {trade["execId"]: (trade["side"], trade["price"], trade["size"]) for trade in trades}
     assert {prints[fill["execId"]] for fill in fills} == {("Sell", waits, fill["execQty"]) for fill in fills}
-    told = {trade["i"] for message in heard["trades"] for trade in message["data"]}
+    # A slow machine has seen more trades than one page holds: what is older than its first instant is on none.
+    begins_ms = 0 if len(trades) < PAGE else int(trades[-1]["time"]) + 1
+    told = {trade["i"] for message in heard["trades"] for trade in message["data"] if trade["T"] >= begins_ms}
     assert len(told & {trade["execId"] for trade in trades}) == len(told) > 10
     candles = http.get_kline(**BTC, interval=1, limit=1000)["result"]["list"]
     volumes, prices = {}, {}
@@ -97,6 +97,8 @@ def test_all_that_is_said_of_the_market_agrees_and_it_outlives_its_agents(
         volumes[minute] = volumes.get(minute, 0.0) + float(trade["size"])
         prices.setdefault(minute, []).append(float(trade["price"]))
     for start, *ohlc, volume, _ in candles:
+        if int(start) < begins_ms:
+            continue
         seen = prices.get(int(start), [])
         assert float(volume) == pytest.approx(volumes.get(int(start), 0.0))
         if seen:
@@ -106,13 +108,18 @@ def test_all_that_is_said_of_the_market_agrees_and_it_outlives_its_agents(
     assert (float(ticker["ask1Price"]), float(ticker["ask1Size"])) == asks[0]
     assert ticker["lastPrice"] == trades[0]["price"]
     assert bids[0][0] <= float(ticker["markPrice"]) <= asks[0][0]
-    assert float(ticker["volume24h"]) == pytest.approx(sum(float(trade["size"]) for trade in trades))
+    traded = sum(float(trade["size"]) for trade in trades)
+    assert float(ticker["volume24h"]) == pytest.approx(traded) or (
+        begins_ms and float(ticker["volume24h"]) > traded
+    )
     control("POST", "/_ex", {"do": "freeze", "on": False})
 
     # The agents' process is killed: it is said, and whoever is left can trade.
     os.kill(control("POST", "/_ex", {"do": "agents"})["agents"][0]["pid"], signal.SIGKILL)
-    poll_until(lambda: said)
-    assert said[0].startswith("the agents ended with exit code -9; their ")
+    # On a slow machine it was said before that they are behind.
+    poll_until(
+        lambda: [line for line in said if line.startswith("the agents ended with exit code -9; their ")]
+    )
     (state,) = control("POST", "/_ex", {"do": "agents"})["agents"]
     assert state["ended"] == "ended with exit code -9"
     rest = http.place_order(**BTC, side="Buy", orderType="Limit", qty="0.1", price=waits)
