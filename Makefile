@@ -17,7 +17,7 @@ export PYTEST_DEBUG_TEMPROOT := $(shell df -Pk /dev/shm 2>/dev/null | awk '$$6 =
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: $(VENV)/.run ## work a sample order on a local exchange and print its cost report
+run: $(VENV)/.run ## work sample orders on a local exchange, with a board in the browser, until Ctrl-C
 	@$(BIN)/executor demo
 
 backtest: $(VENV)/.backtest ## install what recorded data and backtests need beside the daemon (numpy, pyarrow, numba, plotly)
@@ -42,6 +42,7 @@ types: $(VENV)/.dev
 
 pages: $(VENV)/.dev
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python docs/life.py --check
 	$(BIN)/python docs/conformance.py --check
 	$(BIN)/python docs/faults.py --check
 	$(BIN)/python -m deploy.write --check
@@ -77,12 +78,14 @@ campaign: $(VENV)/.dev ## the long campaigns: histories, replies and faults of a
 	EXECUTOR_CAMPAIGN=full $(BIN)/pytest tests/faults/test_wire_proof.py --timeout 7200 -n 2 -rP
 	$(BIN)/python -m benchmarks.market_network
 
-docs: $(VENV)/.dev ## generate the reference pages from the code, and run the notebook
+docs: $(VENV)/.dev ## generate the reference pages from the code, run the notebook, and build the site into build/site
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/life.py
 	$(BIN)/python docs/conformance.py
 	$(BIN)/python docs/faults.py
 	$(BIN)/python -m deploy.write
 	$(BIN)/python docs/notebook.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lock: $(VENV)/.dev ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
@@ -93,7 +96,7 @@ lock: $(VENV)/.dev ## resolve the dependencies anew
 		--upgrade -c requirements/backtest.lock pyproject.toml --extra build --extra dev -o requirements/dev.lock
 
 clean: ## remove the environment and everything generated
-	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) var build/site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/.made
 	@echo "preparing the environment in $(VENV) (once)"

@@ -4,13 +4,14 @@
 
 A daemon on a local exchange has a parent order and a basket to be asked about. `schemathesis` draws the requests (an
 environment of its own will do: `python -m venv x && x/bin/pip install schemathesis`); streams are left out, because
-their answers do not end. Then come the requests that no description tells of: a wrong token, another host, a foreign
-origin, no JSON, five megabytes, a body that comes slowly.
+their answers do not end. Every answer is searched for the token and the key. Then come the requests that no description
+tells of: a wrong token, another host, a foreign origin, no JSON, five megabytes, a body that comes slowly.
 """
 
 import argparse
 import http.client
 import json
+import os
 import re
 import shutil
 import socket
@@ -19,10 +20,12 @@ import sys
 import tempfile
 import time
 import urllib.error
+from collections import Counter
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from config.secrets import SANDBOX_SECRET
 from tests.process.processes import Daemon, Exchange
 
 CHECKS: Final = (
@@ -30,6 +33,23 @@ CHECKS: Final = (
     "negative_data_rejection", "ignored_auth", "unsupported_method",
 )  # fmt: skip
 ORDER: Final = {"symbol": "BTCUSDT", "side": "buy", "qty": "0.1", "residual": "leave", "duration": "2h"}
+ROUTE: Final = {name: value for name, value in ORDER.items() if name != "symbol"} | {
+    "route": ["linear:BTCUSDT", "spot:BTCUSDT"]
+}
+_HOOK: Final = """
+import os
+import schemathesis
+
+SECRETS = [each.encode() for each in os.environ["FUZZ_SECRETS"].split()]
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    with open(os.environ["FUZZ_TOLD"], "a") as out:
+        found = any(each in response.content or each in str(response.headers).encode() for each in SECRETS)
+        out.write(f"{response.status_code}{' SECRET ' + case.formatted_path if found else ''}\\n")
+"""
+"""Looks for secrets in every answer, and notes its status."""
 
 
 def main() -> int:
@@ -60,9 +80,14 @@ def _judge(daemon: Daemon, home: Path, tool: str, examples: int) -> int:
     names = {"parent_id": daemon.ask("POST", "/v1/parents", ORDER, **{"Idempotency-Key": "a"})["parent_id"]}
     basket = {"orders": [ORDER]}
     names["basket_id"] = daemon.ask("POST", "/v1/baskets", basket, **{"Idempotency-Key": "b"})["basket_id"]
+    names["route_id"] = daemon.ask("POST", "/v1/routes", ROUTE, **{"Idempotency-Key": "c"})["route_id"]
+    names["decision_id"] = f"{names['parent_id']}-1"
     (home / "schemathesis.toml").write_text(
-        "".join(f'[parameters]\n"path.{name}" = "{value}"\n' for name, value in list(names.items())[:1])
+        "[parameters]\n" + "".join(f'"path.{name}" = "{value}"\n' for name, value in names.items())
     )
+    (home / "secrets_hook.py").write_text(_HOOK)
+    told, secrets = home / "told.txt", (daemon.token, SANDBOX_SECRET)
+    told.touch()
     began = time.monotonic()
     done = subprocess.run(  # noqa: S603 - the tool that the caller named
         [
@@ -72,17 +97,25 @@ def _judge(daemon: Daemon, home: Path, tool: str, examples: int) -> int:
             "--continue-on-failure", "--warnings", "off",
         ],
         cwd=home, capture_output=True, text=True, check=False,
+        env=os.environ | {
+            "SCHEMATHESIS_HOOKS": "secrets_hook", "FUZZ_SECRETS": " ".join(secrets), "FUZZ_TOLD": str(told)
+        },
     )  # fmt: skip
     cases = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
     log = (home / "daemon" / "daemon.log").read_text(errors="replace")
+    answers = told.read_text().splitlines()
     found = [
         *([] if done.returncode == 0 else [done.stdout[-3_000:]]),
         *([] if daemon.process.poll() is None else ["the daemon ended"]),
         *(["a request failed inside: see the log"] if "request failed" in log else []),
-        *(["the token is in the log"] if daemon.token in log else []),
+        *(["a secret is in the log"] if any(each in log for each in secrets) else []),
+        *(["no answer was looked at"] if not answers else []),
+        *sorted({line for line in answers if "SECRET" in line or line.startswith("500")}),
         *_by_hand(daemon.control.url, daemon.token),
     ]
     sys.stdout.write(f"{cases.group(0) if cases else 'no cases'} in {time.monotonic() - began:.0f} s\n")
+    statuses = ", ".join(f"{number} x {status}" for status, number in sorted(Counter(answers).items()))
+    sys.stdout.write(f"{len(answers)} answers looked at: {statuses}\n")
     for each in found:
         sys.stdout.write(f"FOUND: {each}\n")
     sys.stdout.write("nothing was found\n" if not found else "")

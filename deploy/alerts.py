@@ -201,7 +201,7 @@ ALERTS: Final = (
         " stays reserved, so that nothing can be sent twice.",
         do=(
             _NOTHING,
-            "Look for the order on the venue's page by its client order id (`executor children PARENT`).",
+            "Look for the order on the venue's page by its client order id (the board shows it: `executor board`).",
             "If the venue does not answer queries, ExecutorStreamDown or ExecutorReconcileFailing says so too.",
         ),
         cases=_pair(m.UNKNOWN_AGE_SECONDS.name, "0x4 100 200x40", "0x4 20 40 60 0x60", at_min=6),
@@ -237,6 +237,23 @@ ALERTS: Final = (
         " as far as the venue answers.",
         do=(_NOTHING, "Is the network there? Is the venue? `executor doctor` shakes every hand once."),
         cases=_pair(m.STREAM_UP.name, "1x8 0x60", "1x8 0 1x60", labels='stream="PRIVATE",category=""'),
+    ),
+    Alert(
+        name="ExecutorVenueLinkDown",
+        expr=f"{m.VENUE_LINK_UP.name} == 0",
+        held="1m",
+        level=Level.PAGE,
+        summary="{{ $labels.instance }} has no {{ $labels.link }} link to the venue {{ $labels.venue }}.",
+        means="Of a venue other than Bybit: its account is not read (private), it takes no orders (trade), or it bars"
+        " us (allowed). Orders there pause, what rests is withdrawn as far as it answers; other venues trade on.",
+        do=(
+            _NOTHING,
+            "The log names the venue and what it said last.",
+            "allowed: it asked for fewer requests; it is left alone for a while, longer if it barred our address.",
+        ),
+        cases=_pair(
+            m.VENUE_LINK_UP.name, "1x8 0x60", "1x8 0 1x60", labels='venue="other",link="private"', at_min=6
+        ),
     ),
     Alert(
         name="ExecutorBookStale",
@@ -303,7 +320,10 @@ ALERTS: Final = (
         level=Level.TICKET,
         summary="The gate of {{ $labels.instance }} refuses orders again and again: {{ $labels.reason }}.",
         means="A parent wants what a limit forbids, for a long time.",
-        do=("docs/reference, refusal reasons: what each means and what mends it.", "`executor show PARENT`."),
+        do=(
+            "docs/reference, refusal reasons: what each means and what mends it.",
+            "`executor status PARENT`.",
+        ),
         cases=_pair(
             m.ORDERS_REFUSED.name, "0+3x120", "0+1x40 40x80", labels='reason="PRICE_COLLAR"', at_min=25
         ),
@@ -326,7 +346,7 @@ ALERTS: Final = (
         summary="{{ $labels.parent_id }} on {{ $labels.instance }} is more than a tenth of its quantity behind.",
         means="The parent fills more slowly than its plan: its limit price, its passiveness or a limit holds it back.",
         do=(
-            "`executor show PARENT`: `waiting` says why nothing happens.",
+            "`executor status PARENT`: `now` says why nothing happens.",
             "Amend its limit price or its deadline.",
         ),
         cases=_pair(

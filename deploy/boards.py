@@ -162,9 +162,12 @@ OVERVIEW: Final = Board(
                 ),
                 lines(
                     "By state",
-                    "Open parents by the state that they are in.",
+                    "Open parents by the state that they are in, and routed orders, whose legs are parents too.",
                     "short",
                     Query(expr=f"sum by (status) ({_of(m.OPEN_PARENTS)})", legend="{{status}}"),
+                    Query(
+                        expr=f"sum by (status) ({_of(m.OPEN_ROUTES)})", legend="routed {{status}}", rare=True
+                    ),
                     stacked=True,
                     low=0,
                 ),
@@ -591,7 +594,7 @@ SYSTEM: Final = Board(
                     width=8,
                 ),
                 _times(
-                    m.LOOP_LAG_SECONDS, "Loop lag", "How late the event loop woke a periodic sleeper.", 0.05
+                    m.LOOP_LAG_SECONDS, "Loop lag", "How late the event loop came to something due.", 0.05
                 ),
                 _times(m.ENGINE_CALL_SECONDS, "Engine call", "Time the engine took for one event.", 0.005),
                 _times(m.JOURNAL_COMMIT_SECONDS, "Journal commit", "Time of one durable commit.", 0.05),
@@ -666,6 +669,59 @@ SYSTEM: Final = Board(
                     "Balances of the venue's wallet as it last told, in units of each coin.",
                     "short",
                     Query(expr=_of(m.WALLET_COIN), legend="{{coin}}"),
+                ),
+            ),
+        ),
+        Row(
+            title="Venues",
+            panels=(
+                lines(
+                    "Orders by venue",
+                    "Create requests a minute by venue, and what was known of them first.",
+                    "suffix: /min",
+                    Query(
+                        expr=f"sum by (venue, outcome) (rate({_of(m.VENUE_ORDERS)}[$__rate_interval])) * 60",
+                        legend="{{venue}} {{outcome}}",
+                    ),
+                    low=0,
+                ),
+                lines(
+                    "In doubt",
+                    "Orders about which nothing is proved right now, by venue.",
+                    "short",
+                    Query(expr=f"max by (venue) ({_of(m.VENUE_UNKNOWN_ORDERS)})", legend="{{venue}}"),
+                    low=0,
+                ),
+                lines(
+                    "Links to other venues",
+                    "1 while our orders are heard of (private), can be sent (trade), and nothing bars us (allowed).",
+                    "short",
+                    Query(expr=_of(m.VENUE_LINK_UP), legend="{{venue}} {{link}}", rare=True),
+                    low=0,
+                    high=1,
+                ),
+                lines(
+                    "Read of other venues",
+                    "Since account, clock and markets of another venue were last read whole.",
+                    "s",
+                    Query(expr=_of(m.VENUE_READ_AGE_SECONDS), legend="{{venue}} {{what}}", rare=True),
+                    low=0,
+                ),
+                lines(
+                    "Questions to other venues",
+                    "Questions a minute, answered whole or not, and how often a venue asked for fewer.",
+                    "suffix: /min",
+                    Query(
+                        expr=f"sum by (venue, outcome) (rate({_of(m.VENUE_QUESTIONS)}[$__rate_interval])) * 60",
+                        legend="{{venue}} {{outcome}}",
+                        rare=True,
+                    ),
+                    Query(
+                        expr=f"sum by (venue) (rate({_of(m.VENUE_BARRED)}[$__rate_interval])) * 60",
+                        legend="{{venue}} barred",
+                        rare=True,
+                    ),
+                    low=0,
                 ),
             ),
         ),

@@ -15,6 +15,7 @@ from typing import Final
 from deploy.alerts import ALERTS, RECORDED, Alert, Case
 from deploy.boards import BOARDS
 from deploy.panels import as_json
+from deploy.runbook import page
 
 FOLDER: Final = Path(__file__).resolve().parent
 _RUNBOOK_HEAD: Final = """# Alerts
@@ -40,6 +41,7 @@ def files() -> Mapping[str, Callable[[], str]]:
         "prometheus/recording.yml": recording_rules,
         "prometheus/alerts_test.yml": rule_tests,
         "../docs/alerts.md": runbook,
+        "../docs/runbook.md": page,
     }
 
 

@@ -1,6 +1,6 @@
-"""Write the reference pages drawn from the code: settings, strategies, states, metrics, refusals, alerts, ...
+"""Write the reference pages drawn from the code: commands, settings, strategies, states, metrics, refusals, alerts, ...
 
-    python docs/generate.py            write docs/reference/*.md
+    python docs/generate.py            write docs/reference/
     python docs/generate.py --check    exit 1 and name the pages that differ
 
 The project must be installed, or its root on PYTHONPATH.
@@ -11,12 +11,15 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
 from typing import Final, TypeVar
 
+from command_line import commands_page
+from diagrams import state_diagram
+from http_interface import interface_page
 from pages import Pages, run, table
 
 from config.fields import Kind
@@ -29,9 +32,9 @@ from config.written import Written, read_file
 from executor.advice.ruling import CLIP_TEXT
 from executor.adviser.preflight import CHECKS as MODEL_CHECKS
 from executor.domain.limits import MONEY_LIMITS, Limits, Timings
-from executor.domain.order_state import CHILD_FINAL, CHILD_MOVES
+from executor.domain.order_state import CHILD_MOVES
 from executor.domain.orders import StrategyParams
-from executor.domain.parent_state import PARENT_FINAL, PARENT_MOVES
+from executor.domain.parent_state import PARENT_MOVES
 from executor.domain.timeline import NS_PER_MIN
 from executor.interfaces.advice_reasons import OUTCOME_TEXT, REASON_TEXT
 from executor.interfaces.alerts import ALERT_TEXT
@@ -92,23 +95,61 @@ UNITLESS: Final = {
     "adviser.trigger_volatility_times": "multiple",
 }
 """Settings whose names count something."""
+PARENT_PLACES: Final = {
+    "INITIALIZED": (0, 1),
+    "ACTIVE": (1, 2),
+    "EXECUTING": (4, 1),
+    "FILLED": (3, 2),
+    "ADJUSTING": (2, 1),
+    "PAUSED": (1, 0),
+}
+CHILD_PLACES: Final = {
+    "PENDING_NEW": (0.6, 0),
+    "NEW": (3.4, 0),
+    "PARTIALLY_FILLED": (2, 1),
+    "PENDING_REPLACE": (4, 2),
+    "PENDING_CANCEL": (2, 3),
+    "UNKNOWN": (0, 1),
+}
+"""Column and row of each state that goes on in its diagram; where lines cross least."""
 Status = TypeVar("Status", bound=StrEnum)
 _NOTE: Final = "<!-- Written by docs/generate.py from `{source}`. Change that, then run it again. -->"
 
 
 def states_page() -> str:
-    """Draw both state machines and list every move with its reason."""
+    """Show both state machines and list every move with its reason."""
     return _page(
         "States",
         "executor/domain/parent_state.py, executor/domain/order_state.py",
-        "What is not listed is illegal: the engine halts rather than make such a move.",
+        "What is not listed is illegal: the engine halts rather than make such a move. A line with two tips goes both "
+        "ways; the dot marks where every order begins.",
         "## Parent order",
-        _diagram(PARENT_MOVES, PARENT_FINAL),
+        "![The states of a parent order](parent-states.svg)",
         _moves_table(PARENT_MOVES),
         "## Child order",
-        _diagram(CHILD_MOVES, CHILD_FINAL),
+        "![The states of a child order](child-states.svg)",
         _moves_table(CHILD_MOVES),
     )
+
+
+def parent_diagram() -> str:
+    """Draw the states of a parent order."""
+    return state_diagram("The states of a parent order", PARENT_MOVES, PARENT_PLACES)
+
+
+def child_diagram() -> str:
+    """Draw the states of a child order."""
+    return state_diagram("The states of a child order", CHILD_MOVES, CHILD_PLACES)
+
+
+def cli_page() -> str:
+    """List every command with its options."""
+    return _page("Commands", "executor/interfaces/cli.py", *commands_page())
+
+
+def http_page() -> str:
+    """List every route of the HTTP interface with what it takes."""
+    return _page("The HTTP interface", "executor/interfaces/openapi.py", *interface_page())
 
 
 def metrics_page() -> str:
@@ -329,19 +370,15 @@ PAGES: Final[Pages] = {
     "exit-codes.md": exit_codes_page,
     "checks.md": checks_page,
     "advice.md": advice_page,
+    "cli.md": cli_page,
+    "http.md": http_page,
+    "parent-states.svg": parent_diagram,
+    "child-states.svg": child_diagram,
 }
 
 
 def _page(title: str, source: str, *blocks: str) -> str:
     return "\n\n".join((f"# {title}", _NOTE.format(source=source), *blocks)) + "\n"
-
-
-def _diagram(moves: Mapping[Status, Mapping[Status, str]], final: Iterable[Status]) -> str:
-    first = next(iter(moves))
-    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {first}"]
-    lines += [f"    {source} --> {target}" for source, targets in moves.items() for target in targets]
-    lines += [f"    {status} --> [*]" for status in moves if status in set(final)]
-    return "\n".join([*lines, "```"])
 
 
 def _moves_table(moves: Mapping[Status, Mapping[Status, str]]) -> str:

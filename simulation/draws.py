@@ -18,7 +18,8 @@ CELLS: Final = 1024
 LN2: Final = 0.6931471805599453
 
 _BLOCK_BYTES: Final = 8 * BLOCK_WORDS
-_UNPACK: Final = struct.Struct(f"<{BLOCK_WORDS}Q").unpack
+_UNPACK_FROM: Final = [struct.Struct(f"<{count}Q").unpack_from for count in range(BLOCK_WORDS + 1)]
+_SOME_WORDS: Final = 12
 _TO_UNIT: Final = 2.0**-53
 _TO_CELL: Final = 2.0**-22
 
@@ -63,31 +64,44 @@ class Draws:
         From `spawn`, 16 bytes.
     """
 
-    __slots__ = ("_block", "_key", "_words")
+    __slots__ = ("_bytes", "_key", "_next_block", "_place", "_words")
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._block = 0
+        self._next_block = 0
+        # A block stays bytes, of which some words at a time are numbers: a crowd of streams fits the cache.
+        self._bytes = b""
+        self._place = _BLOCK_BYTES
         self._words: list[int] = []
 
     def word(self) -> int:
         """Return the next 64 bits, 0 .. 2**64 - 1."""
         words = self._words
         if not words:
-            block = shake_128(self._key + self._block.to_bytes(8, "little")).digest(_BLOCK_BYTES)
-            self._block += 1
-            words.extend(_UNPACK(block))
+            words.extend(self._read(_SOME_WORDS))
             words.reverse()
         return words.pop()
 
     def words(self, count: int) -> list[int]:
         """Return the next so many words, the first first: what as many calls of `word` give."""
         words = self._words
-        if count > len(words):
-            return [self.word() for _ in range(count)]
         found = words[: -count - 1 : -1]
-        del words[len(words) - count :]
+        del words[len(words) - len(found) :]
+        while len(found) < count:
+            found += self._read(count - len(found))
         return found
+
+    def _read(self, most: int) -> tuple[int, ...]:
+        """Read on in the block, or in the next one: so many words, or what is left of it."""
+        place = self._place
+        if place == _BLOCK_BYTES:
+            key = self._key + self._next_block.to_bytes(8, "little")
+            self._bytes = shake_128(key).digest(_BLOCK_BYTES)
+            self._next_block += 1
+            place = 0
+        count = min(most, (_BLOCK_BYTES - place) >> 3)
+        self._place = place + 8 * count
+        return _UNPACK_FROM[count](self._bytes, place)
 
     def uniform(self) -> float:
         """Return a number of [0, 1), a multiple of 2**-53: one word."""

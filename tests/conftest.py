@@ -38,6 +38,7 @@ SECONDS = {
     "tests/process/test_kill": 30,
     "tests/interfaces/test_demo": 20,
     "tests/deploy/": 30,
+    "tests/docs/test_pages_run.py::test_the_first": 45,
     "tests/process/": 15,
     "tests/faults/test_wire_proof": 25,
     "tests/faults/test_routed_order": 20,
@@ -48,7 +49,12 @@ SECONDS = {
     "tests/sentinel/test_sweep_elsewhere": 8,
 }
 """What tests of processes take, roughly; all others take less than one."""
-WHOLE_DAEMONS = ("tests/process/", "tests/deploy/", "tests/interfaces/test_demo")
+WHOLE_DAEMONS = (
+    "tests/process/",
+    "tests/deploy/",
+    "tests/interfaces/test_demo",
+    "tests/docs/test_pages_run.py::test_the_first",
+)
 
 
 def pytest_configure(config):

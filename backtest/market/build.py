@@ -1,12 +1,12 @@
 """From a scenario to a market with everybody in it, and from a run to its study."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from backtest.market.cast import KINDS
-from backtest.market.scenarios import AgentsPart, Scenario, ValuePart
-from backtest.market.study import EQUITIES_MAX, Accounts, Looks, RunStudy, Special, study
+from backtest.market.scenarios import AgentsPart, Scenario, SecondPart, ValuePart
+from backtest.market.study import EQUITIES_MAX, Accounts, Looks, Ran, RunStudy, Special, study
 from backtest.market.written_rules import ModelTraderParams, model_trader
 from executor.domain.timeline import NS_PER_S
 from simulation.agents.institution import InstitutionParams
@@ -22,8 +22,15 @@ from simulation.market.engine import Asset, Latency, SimulationEngine
 from simulation.market.events import EventSink
 from simulation.market.information import Listens, Source
 from simulation.market.protocol import NEVER, Agent
-from simulation.market.tape import Tape
-from simulation.market.values import ConstantValue, JumpingValue, MeanRevertingValue, Shock, ValuePath
+from simulation.market.tape import AssetTape, Tape
+from simulation.market.values import (
+    ConstantValue,
+    CorrelatedValue,
+    JumpingValue,
+    MeanRevertingValue,
+    Shock,
+    ValuePath,
+)
 
 SCALE: Final = 100
 """Money units of one tick times one lot."""
@@ -85,35 +92,77 @@ class Market:
                 go(min(done + piece, steps) * step_ns)
             if told is not None:
                 told(min(done + piece, steps), steps)
-        self.accounts.last()
-        return study(
+        return self.measured()
+
+    def measured(self) -> RunStudy:
+        """Measure a market that has run.
+
+        Raises
+        ------
+        ValueError
+            If the run left nothing to measure.
+        """
+        return measured(
+            self.scenario,
             self.engine,
             self.tape.assets[0],
             self.accounts,
-            _looks(self.scenario),
             kinds=self.kinds,
-            special=self._special(),
+            agents=self.agents,
+            parameters=self.parameters,
+            second=self.tape.assets[1] if len(self.tape.assets) > 1 else None,
         )
 
-    def _special(self) -> Special:
-        auctions, institution = None, None
-        for number, (agent, params) in enumerate(zip(self.agents, self.parameters, strict=True)):
-            if isinstance(agent, KyleDealer) and isinstance(params, KyleParams):
-                auctions = (agent.rounds, params)
-            elif isinstance(params, InstitutionParams) and institution is None:
-                institution = (number, params)
-        value = self.scenario.value
-        return Special(
-            worked={
-                number: agent.worked
-                for number, agent in enumerate(self.agents)
-                if isinstance(agent, OrderSplitter)
-            },
-            institution=institution,
-            auctions=auctions,
-            # A value that makes good all of its distance to the mean in each step is drawn anew in each.
-            auction_deviation_ticks=value.volatility_ticks * value.every_s**0.5,
-        )
+
+def measured(
+    scenario: Scenario,
+    engine: Ran,
+    tape: AssetTape,
+    accounts: Accounts,
+    *,
+    kinds: Sequence[str],
+    agents: Sequence[Agent],
+    parameters: Sequence[object],
+    second: AssetTape | None = None,
+) -> RunStudy:
+    """Measure a market of a scenario that has run, in whichever engine.
+
+    Parameters
+    ----------
+    tape
+        What it recorded of its first asset.
+    kinds, agents, parameters
+        Everybody, by number.
+    second
+        What it recorded of its second asset, if there is one.
+
+    Raises
+    ------
+    ValueError
+        If the run left nothing to measure.
+    """
+    accounts.last()
+    special = _special(scenario, agents, parameters)
+    return study(engine, tape, accounts, _looks(scenario), kinds=kinds, special=special, second=second)
+
+
+def _special(scenario: Scenario, agents: Sequence[Agent], parameters: Sequence[object]) -> Special:
+    auctions, institution = None, None
+    for number, (agent, params) in enumerate(zip(agents, parameters, strict=True)):
+        if isinstance(agent, KyleDealer) and isinstance(params, KyleParams):
+            auctions = (agent.rounds, params)
+        elif isinstance(params, InstitutionParams) and institution is None:
+            institution = (number, params)
+    value = scenario.value
+    return Special(
+        worked={
+            number: agent.worked for number, agent in enumerate(agents) if isinstance(agent, OrderSplitter)
+        },
+        institution=institution,
+        auctions=auctions,
+        # A value that makes good all of its distance to the mean in each step is drawn anew in each.
+        auction_deviation_ticks=value.volatility_ticks * value.every_s**0.5,
+    )
 
 
 def build(
@@ -144,17 +193,18 @@ def build(
     mind
         Who answers for language-model traders, such as a `model_agents.ModelDesk`; None is written rules.
     """
-    tape = Tape(1)
+    tape = Tape(scenario.assets)
     step_ns = round(scenario.run.step_s * NS_PER_S)
-    value = _value(scenario.value)
+    value = value_of(scenario.value)
+    assets = [Asset(first_px=round(scenario.value.px), value=value, name=scenario.name)]
+    if scenario.second is not None:
+        px = scenario.second.px
+        other = _second_value(scenario.second, value, scenario.value.px)
+        assets.append(Asset(first_px=round(px), value=other, name=f"{scenario.name} 2"))
     engine = SimulationEngine(
         seed,
-        [Asset(first_px=round(scenario.value.px), value=value, name=scenario.name)],
-        rules=ClearingRules(
-            taker_fee_ppm=scenario.fees.taker_ppm,
-            maker_fee_ppm=scenario.fees.maker_ppm,
-            lendable_lots=(scenario.lendable_qty,),
-        ),
+        assets,
+        rules=rules_of(scenario),
         scale=SCALE,
         events=events,
         ledger=ledger,
@@ -179,8 +229,7 @@ def build(
             kinds.append(group.kind)
             agents.append(agent)
             parameters.append(params)
-    span_ns = scenario.run.steps * step_ns
-    accounts = Accounts(engine, max(step_ns, -(-span_ns // EQUITIES_MAX)))
+    accounts = Accounts(engine, equity_every_ns(scenario))
     return Market(
         scenario=scenario,
         engine=engine,
@@ -193,28 +242,13 @@ def build(
 
 
 def _seat(engine: SimulationEngine, group: AgentsPart, agent: Agent) -> None:
-    leaves = group.come_s or group.leave_s is not None
-    leave_ns = NEVER if group.leave_s is None else _ns(group.leave_s)
     margin = group.margin
     engine.add_agent(
-        Leaving(agent, _ns(group.come_s), leave_ns) if leaves else agent,
+        comes_and_goes(group, agent),
         cash=group.cash * SCALE,
-        positions_qty=(group.position_qty,),
-        latency=Latency(
-            feed_ns=round(group.feed_ms * _NS_PER_MS),
-            order_ns=round(group.order_ms * _NS_PER_MS),
-            jitter_ns=round(group.jitter_ms * _NS_PER_MS),
-        ),
-        listens=[
-            Listens(
-                source=Source(one.source),
-                every_ns=_ns(one.every_s),
-                delay_ns=_ns(one.delay_s),
-                noise_ticks=one.noise_ticks,
-                wakes=one.wakes,
-            )
-            for one in group.listens
-        ],
+        positions_qty=(group.position_qty, group.second_qty) if group.second_qty else (group.position_qty,),
+        latency=latency_of(group),
+        listens=listens_of(group),
         terms=None
         if margin is None
         else MarginTerms(
@@ -224,7 +258,54 @@ def _seat(engine: SimulationEngine, group: AgentsPart, agent: Agent) -> None:
     )
 
 
-def _value(part: ValuePart) -> ValuePath:
+def rules_of(scenario: Scenario) -> ClearingRules:
+    """Rules of a scenario's clearing house."""
+    return ClearingRules(
+        taker_fee_ppm=scenario.fees.taker_ppm,
+        maker_fee_ppm=scenario.fees.maker_ppm,
+        lendable_lots=(scenario.lendable_qty,) * scenario.assets,
+    )
+
+
+def equity_every_ns(scenario: Scenario) -> int:
+    """How often the accounts of a scenario's run are looked at, nanoseconds."""
+    step_ns = round(scenario.run.step_s * NS_PER_S)
+    return max(step_ns, -(-scenario.run.steps * step_ns // EQUITIES_MAX))
+
+
+def comes_and_goes(group: AgentsPart, agent: Agent) -> Agent:
+    """Let an agent of a group act from when to when the group is there."""
+    if not group.come_s and group.leave_s is None:
+        return agent
+    return Leaving(agent, _ns(group.come_s), NEVER if group.leave_s is None else _ns(group.leave_s))
+
+
+def latency_of(group: AgentsPart) -> Latency:
+    """How far the agents of a group are from the market."""
+    return Latency(
+        feed_ns=round(group.feed_ms * _NS_PER_MS),
+        order_ns=round(group.order_ms * _NS_PER_MS),
+        jitter_ns=round(group.jitter_ms * _NS_PER_MS),
+    )
+
+
+def listens_of(group: AgentsPart) -> list[Listens]:
+    """What the agents of a group are told beyond prices."""
+    return [
+        Listens(
+            source=Source(one.source),
+            asset=one.asset,
+            every_ns=_ns(one.every_s),
+            delay_ns=_ns(one.delay_s),
+            noise_ticks=one.noise_ticks,
+            wakes=one.wakes,
+        )
+        for one in group.listens
+    ]
+
+
+def value_of(part: ValuePart) -> ValuePath:
+    """Make the path of a scenario's value."""
     shocks = tuple(Shock(_ns(one.at_s), one.change_ticks) for one in part.shocks)
     if part.kind == "constant":
         return ConstantValue(part.px, shocks, published=part.published)
@@ -239,6 +320,16 @@ def _value(part: ValuePart) -> ValuePath:
     return JumpingValue(
         px=part.px, mean_wait_ns=_ns(part.mean_wait_s), jump_ticks=part.jump_ticks, published=part.published
     )
+
+
+def _second_value(part: SecondPart, of: ValuePath, of_px: float) -> ValuePath:
+    own = MeanRevertingValue(
+        px=part.px,
+        step_ns=_ns(part.every_s),
+        reversion_per_s=part.reversion_per_s,
+        volatility_ticks=part.volatility_ticks,
+    )
+    return CorrelatedValue(own=own, of=of, of_px=of_px, beta_ratio=part.beta_ratio)
 
 
 def _looks(scenario: Scenario) -> Looks:

@@ -27,7 +27,7 @@ _PROBE_STEPS: Final = 600
 _MILLI: Final = 10**11
 """Times above this are told in milliseconds: in seconds it would be the year 5138."""
 _WAITS: Final = ("mean_wait_ns", "mean_idle_ns", "decay_ns")
-_RATED: Final = frozenset({"noise", "hawkes", "order-splitter"})
+_RATED: Final = frozenset({"block-taker", "noise", "hawkes", "order-splitter"})
 _BPS: Final = 10_000.0
 
 

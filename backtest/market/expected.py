@@ -105,7 +105,9 @@ def kept(study: RunStudy) -> SeedResult:
     )
 
 
-def run_seeds(scenario: Scenario, seeds: Sequence[int], processes: int, told: Told) -> list[SeedResult]:
+def run_seeds(
+    scenario: Scenario, seeds: Sequence[int], processes: int, told: Told, *, compiled: bool = False
+) -> list[SeedResult]:
     """Run a scenario once for each seed.
 
     Parameters
@@ -114,6 +116,8 @@ def run_seeds(scenario: Scenario, seeds: Sequence[int], processes: int, told: To
         How many at once; 1 stays in this process.
     told
         Called with the runs that are done and all that there are.
+    compiled
+        Whether each is run in a compiled market (`backtest.market.compiled`).
 
     Raises
     ------
@@ -121,7 +125,7 @@ def run_seeds(scenario: Scenario, seeds: Sequence[int], processes: int, told: To
         If a run left nothing to measure.
     """
     found = []
-    for result in _each(partial(_one, scenario), seeds, processes):
+    for result in _each(partial(_compiled_one if compiled else _one, scenario), seeds, processes):
         found.append(result)
         told(len(found), len(seeds))
     return found
@@ -157,6 +161,12 @@ def figures_of(
 
 def _one(scenario: Scenario, seed: int) -> SeedResult:
     return kept(build(scenario, seed).run())
+
+
+def _compiled_one(scenario: Scenario, seed: int) -> SeedResult:
+    from backtest.market.compiled import compiled_scenario  # noqa: PLC0415 - brings the compiled market
+
+    return kept(compiled_scenario(scenario, seed).run())
 
 
 def _each(work: Callable[[int], SeedResult], seeds: Sequence[int], processes: int) -> Iterator[SeedResult]:

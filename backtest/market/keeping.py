@@ -60,7 +60,7 @@ class Keeping:
         self._scenario = scenario
         self.events = _Events(folder / "events.parquet")
         participants = sum(group.count for group in scenario.agents)
-        self.ledger = LedgerStore(folder / "ledger.sqlite", participants, 1, SCALE)
+        self.ledger = LedgerStore(folder / "ledger.sqlite", participants, scenario.assets, SCALE)
 
     def __enter__(self) -> Self:
         """Make the folder.

@@ -97,6 +97,27 @@ class ValuePart(_Part):
     shocks: tuple[ShockPart, ...] = ()
 
 
+class SecondPart(_Part):
+    """A second asset, number 1, whose value goes with the first one's.
+
+    Parameters
+    ----------
+    px
+        At the beginning, ticks.
+    beta_ratio
+        Per cent that it moves for one of the first.
+    reversion_per_s, volatility_ticks, every_s
+        Of what its value does besides: pull towards nothing in a second, standard deviation that a second adds, ticks,
+        and the length of its steps.
+    """
+
+    px: Annotated[float, Field(ge=1.0, le=1e9)]
+    beta_ratio: Annotated[float, Field(ge=-100.0, le=100.0)] = 1.0
+    reversion_per_s: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    volatility_ticks: Annotated[float, Field(ge=0.0, le=1e6)] = 0.0
+    every_s: Positive = 1.0
+
+
 class FeesPart(_Part):
     """What the clearing house charges, parts per million of the value of a trade; a maker's below zero is a rebate."""
 
@@ -108,6 +129,7 @@ class ListensPart(_Part):
     """What agents are told beyond prices: `news`, the `value`, a `signal` of it, or the `flow` that others indicate."""
 
     source: Literal["news", "value", "signal", "flow"]
+    asset: Literal[0, 1] = 0
     every_s: Positive = 1.0
     delay_s: Time = 0.0
     noise_ticks: Annotated[float, Field(ge=0.0, le=1e6)] = 0.0
@@ -135,8 +157,8 @@ class AgentsPart(_Part):
         How many.
     scales
         Whether `--agents` changes how many they are.
-    cash, position_qty
-        What each begins with: ticks times lots, and lots.
+    cash, position_qty, second_qty
+        What each begins with: ticks times lots, and lots of the first and the second asset.
     feed_ms, order_ms, jitter_ms
         Latency from the market, to the market, and the mean of what is added to that at random.
     come_s, leave_s
@@ -155,6 +177,7 @@ class AgentsPart(_Part):
     scales: bool = False
     cash: Annotated[int, Field(ge=0, le=10**15)]
     position_qty: Lots = 0
+    second_qty: Lots = 0
     feed_ms: Time = 0.0
     order_ms: Time = 0.0
     jitter_ms: Time = 0.0
@@ -284,6 +307,7 @@ class Scenario(_Part):
     expects: Words
     run: RunPart
     value: ValuePart
+    second: SecondPart | None = None
     fees: FeesPart = FeesPart()
     lendable_qty: Lots = 0
     agents: Annotated[tuple[AgentsPart, ...], Field(min_length=1)]
@@ -300,6 +324,10 @@ class Scenario(_Part):
             raise ValueError(
                 f"something is expected of {', '.join(sorted(groups - set(names)))}, who is not there"
             )
+        if self.second is None and any(
+            group.second_qty or any(one.asset for one in group.listens) for group in self.agents
+        ):
+            raise ValueError("agents hold or hear of a second asset, and there is none")
         if len(set(names)) < len(names):
             raise ValueError("two groups of agents have one name")
         for variant in self.variant:
@@ -311,6 +339,11 @@ class Scenario(_Part):
             if set(variant.without) >= set(names):
                 raise ValueError(f"variant {variant.name} leaves nobody in the market")
         return self
+
+    @property
+    def assets(self) -> int:
+        """How many assets are traded."""
+        return 1 if self.second is None else 2
 
     def varied(self, variant: VariantPart) -> "Scenario":
         """Give the scenario of a variant: some groups are left out, some that would leave stay."""

@@ -1,10 +1,10 @@
 """Everything that is measured of one run of a simulated market: from its tape, its accounts and its agents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import log
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from impact.protocol import NS_PER_DAY
 from simulation.agents.institution import InstitutionParams
 from simulation.agents.kyle import KyleParams
 from simulation.agents.order_splitter import WorkedOrder
-from simulation.market.engine import RunSummary, SimulationEngine
+from simulation.book.book import OrderBook
+from simulation.clearing.rules import ClearingRules
+from simulation.market.engine import RunSummary
 from simulation.market.tape import AssetTape
 from simulation.market.values import ValuePath
 from simulation.phenomena.agent_graph import AgentGraph, Deal, agent_graph
@@ -34,6 +36,7 @@ _LAGS: Final = (0.25, 1.0, 4.0)
 """When the price is looked at after a large order has ended, in multiples of the time it took."""
 _FACTS_STEPS_MIN: Final = 500
 _AUCTIONS_MIN: Final = 500
+_PAIR_STEPS_MIN: Final = 40
 _BPS: Final = 10_000.0
 
 
@@ -59,6 +62,8 @@ class Measure(StrEnum):
     VOLATILITY_HOURLY_PCT = "volatility_hourly_pct"
     VARIANCE_RATIO = "variance_ratio"
     EFFECTIVE_BPS = "effective_bps"
+    PAIR_GAP_BPS = "pair_gap_bps"
+    PAIR_HALF_LIFE_S = "pair_half_life_s"
     TRADES = "trades"
     FAULTS = "faults"
     CONSERVED = "conserved"
@@ -187,6 +192,83 @@ class Special:
     auction_deviation_ticks: float = 0.0
 
 
+class Held(Protocol):
+    """The clearing house of a run, as it is studied."""
+
+    @property
+    def cash(self) -> Sequence[int]:
+        """Money by account."""
+
+    @property
+    def shares(self) -> Sequence[Sequence[int]]:
+        """Lots by asset and account."""
+
+    @property
+    def scale(self) -> int:
+        """Money of one tick times one lot."""
+
+    @property
+    def rules(self) -> ClearingRules:
+        """What it charges."""
+
+    def conserved(self) -> bool:
+        """Whether all accounts together hold what was put in."""
+
+
+class Traded(Protocol):
+    """The exchange of a run, as it is studied."""
+
+    @property
+    def house(self) -> Held:
+        """Who has what."""
+
+    @property
+    def books(self) -> Sequence[OrderBook]:
+        """By asset."""
+
+    @property
+    def first_pxs(self) -> Sequence[int]:
+        """What counted as the last price before the first trade, ticks."""
+
+    @property
+    def last_pxs(self) -> Sequence[int]:
+        """Prices of the last trades, ticks."""
+
+    @property
+    def refused(self) -> Sequence[int]:
+        """Messages by participant that were not let through."""
+
+
+class Ran(Protocol):
+    """A market that has run, in whichever engine."""
+
+    @property
+    def seed(self) -> int:
+        """Of everything that was drawn."""
+
+    @property
+    def now_ns(self) -> int:
+        """Simulated time, nanoseconds."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Name of each participant."""
+
+    @property
+    def values(self) -> Sequence[ValuePath]:
+        """What each asset is worth."""
+
+    @property
+    def exchange(self) -> Traded:
+        """Books and accounts."""
+
+    def summary(self) -> RunSummary:
+        """Say what the run came to."""
+
+    def at(self, at_ns: int, action: Callable[[int], int | None]) -> None:
+        """Have something done at an instant; what it returns is when to do it again, or None."""
+
+
 class Accounts:
     """Looks at all accounts at even times of a run.
 
@@ -203,13 +285,16 @@ class Accounts:
         Cash and position at the mid of every participant, look by look.
     last_px
         Mid of the first asset at the last look.
+    last_pxs
+        Mids of all of them.
     """
 
-    def __init__(self, engine: SimulationEngine, every_ns: int) -> None:
+    def __init__(self, engine: Ran, every_ns: int) -> None:
         self._engine = engine
         self._every_ns = every_ns
         self.equities: list[list[float]] = []
         self.last_px = 0.0
+        self.last_pxs: list[float] = []
         engine.at(0, self._look)
 
     @property
@@ -229,12 +314,12 @@ class Accounts:
         for asset, book in enumerate(exchange.books):
             bid, ask = book.best_bid, book.best_ask
             mids.append((bid + ask) / 2.0 if bid and ask else float(exchange.last_pxs[asset]))
-        self.last_px = mids[0]
+        self.last_px, self.last_pxs = mids[0], mids
         self.equities.append(
             [
                 house.cash[number] / house.scale
                 + sum(mid * house.shares[asset][number] for asset, mid in enumerate(mids))
-                for number in range(house.numbers.participants)
+                for number in range(len(self._engine.names))
             ]
         )
         return at_ns + self._every_ns
@@ -285,20 +370,23 @@ def trace_of(tape: AssetTape, value: ValuePath, end_ns: int, looks: Looks) -> Tr
 
 
 def study(
-    engine: SimulationEngine,
+    engine: Ran,
     tape: AssetTape,
     accounts: Accounts,
     looks: Looks,
     *,
     kinds: Sequence[str],
     special: Special,
+    second: AssetTape | None = None,
 ) -> RunStudy:
-    """Measure a run that has ended; of several assets the first one.
+    """Measure a run that has ended; of two assets the first one, and what there is between them.
 
     Parameters
     ----------
     tape
-        Of that asset.
+        Of the first asset.
+    second
+        Of the second one.
     kinds
         Of each participant.
     special
@@ -329,11 +417,13 @@ def study(
         quality=market_quality(trace, bars),
         figures=facts(trace, bars) if len(bars.volume_qty) >= _FACTS_STEPS_MIN else {},
         orders=tuple(_orders(tape, trace, bars, special.worked, looks.day_ns)),
-        agents=_agents(engine, tape, accounts, kinds),
+        agents=_agents(engine, tape, accounts, kinds, second),
         graph=agent_graph(_deals(tape), len(kinds)),
         measures={},
     )
     result.measures.update(_measures(result, looks))
+    if second is not None:
+        result.measures.update(_pair(bars, second))
     if special.institution is not None:
         result.measures.update(_worked_by(tape, trace, *special.institution))
     if special.auctions is not None:
@@ -372,7 +462,7 @@ def _deals(tape: AssetTape) -> list[Deal]:
 
 
 def _agents(
-    engine: SimulationEngine, tape: AssetTape, accounts: Accounts, kinds: Sequence[str]
+    engine: Ran, tape: AssetTape, accounts: Accounts, kinds: Sequence[str], second: AssetTape | None
 ) -> tuple[AgentResult, ...]:
     exchange = engine.exchange
     house = exchange.house
@@ -384,6 +474,7 @@ def _agents(
         fills[maker].append(AgentFill(at_ns, float(-sign * qty), float(px), fees[1] * qty * px))
     equities = np.array(accounts.equities)
     last_px = accounts.last_px
+    traded = {} if second is None else _net_qtys(second)
     found = []
     for number, kind in enumerate(kinds):
         last = house.shares[0][number]
@@ -392,6 +483,9 @@ def _agents(
         if begun <= 0.0:
             continue  # who begins with nothing has no return
         held_on = begun + first * (last_px - exchange.first_pxs[0])
+        if second is not None:
+            also_first = house.shares[1][number] - traded.get(number, 0)
+            held_on += also_first * (accounts.last_pxs[1] - exchange.first_pxs[1])
         found.append(
             AgentResult(
                 number=number,
@@ -411,6 +505,36 @@ def _agents(
             )
         )
     return tuple(found)
+
+
+def _net_qtys(tape: AssetTape) -> dict[int, int]:
+    """Lots that each participant bought less those that it sold."""
+    found: dict[int, int] = {}
+    for taker, maker, sign, qty in zip(tape.taker, tape.maker, tape.trade_sign, tape.trade_qty, strict=True):
+        found[taker] = found.get(taker, 0) + sign * qty
+        found[maker] = found.get(maker, 0) - sign * qty
+    return found
+
+
+def _pair(bars: Bars, second: AssetTape) -> dict[Measure, float]:
+    """How far two prices part, and how soon that is made good: the lag at which the gap is half autocorrelated."""
+    quote_ns = np.array(second.quote_ns, np.int64)
+    since = bars.at_ns >= quote_ns[0] if len(quote_ns) else np.zeros(len(bars.at_ns), bool)
+    if since.sum() < _PAIR_STEPS_MIN:
+        return {}
+    mids = (np.array(second.bid_px, np.float64) + np.array(second.ask_px, np.float64)) / 2.0
+    gap = np.log(bars.mid_px[since] / held(quote_ns, mids, bars.at_ns[since]))
+    gap -= gap.mean()
+    variance = float((gap * gap).mean())
+    found = {Measure.PAIR_GAP_BPS: _BPS * variance**0.5}
+    before = 1.0
+    for lag in range(1, len(gap) // 4 + 1):
+        kept = float((gap[lag:] * gap[:-lag]).mean()) / variance if variance else 0.0
+        if kept <= 0.5:
+            steps = lag - 1 + (before - 0.5) / (before - kept)
+            return {**found, Measure.PAIR_HALF_LIFE_S: steps * bars.step_ns / NS_PER_S}
+        before = kept
+    return found
 
 
 def _orders(

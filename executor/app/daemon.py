@@ -1,6 +1,5 @@
 """The running daemon as the interfaces see it: what they may ask, read and show."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +10,7 @@ from executor.adviser.news import NewsDoor, NewsFate
 from executor.adviser.past_call import past_call
 from executor.adviser.tape import Line
 from executor.domain.commands import Reply
-from executor.domain.errors import Overflow
+from executor.domain.errors import JournalError, Overflow
 from executor.domain.events import Event, NewsArrived
 from executor.domain.fees import KnownFees
 from executor.domain.orders import Category
@@ -21,6 +20,7 @@ from executor.interfaces.control import ControlBusy, DaemonInfo
 from executor.interfaces.kept_parameters import KeptParameters
 from executor.runtime.alarms import Alarm
 from executor.runtime.clock import Clock
+from executor.runtime.journal_page import JournalPage, journal_page
 from executor.runtime.live import LiveRuntime
 from impact.parameters import ParameterVersion
 
@@ -45,6 +45,8 @@ class Daemon:
         Reads what the account pays in a symbol; None where nobody says.
     tape
         File with every call to the model; None where there is no model.
+    journal
+        File of the journal, to be read page by page; None where nobody may.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Daemon:
         surroundings: Callable[[Category, str], MarketContext] | None = None,
         ask_fees: AskFees | None = None,
         tape: Path | None = None,
+        journal: Path | None = None,
     ) -> None:
         self._runtime = runtime
         self._clock = clock
@@ -68,6 +71,7 @@ class Daemon:
         self._surroundings = surroundings
         self._ask_fees = ask_fees
         self._tape = tape
+        self._journal = journal
 
     @property
     def state(self) -> EngineState:
@@ -127,6 +131,12 @@ class Daemon:
         """What was asked of the model for a decision, and what came back."""
         return None if self._tape is None else past_call(self._tape, parent_id, decision_id)
 
+    def journal_page(self, *, after: int, limit: int, kind: str, names: Sequence[str]) -> JournalPage:
+        """Rows of the journal, through a connection of its own."""
+        if self._journal is None:
+            raise JournalError("there is no journal to be read", "DB_MISSING")
+        return journal_page(self._journal, after=after, limit=limit, kind=kind, names=names)
+
     def alarms(self) -> Sequence[Alarm]:
         """The latest alarms, newest last."""
         return self._runtime.alarms.latest
@@ -139,7 +149,7 @@ class Daemon:
 
     async def metrics_page(self) -> tuple[bytes, str]:
         """The metrics in Prometheus' text form."""
-        return await asyncio.to_thread(self._runtime.telemetry.take().page)
+        return await self._runtime.telemetry.page()
 
     def ready(self) -> tuple[bool, tuple[str, ...]]:
         """Whether new parents can be worked, and why not."""

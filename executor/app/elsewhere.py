@@ -16,6 +16,7 @@ from executor.domain.orders import Category, client_order_id
 from executor.domain.ports import Log
 from executor.runtime.clock import Clock
 from executor.runtime.lock import ProcessLock, key_lock_path
+from executor.runtime.venue_counts import VenueCounts
 from executor.venues.through_ccxt.dialect import Dialect
 from executor.venues.through_ccxt.dialects import DIALECTS
 from executor.venues.through_ccxt.gateway import CcxtVenue
@@ -53,6 +54,20 @@ async def open_elsewhere(
             CcxtVenue(terms, dialect, instance=instance, clock=clock, turnstile=turnstile, log=log)
         )
     return venues
+
+
+def counted_elsewhere(venues: Mapping[str, CcxtVenue]) -> list[VenueCounts]:
+    """How the ways to other venues stand, for the metrics."""
+    return [
+        VenueCounts(
+            venue=name,
+            answered=venue.counted.answered,
+            unanswered=venue.counted.unanswered,
+            barred=venue.counted.barred,
+            read_ns=venue.counted.read_ns,
+        )
+        for name, venue in venues.items()
+    ]
 
 
 def look_elsewhere(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from typing import Final
 
@@ -16,16 +16,17 @@ from config.settings import Settings
 from executor.app.access import access_of
 from executor.app.advising import advising, tape_path
 from executor.app.daemon import Daemon, standing_doubts
-from executor.app.elsewhere import open_elsewhere
+from executor.app.doubts import DoubtWatch
+from executor.app.elsewhere import counted_elsewhere, open_elsewhere
 from executor.app.ending import stop_on_signals, until_stopped
-from executor.app.journal import open_journal, put_journal_aside, recover
+from executor.app.journal import JOURNAL_NAME, open_journal, put_journal_aside, recover
 from executor.app.notifying import notifying
 from executor.app.paper import open_paper
 from executor.app.premises import check_account, check_clock, lock_account, refuse_file_system
 from executor.app.recalibrating import recalibrations
 from executor.domain.advice_terms import AdviserTerms
 from executor.domain.errors import ConfigError
-from executor.domain.events import RULES_NOW, EngineStarted
+from executor.domain.events import RULES_NOW, EngineStarted, LimitsReleased
 from executor.domain.ports import Log
 from executor.domain.timeline import NS_PER_MS, iso_utc
 from executor.domain.units import install_decimal_context
@@ -56,6 +57,7 @@ from executor.venues.bybit.transport import new_session
 from executor.venues.paper.venue import PaperVenue
 from executor.venues.reference.poller import References, factories
 from executor.venues.several import SeveralVenues
+from executor.venues.through_ccxt.gateway import CcxtVenue
 from executor.watch.supervisor import Supervisor
 from executor.watch.vigil import Vigil
 from impact.square_root import SquareRoot
@@ -66,7 +68,13 @@ WITHOUT_ALGORITHMS: Final = frozenset({Mode.DEMO, Mode.PAPER})
 
 
 def run_daemon(
-    settings: Settings, profile: str, *, init: bool, new: bool, sentinel_words: Sequence[str] | None
+    settings: Settings,
+    profile: str,
+    *,
+    init: bool,
+    new: bool,
+    sentinel_words: Sequence[str] | None,
+    release: LimitsReleased | None = None,
 ) -> int:
     """Run the daemon until it is asked to end; returns the exit code.
 
@@ -79,6 +87,8 @@ def run_daemon(
         when it is started anew, and on paper, where the simulated account is put aside with it.
     sentinel_words
         Words after `executor sentinel` that lead to the same account and data directory; None starts no sentinel.
+    release
+        Who lets go of limits that were tightened while an earlier daemon ran, and why; None leaves them tight.
 
     Raises
     ------
@@ -91,11 +101,19 @@ def run_daemon(
         )
     install_decimal_context()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings, profile, init=init, new=new, sentinel_words=sentinel_words))
+        return runner.run(
+            _run(settings, profile, init=init, new=new, sentinel_words=sentinel_words, release=release)
+        )
 
 
 async def _run(
-    settings: Settings, profile: str, *, init: bool, new: bool, sentinel_words: Sequence[str] | None
+    settings: Settings,
+    profile: str,
+    *,
+    init: bool,
+    new: bool,
+    sentinel_words: Sequence[str] | None,
+    release: LimitsReleased | None,
 ) -> int:
     clock = Clock()
     log = LineLog(clock.now_ns, settings.log.level.value, as_json=settings.log.format.value == "json")
@@ -165,9 +183,9 @@ async def _run(
             profile=profile,
             pid=os.getpid(),
         )
-        _acquaint(runtime.telemetry, info, venue, keeper)
+        _acquaint(runtime.telemetry, info, venue, keeper, elsewhere)
         _say_without_algorithms(settings, log)
-        runtime.post(started(settings, info, None if advised is None else advised.terms))
+        _begin(runtime, started(settings, info, None if advised is None else advised.terms), release, log)
         stop = stop_on_signals(settings, log)  # before anybody can know that there is a daemon to be stopped
         url = await _serve(
             stack,
@@ -182,6 +200,7 @@ async def _run(
                 venue.context,
                 venue.fees,
                 None if advised is None else tape_path(settings),
+                settings.executor.data_dir / JOURNAL_NAME,
             ),
         )
         log(
@@ -199,7 +218,7 @@ async def _run(
 def _beside(
     settings: Settings, instance: str, clock: Clock, log: Log, runtime: Callable[[], LiveRuntime]
 ) -> list[Companion]:
-    """What runs beside the venue and needs the runtime, which is made later: calibrations, and notices to people."""
+    """What runs beside the venue and needs the runtime, which is made later: doubts, calibrations, notices."""
 
     def standing() -> str:
         state = runtime().engine.state
@@ -213,6 +232,7 @@ def _beside(
         runtime().telemetry.on_notice(way, outcome)
 
     return [
+        DoubtWatch(runtime, clock.now_ns, log),
         *recalibrations(
             settings.impact,
             settings.executor.data_dir,
@@ -232,13 +252,38 @@ def _beside(
 
 
 def _acquaint(
-    telemetry: Telemetry, info: DaemonInfo, venue: BybitVenue | PaperVenue, keeper: MarketRecorder | None
+    telemetry: Telemetry,
+    info: DaemonInfo,
+    venue: BybitVenue | PaperVenue,
+    keeper: MarketRecorder | None,
+    elsewhere: Mapping[str, CcxtVenue],
 ) -> None:
     """Show the metrics where to look for what is not in the engine's state."""
     link = venue.link_figures if isinstance(venue, BybitVenue) else None
     telemetry.introduce(info.version, info.venue, link)
+    telemetry.follow_venues(lambda: counted_elsewhere(elsewhere))
     if keeper is not None:
         telemetry.follow_capture(lambda: keeper.counts)
+
+
+def _begin(runtime: LiveRuntime, event: EngineStarted, release: LimitsReleased | None, log: Log) -> None:
+    """Post the first events of an incarnation; says which limits are tighter than the settings say."""
+    tightened = runtime.engine.state.tightened.values()
+    if tightened and release is not None:
+        runtime.post(release)
+    for each in tightened:
+        log(
+            "a tightened limit holds, whatever the settings say"
+            if release is None
+            else "a tightened limit is let go",
+            level="warning",
+            limit=each.limit,
+            value=each.value,
+            operator=each.operator,
+            reason=each.reason,
+            at=iso_utc(each.at_ns),
+        )
+    runtime.post(event)
 
 
 def _say_without_algorithms(settings: Settings, log: Log) -> None:

@@ -51,6 +51,7 @@ class AlertCode(StrEnum):
     ADVISER_SILENT = "ADVISER_SILENT"
     ADVISER_BACK = "ADVISER_BACK"
     ALGO_ENDED_SHORT = "ALGO_ENDED_SHORT"
+    LIMITS_MOVED = "LIMITS_MOVED"
 
 
 class Outcome(StrEnum):

@@ -429,6 +429,27 @@ class RearmRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitTightened:
+    """A person wants a limit tighter than it is; `value` is in the limit's own unit."""
+
+    at_ns: int
+    request_id: str
+    operator: str
+    reason: str
+    limit: str
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsReleased:
+    """A person lets go of everything that was tightened; comes before the `EngineStarted` whose limits then hold."""
+
+    at_ns: int
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShutdownRequested:
     """The process was asked to end: open nothing more and wind down by the policy."""
 
@@ -851,4 +872,6 @@ Event = (
     | AdviceFailed
     | NewsArrived
     | TimerFired
+    | LimitTightened
+    | LimitsReleased
 )

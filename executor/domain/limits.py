@@ -4,8 +4,11 @@ None means "no limit was given". Outside live mode the configuration fills the m
 in live mode a missing money limit refuses the start, so a None never reaches a live gate.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+
+from executor.domain.units import ZERO, is_plain, plain
 
 MONEY_LIMITS = (
     "child_notional_max",
@@ -105,6 +108,74 @@ class Limits:
     symbol_net_notional_max: Decimal | None = None
     parents_gross_notional_max: Decimal | None = None
     parents_net_notional_max: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tightened:
+    """A limit that a person tightened while the daemon ran; it holds until a person lets it go.
+
+    Parameters
+    ----------
+    limit
+        Its name, one of `Limits`.
+    value
+        What it was tightened to, in its own unit.
+    before
+        What it was then; None was no limit.
+    at_ns
+        When, UTC nanoseconds.
+    """
+
+    limit: str
+    value: Decimal
+    before: Decimal | None
+    operator: str
+    reason: str
+    at_ns: int
+
+
+def is_least(limit: str) -> bool:
+    """Whether more of it is tighter: of what must be there at least. Of all others less is tighter."""
+    return limit.endswith("_min")
+
+
+def limit_of(limits: Limits, limit: str) -> Decimal | None:
+    """Value of a limit by its name, in its own unit; None is no limit."""
+    value: Decimal | int | None = getattr(limits, limit)
+    return None if value is None else Decimal(value)
+
+
+def why_not_tighter(limits: Limits, limit: str, wish: Decimal) -> str:
+    """Why a limit may not be set to a value while the daemon runs; empty if that is tighter than what it is."""
+    if limit not in Limits.__dataclass_fields__:
+        return f"there is no limit {limit!r}"
+    present = limit_of(limits, limit)
+    if not is_plain(wish) or wish <= ZERO or (_is_whole(limit) and wish % 1):
+        kind = "a whole number above zero" if _is_whole(limit) else "a number above zero"
+        return f"{limit} is {kind}, and {wish} is none"
+    if present is None or wish == present:
+        return ""
+    if (wish > present) is is_least(limit):
+        return ""
+    direction = "at least" if is_least(limit) else "at most"
+    return f"{limit} is {plain(present)} ({direction}), and {plain(wish)} would loosen it"
+
+
+def tightest(limits: Limits, tightened: Iterable[Tightened]) -> Limits:
+    """Limits with what was tightened, wherever that is the tighter of the two."""
+    for each in tightened:
+        if not why_not_tighter(limits, each.limit, each.value):
+            values = {name: getattr(limits, name) for name in Limits.__dataclass_fields__}
+            values[each.limit] = int(each.value) if _is_whole(each.limit) else each.value
+            limits = Limits(**values)
+    return limits
+
+
+def _is_whole(limit: str) -> bool:
+    return isinstance(getattr(_USUAL, limit), int)
+
+
+_USUAL = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from executor.domain.advice import AdviceRecord
 from executor.domain.commands import Command, Subscribe
 from executor.domain.fill_mark import FillMark
 from executor.domain.fills import Fill
+from executor.domain.limits import tightest
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import Category
 from executor.domain.places import place_of_market
@@ -35,6 +36,7 @@ from executor.engine import (
     routes,
     signals,
     surroundings,
+    tightening,
     verbs,
     worth,
 )
@@ -81,6 +83,8 @@ AroundEvent = (
     | ev.AdviceReceived
     | ev.AdviceFailed
     | ev.NewsArrived
+    | ev.LimitTightened
+    | ev.LimitsReleased
     | RareEvent
 )
 
@@ -218,6 +222,8 @@ def _consider_around(desk: Desk, event: AroundEvent) -> Iterable[ParentState]:
             return _one(advice_outcome.on_failed(desk, event))
         case ev.NewsArrived():
             return advice.on_news(desk)
+        case ev.LimitTightened() | ev.LimitsReleased():
+            return tightening.on_asked(desk, event)
         case _:
             return _consider_rare(desk, event)
 
@@ -278,8 +284,9 @@ def _on_started(desk: Desk, event: ev.EngineStarted) -> Iterable[ParentState]:
     state = desk.state
     state.instance = event.instance
     state.venue = event.venue
-    bounds_moved = (state.limits, state.adviser) != (event.limits, event.adviser)
-    state.limits = event.limits
+    limits = tightest(event.limits, state.tightened.values())
+    bounds_moved = (state.limits, state.adviser) != (limits, event.adviser)
+    state.limits = limits
     state.timings = event.timings
     state.seed = event.seed
     state.started_ns = desk.now_ns

@@ -22,7 +22,7 @@ from executor.domain.events import AmendRequested, CoinBalance, VenueStatus
 from executor.domain.fill_mark import FillMark
 from executor.domain.fills import Fill
 from executor.domain.instrument import Instrument, notional
-from executor.domain.limits import Limits, Timings
+from executor.domain.limits import Limits, Tightened, Timings
 from executor.domain.market import ContractFigures, MarketSnapshot, SecondOpinion
 from executor.domain.order_state import CHILD_FINAL, ChildStatus
 from executor.domain.orders import Category, NewOrder, ParentOrder, Terms
@@ -781,6 +781,9 @@ class EngineState:
         Baskets, and routed orders, by the key under which they were asked for.
     impact_model
         By which the cost of an order is foretold where the order names no model; empty foretells nothing.
+    tightened
+        Limits that a person has tightened, by name; `limits` has them in it. The last field, so that a state without
+        any is written as it was before there were such.
     """
 
     instance: str = ""
@@ -847,6 +850,7 @@ class EngineState:
     routes: dict[str, RouteState] = field(default_factory=dict)
     open_routes: list[str] = field(default_factory=list)
     route_keys: dict[str, str] = field(default_factory=dict)
+    tightened: dict[str, Tightened] = field(default_factory=dict)
 
 
 VENUE_TO_CHILD = {

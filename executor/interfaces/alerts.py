@@ -107,5 +107,9 @@ ALERT_TEXT: Final[dict[AlertCode, tuple[str, str]]] = {
         "the venue ended a strategy order by itself with a part not done: a piece that fails twice is dropped",
         "nothing: what is left is sent anew if the time suffices, otherwise the residual rule decides",
     ),
+    _A.LIMITS_MOVED: (
+        "a person tightened a limit while the daemon ran, or let go of what was tightened when it was started",
+        "nothing; `executor limits` shows what holds",
+    ),
 }
 """For each code: what has happened, and what to do; printed in docs/reference/alerts.md."""

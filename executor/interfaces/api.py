@@ -29,12 +29,15 @@ from executor.engine.baskets import basket_refusals
 from executor.engine.state import ParentState
 from executor.interfaces import advice_views, basket_views, intents, route_views, views
 from executor.interfaces.answers import basket_refusal, check_reply, refusal, reply_view
+from executor.interfaces.api_page import ApiPage
 from executor.interfaces.basket_body import BasketBody, basket_submitted
 from executor.interfaces.board_access import BoardAccess
 from executor.interfaces.board_doors import BoardDoors
 from executor.interfaces.control import Control, ControlBusy
 from executor.interfaces.guard import BODY, GuardLimits, guard, plain_headers
+from executor.interfaces.journal_doors import JournalDoors
 from executor.interfaces.kinds import PARENT_ID
+from executor.interfaces.limit_doors import LimitDoors
 from executor.interfaces.models import (
     BODY_BYTES_MAX,
     AmendBody,
@@ -87,6 +90,8 @@ class Routes:
             web.post(f"{one}/cancel", self.cancel),
             *self._basket_routes(),
             *RouteDoors(self._control, self._ask, _request_id, _idempotency_key).table(),
+            *LimitDoors(self._control, self._ask, _request_id).table(),
+            *JournalDoors(self._control).table(),
             web.post("/v1/halt", self.halt),
             web.post("/v1/rearm", self.rearm),
             web.post("/v1/news", self.news),
@@ -400,8 +405,12 @@ def build_app(control: Control, token: Secret, limits: GuardLimits = _USUAL) -> 
     app = web.Application(middlewares=[guard(token, limits, access)], client_max_size=BODY_BYTES_MAX)
     routes = Routes(control, limits)
     board = BoardDoors(control, access, routes.known)
-    table = [*routes.table(), *board.table()]
-    app.add_routes([*table, web.get(OPENAPI_PATH, partial(_openapi, document(table, control.info.version)))])
+    told: dict[str, object] = {}
+    page = ApiPage(told)
+    own = [web.get(OPENAPI_PATH, partial(_openapi, told)), *page.table()]
+    table = [*routes.table(), *board.table(), *own]
+    told.update(document(table, control.info.version))
+    app.add_routes(table)
     board.attach(app)
     app.on_response_prepare.append(plain_headers)
     return app

@@ -6,13 +6,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator
-
 from config.problems import ConfigProblems, Problem, printable
 from executor.domain.events import BasketSubmitted
 from executor.domain.units import Money
 from executor.interfaces.intents import UNSTAMPED, submitted
-from executor.interfaces.kinds import plain_number, refuse
+from executor.interfaces.kinds import Form, plain_number, refuse
 from executor.interfaces.models import Body, SubmitBody, json_path, read_body
 
 ORDERS_MAX: Final = 100
@@ -39,8 +37,16 @@ def _read_orders(value: object) -> tuple[dict[str, object], ...]:
     return tuple(value)
 
 
-_NAME: Final = BeforeValidator(_read_name)
-_ORDERS: Final = BeforeValidator(_read_orders)
+_NAME: Final = Form(_read_name, written={"type": "string", "maxLength": NAME_CHARS_MAX})
+_ORDERS: Final = Form(
+    _read_orders,
+    written={
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/SubmitBody"},
+        "minItems": 1,
+        "maxItems": ORDERS_MAX,
+    },
+)
 _MONEY: Final = plain_number("MONEY", "quote units", ("0.01", "1000000000000"))
 
 

@@ -1,7 +1,6 @@
 """The board's routes: the page itself, the way in, and what is shown, as it stands and as it changes."""
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -9,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Final
 
+import msgspec
 from aiohttp import hdrs, web
 from pydantic import BeforeValidator
 
@@ -37,7 +37,7 @@ POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-_HEADERS: Final = {
+HEADERS: Final = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -109,7 +109,7 @@ class Pictures:
     def _once(self, name: str, make: Callable[[], object]) -> bytes:
         made = self._made.get(name)
         if made is None:
-            made = self._made[name] = json.dumps(make(), separators=(",", ":")).encode()
+            made = self._made[name] = msgspec.json.encode(make())
         return made
 
 
@@ -162,18 +162,18 @@ class BoardDoors:
 
     async def front(self, _request: web.Request) -> web.Response:
         """Send a browser that was given the bare address to the page."""
-        return web.Response(status=302, headers={hdrs.LOCATION: "/board"} | _HEADERS)
+        return web.Response(status=302, headers={hdrs.LOCATION: "/board"} | HEADERS)
 
     async def page(self, _request: web.Request) -> web.Response:
         """Give the page; it holds no data and no secret."""
         return web.Response(
-            body=_read("board.html"), content_type="text/html", charset="utf-8", headers=_HEADERS
+            body=_read("board.html"), content_type="text/html", charset="utf-8", headers=HEADERS
         )
 
     async def file(self, request: web.Request) -> web.Response:
         """Give one of the files of the page."""
         name = request.path.rpartition("/")[2]
-        return web.Response(body=_read(name), content_type=FILES[name], charset="utf-8", headers=_HEADERS)
+        return web.Response(body=_read(name), content_type=FILES[name], charset="utf-8", headers=HEADERS)
 
     async def session(self, request: web.Request) -> web.Response:
         """Take a code and give the token of a session."""

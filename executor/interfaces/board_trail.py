@@ -1,9 +1,12 @@
 """What the board's charts show of the past: a few hundred points of each parent, thinned out as it grows older.
 
 A chart is for eyes: when a trail is full, every second point goes, and from then on a point is taken half as often.
+Points are kept as bare numbers side by side, a fifth of what they would take as objects.
 """
 
+from array import array
 from dataclasses import dataclass, field
+from math import isnan, nan
 from typing import Final
 
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
@@ -15,13 +18,23 @@ PARENTS_MAX: Final = 400
 FIELDS: Final = ("at_ms", "mid", "bid", "ask", "done", "scheduled", "shortfall_bps", "average")
 """What a point holds, in this order; None where it is not known."""
 Point = tuple[float | None, ...]
+_WIDTH: Final = len(FIELDS)
 
 
 @dataclass(slots=True)
 class _Trail:
     every_ns: int = NS_PER_S
     next_ns: int = 0
-    points: list[Point] = field(default_factory=list)
+    values: "array[float]" = field(default_factory=lambda: array("d"))
+
+    def take(self, point: Point) -> None:
+        self.values.extend(nan if value is None else value for value in point)
+        if len(self.values) >= POINTS_MAX * _WIDTH:
+            kept = array("d")
+            for start in range(0, len(self.values), 2 * _WIDTH):
+                kept.extend(self.values[start : start + _WIDTH])
+            self.values = kept
+            self.every_ns *= 2
 
 
 class Trails:
@@ -41,15 +54,15 @@ class Trails:
             if now_ns < trail.next_ns:
                 continue
             trail.next_ns = now_ns + trail.every_ns
-            trail.points.append(_point(state, state.parents[name], now_ns))
-            if len(trail.points) >= POINTS_MAX:
-                trail.points = trail.points[::2]
-                trail.every_ns *= 2
+            trail.take(_point(state, state.parents[name], now_ns))
 
     def of(self, parent_id: str) -> list[Point]:
         """The points of a parent, oldest first; empty where this process never saw it alive."""
         trail = self._trails.get(parent_id)
-        return [] if trail is None else trail.points
+        if trail is None:
+            return []
+        known = iter([None if isnan(value) else value for value in trail.values])
+        return list(zip(*[known] * _WIDTH, strict=True))
 
     def _forget(self, state: EngineState) -> None:
         """Forget the one that ended longest ago; what is open stays."""

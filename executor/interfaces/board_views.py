@@ -11,12 +11,14 @@ from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.domain.units import plain
 from executor.engine.markets import expected_volume_qty, volatility_pct
 from executor.engine.report import running_shortfall_bps, schedule_progress
-from executor.engine.state import EngineState, MarketState, ParentState
+from executor.engine.route_legs import leg_cum_qty, route_cum_qty
+from executor.engine.state import BasketState, EngineState, LegState, MarketState, ParentState, RouteState
 from executor.interfaces.advice_views import advice_view, adviser_view, decisions_view
 from executor.interfaces.alerts import ALERT_TEXT
 from executor.interfaces.board_trail import FIELDS, Trails
 from executor.interfaces.control import Control
-from executor.interfaces.views import SIDE_WORDS, children_view, parent_view
+from executor.interfaces.sentences import sentence, sentences
+from executor.interfaces.views import SIDE_WORDS, last_children, parent_view
 from executor.runtime.alarms import Alarm
 from executor.runtime.limits_in_use import LimitUse, limits_in_use
 
@@ -41,6 +43,7 @@ def overview(control: Control, access: str) -> Json:
     state = control.state
     is_ready, why_not = control.ready()
     now_ns = control.now_ns()
+    shown = _shown(state)
     return {
         "at_ms": now_ns // NS_PER_MS,
         "access": access,
@@ -66,7 +69,9 @@ def overview(control: Control, access: str) -> Json:
         "limits": [_limit(use) for use in limits_in_use(state)],
         "markets": [_market(state, key, market, now_ns) for key, market in sorted(state.markets.items())],
         "alarms": [_alarm(alarm) for alarm in reversed(control.alarms()[-ALARMS_SHOWN_MAX:])],
-        "parents": [_listed(state, parent, now_ns) for parent in _shown(state)],
+        "parents": [_listed(state, parent, now_ns) for parent in shown],
+        "routes": [_route(state, route, now_ns) for route in _routes_of(state, shown)],
+        "baskets": [_basket(state, basket) for basket in _baskets_of(state, shown)],
         "parents_in_all": len(state.parents),
     }
 
@@ -75,18 +80,17 @@ def detail(control: Control, parent: ParentState, trails: Trails) -> Json:
     """Show one order: its plan and cost, its child orders, what was advised, and the past for the charts."""
     state, now_ns = control.state, control.now_ns()
     order = parent.order
-    report = control.report(order.parent_id)
-    decisions = decisions_view(report or {}, state, parent)
+    advised = {} if parent.advice is None else control.report(order.parent_id)
+    decisions = decisions_view(advised or {}, state, parent)
     asked = decisions["decisions"]
-    children = children_view(state, parent)["children"]
     assert isinstance(asked, list)
-    assert isinstance(children, list)
     surroundings = control.surroundings(order.category, order.symbol)
     return {
         "at_ms": now_ns // NS_PER_MS,
         "parent": parent_view(state, parent, now_ns),
-        "children": children[-CHILDREN_SHOWN_MAX:],
-        "children_in_all": len(children),
+        "why": sentences(parent.waiting),
+        "children": last_children(state, parent, CHILDREN_SHOWN_MAX),
+        "children_in_all": len(parent.children),
         "decisions": asked[-DECISIONS_SHOWN_MAX:],
         "decisions_in_all": len(asked),
         "worth": decisions["worth"],
@@ -136,11 +140,74 @@ def _listed(state: EngineState, parent: ParentState, now_ns: int) -> Json:
         "strategy": order.strategy,
         "advised": parent.advice is not None,
         "waiting": list(parent.waiting),
+        "why": sentences(parent.waiting),
         "left_s": 0 if parent.is_final else max(order.deadline_ns - at_ns, 0) // NS_PER_S,
         "created_ms": parent.created_ns // NS_PER_MS,
         "advice": advice_view(parent, now_ns),
         "basket": parent.basket_id,
+        "route": parent.route_id,
     }
+
+
+def _routes_of(state: EngineState, shown: list[ParentState]) -> list[RouteState]:
+    """Routed orders that are open, and those of which a leg is listed; newest first."""
+    names = {*state.open_routes, *(parent.route_id for parent in shown)}
+    return [route for route in reversed(state.routes.values()) if route.order.route_id in names]
+
+
+def _baskets_of(state: EngineState, shown: list[ParentState]) -> list[BasketState]:
+    """Baskets of which an order is listed, newest first."""
+    names = {parent.basket_id for parent in shown}
+    return [basket for basket in reversed(state.baskets.values()) if basket.basket_id in names]
+
+
+def _route(state: EngineState, route: RouteState, now_ns: int) -> Json:
+    """Show one order over several markets as a whole, and what each of its markets has done."""
+    order, at_ns = route.order, route.finished_ns or now_ns
+    cum_qty = route_cum_qty(state, route)
+    planned = None if route.schedule is None else route.schedule.pro_rata_qty(at_ns)
+    return {
+        "id": order.route_id,
+        "status": route.status.value,
+        "reason": route.reason.value,
+        "final": route.is_final,
+        "detail": route.detail,
+        "side": SIDE_WORDS[order.side],
+        "qty": plain(order.order_qty),
+        "filled": plain(cum_qty),
+        "done": _number(cum_qty / order.order_qty),
+        "scheduled": None if planned is None else _number(planned / order.order_qty),
+        "strategy": order.strategy,
+        "left_s": 0 if route.is_final else max(order.deadline_ns - at_ns, 0) // NS_PER_S,
+        "legs": [_leg(state, leg) for leg in route.legs],
+    }
+
+
+def _leg(state: EngineState, leg: LegState) -> Json:
+    return {
+        "market": leg.market_key,
+        "filled": plain(leg_cum_qty(state, leg)),
+        "why_nothing": sentence(leg.why_nothing) if leg.why_nothing else "",
+        "parents": list(leg.parents),
+    }
+
+
+def _basket(state: EngineState, basket: BasketState) -> Json:
+    """Show one basket: its name, and how many of its orders have ended."""
+    members = [state.parents[name] for name in basket.parents]
+    return {
+        "id": basket.basket_id,
+        "name": basket.name,
+        "parents": list(basket.parents),
+        "ended": sum(parent.is_final for parent in members),
+        "final": all(parent.is_final for parent in members),
+        "gross_notional_max": _plain(basket.gross_notional_max),
+        "net_notional_max": _plain(basket.net_notional_max),
+    }
+
+
+def _plain(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)
 
 
 def _market(state: EngineState, key: str, market: MarketState, now_ns: int) -> Json:

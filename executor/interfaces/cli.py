@@ -15,6 +15,7 @@ from executor.interfaces import (
     cli_advice,
     cli_agents,
     cli_backtest,
+    cli_backup,
     cli_basket,
     cli_board,
     cli_config,
@@ -23,6 +24,8 @@ from executor.interfaces import (
     cli_data,
     cli_doctor,
     cli_impact,
+    cli_journal,
+    cli_limits,
     cli_market,
     cli_models,
     cli_news,
@@ -67,10 +70,11 @@ _MEANING: Final[dict[type[ExecutorError], tuple[str, str, str]]] = {
 }
 """For each error that can end a command: its code, what would have been right, and the next step."""
 
-_GROUPS: Final = ("backtest", "config", "data", "impact", "market", "simulate")
+_GROUPS: Final = ("backtest", "config", "data", "impact", "journal", "limits", "market", "simulate")
 _AGAIN: Final = "run it again"
 _AFTER_INTERRUPT: Final[dict[str, str]] = {
     "audit": f"{_AGAIN}: it changes nothing",
+    "backup": f"{_AGAIN}: nothing was left behind",
     "backtest": f"{_AGAIN}; --out, where it was given, wants a new or empty folder",
     "backtest report": _AGAIN,
     "backtest session": f"{_AGAIN}: it changes nothing",
@@ -84,8 +88,11 @@ _AFTER_INTERRUPT: Final[dict[str, str]] = {
     "demo": _AGAIN,
     "doctor": f"{_AGAIN}: it changes nothing",
     "impact": f"{_AGAIN}: nothing was kept",
+    "journal": f"{_AGAIN}: it changes nothing",
+    "limits": "`executor limits` shows what holds; a limit may have been tightened all the same",
     "market": "the folder keeps what happened; `executor market status` shows it",
     "plan": f"{_AGAIN}: it changes nothing",
+    "restore": f"{_AGAIN}: what was there is kept beside it",
     "simulate": f"{_AGAIN}: the same seed gives the same market",
     "tca": f"{_AGAIN}: journals are only read",
 }
@@ -126,6 +133,8 @@ app.command()(cli_advice.decisions)
 app.command()(cli_news.news)
 app.command("inflow")(cli_news.exchange_flow)
 app.command()(cli_daemon.audit)
+app.command()(cli_backup.backup)
+app.command()(cli_backup.restore)
 app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
 )(cli_daemon.sandbox)
@@ -143,6 +152,8 @@ cli_impact.impact_app.command(short_help="Hold the mathematics against printed f
     cli_published.published
 )
 app.add_typer(cli_impact.impact_app, name="impact")
+app.add_typer(cli_journal.journal_app, name="journal")
+app.add_typer(cli_limits.limits_app, name="limits")
 app.add_typer(cli_market.market_app, name="market")
 cli_simulate.simulate_app.command("impact")(cli_agents.impact)
 cli_simulate.simulate_app.command("models")(cli_models.play_models)

@@ -43,8 +43,8 @@ def board(
         say(
             "good once, for ten minutes; from another machine: ssh -L PORT:127.0.0.1:PORT to the one of the daemon"
         )
-    if open_it:
-        webbrowser.open(address)
+    if open_it and not webbrowser.open(address):
+        say("no browser was found on this machine; open the address in one")
 
 
 def watch(

@@ -1,5 +1,6 @@
 """Commands that run something in this process: the daemon, the demonstration, an audit, the sandbox."""
 
+import getpass
 import os
 import shlex
 import socket
@@ -13,10 +14,12 @@ import typer
 
 from config.hosts import LOOPBACK
 from config.load import load_settings
-from config.problems import place
+from config.problems import place, printable, quoted
 from config.secrets import make_private_dir
+from executor.domain.events import LimitsReleased
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import failed
+from executor.interfaces.models import REASON_CHARS_MAX
 from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile, YesLive
 from executor.interfaces.output import emit_json, progress_on_terminal, say, show
 from executor.interfaces.version import version as own_version
@@ -35,6 +38,14 @@ def run(
     no_sentinel: Annotated[
         bool, typer.Option("--no-sentinel", help="Do not start a sentinel; one that runs by itself is used.")
     ] = False,
+    release_limits: Annotated[
+        str | None,
+        typer.Option(
+            "--release-limits",
+            metavar="REASON",
+            help="Let go of limits that were tightened while a daemon ran; say why.",
+        ),
+    ] = None,
 ) -> None:
     """Run the daemon until it is asked to end.
 
@@ -43,6 +54,7 @@ def run(
     Ends with 2 if the settings cannot be used or the control port is taken, 5 if another daemon holds the data
     directory or the account (docs/reference/exit-codes.md).
     """
+    release = None if release_limits is None else _release(release_limits)
     settings = load_settings(profile, config, os.environ, yes_live)
     if settings.lacks_key:
         settings.require()
@@ -52,8 +64,35 @@ def run(
 
     words = ["--profile", profile, *(["--config", str(config)] if config is not None else [])]
     raise typer.Exit(
-        run_daemon(settings, profile, init=init, new=new, sentinel_words=None if no_sentinel else words)
+        run_daemon(
+            settings,
+            profile,
+            init=init,
+            new=new,
+            sentinel_words=None if no_sentinel else words,
+            release=release,
+        )
     )
+
+
+def _release(reason: str) -> LimitsReleased:
+    """Who lets go of tightened limits, and why; both go into the journal.
+
+    Raises
+    ------
+    CommandFailed
+        REASON if none is given.
+    """
+    if not reason.strip() or len(reason) > REASON_CHARS_MAX or printable(reason) != reason:
+        raise failed(
+            ExitCode.USAGE,
+            "REASON",
+            "--release-limits",
+            quoted(reason),
+            f"one line of text, 1 to {REASON_CHARS_MAX} characters",
+            "say in a few words why",
+        )
+    return LimitsReleased(at_ns=0, operator=getpass.getuser(), reason=reason.strip())
 
 
 def _say_if_nobody_answers(rest_url: str) -> None:
@@ -73,12 +112,26 @@ def _say_if_nobody_answers(rest_url: str) -> None:
 def demo(
     seconds: Annotated[int, typer.Option(min=1, max=86_400, help="Length of the sample order.")] = 60,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 7,
+    stay: Annotated[
+        bool | None,
+        typer.Option(
+            "--stay/--no-stay",
+            help="Go on after the report until Ctrl-C, so that the board can be looked at; usual in a terminal.",
+        ),
+    ] = None,
+    open_it: Annotated[
+        bool, typer.Option("--open", help="Open the board in the browser of this machine.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Work a sample order on the sandbox and print its cost report."""
+    """Work sample orders on a local exchange, with a board.
+
+    The address of the board comes first; the cost report of the order that is followed comes last. Ends with the
+    code of that order: 0 if everything of it was filled.
+    """
     from executor.interfaces.demo import run_demo  # noqa: PLC0415 - needed here only
 
-    raise typer.Exit(run_demo(json_output=as_json, seconds=seconds, seed=seed))
+    raise typer.Exit(run_demo(json_output=as_json, seconds=seconds, seed=seed, stay=stay, open_it=open_it))
 
 
 def audit(

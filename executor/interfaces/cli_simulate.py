@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from config.problems import place
+from executor.interfaces import simulate_distributed as distributed
 from executor.interfaces import simulate_voices as voices
 from executor.interfaces.cli_data import data_errors
 from executor.interfaces.exit_codes import ExitCode
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from backtest.market.build import Market
+    from backtest.market.compiled import CompiledScenario
     from backtest.market.expected import SeedResult, Verdict
     from backtest.market.recorded_facts import RecordedFacts
     from backtest.market.scenarios import Scenario
@@ -109,6 +111,28 @@ def simulate(
         float,
         typer.Option("--speed", min=0.01, max=10_000.0, help="Of --real-time: simulated seconds in one."),
     ] = 1.0,
+    compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compiled",
+            help="Run in the compiled market: the same events sooner, where the scenario allows.",
+        ),
+    ] = False,
+    is_distributed: Annotated[
+        bool,
+        typer.Option(
+            "--distributed", help="Agents in --processes of their own, over ZeroMQ, in real time, once."
+        ),
+    ] = False,
+    duration_s: Annotated[
+        float | None,
+        typer.Option(
+            "--duration-s",
+            min=1.0,
+            max=86_400.0,
+            help="Of --distributed, seconds; else --steps by the clock.",
+        ),
+    ] = None,
     model: Annotated[
         str,
         typer.Option(
@@ -137,24 +161,47 @@ def simulate(
     from backtest.market.scenarios import load  # noqa: PLC0415 - brings numpy with it
 
     wanted = load(scenario).sized(agents, steps)
-    if (recorded or data) and not (facts or check):
-        raise failed(
-            ExitCode.USAGE, "USAGE", "--recorded", "without --facts", "--facts or --check beside it", _HELP
+    who = voices.WhoAnswers(model=model, tape=tape, calls=calls, yes=yes, profile=profile, config=config)
+    if is_distributed:
+        others = {
+            "--check": check, "--seeds": seeds is not None, "--facts": facts, "--data": data, "--recorded": recorded,
+            "--real-time": real_time, "--compiled": compiled, "--model": not who.by_rules, "--calls": calls,
+        }  # fmt: skip
+        distributed.run(
+            wanted,
+            seed,
+            distributed.Wishes(
+                folder=record, duration_s=duration_s, processes=processes or _processors(), html=html
+            ),
+            [name for name, is_wanted in others.items() if is_wanted],
+            as_json=as_json,
         )
+        return
+    if duration_s is not None:
+        raise _alone("--duration-s", "without --distributed", "--distributed beside it")
+    if compiled and (real_time or record is not None):
+        raise _alone("--compiled", "with --real-time or --record", "without these: the engine does both")
+    if (recorded or data) and not (facts or check):
+        raise _alone("--recorded", "without --facts", "--facts or --check beside it")
     beside = _recordings(data, recorded or [])
     count = seeds or (wanted.run.seeds if check else 1)
-    who = voices.WhoAnswers(model=model, tape=tape, calls=calls, yes=yes, profile=profile, config=config)
     with voices.answering(wanted, who, count + check) as answered:
         pace = speed if real_time else None
-        study, market = _first(wanted, seed, record, pace, answered, quiet=as_json)
+        study, market = (
+            _compiled(wanted, seed, answered, quiet=as_json)
+            if compiled
+            else _first(wanted, seed, record, pace, answered, quiet=as_json)
+        )
     kinds = market.kinds
-    results = _results(wanted, study, range(seed, seed + count), processes or _processors())
+    at_once = processes or _processors()
+    results = _results(wanted, study, range(seed, seed + count), at_once, compiled=compiled)
     table, impact = (
         _facts(wanted, results, beside) if facts or (check and wanted.facts is not None) else (None, None)
     )
-    verdicts = _verdicts(wanted, results, table, seed, processes or _processors()) if check else {}
+    verdicts = _verdicts(wanted, results, table, seed, at_once, compiled=compiled) if check else {}
     models = voices.told_of_models(market.agents, answered)
-    _tell(wanted, study, kinds, results, table, impact, verdicts, models, as_json=as_json)
+    engine = "compiled" if compiled else "Python"
+    _tell(wanted, study, kinds, results, table, impact, verdicts, models, engine, as_json=as_json)
     if not as_json:
         voices.say_of_models(market.agents, answered)
     if html is not None:
@@ -301,6 +348,48 @@ def _first(
     return study, market
 
 
+def _compiled(
+    scenario: "Scenario", seed: int, answered: voices.Answering | None, *, quiet: bool
+) -> tuple["RunStudy", "CompiledScenario"]:
+    """Run the first seed in the compiled market; what cannot be is refused, with everybody's name."""
+    from backtest.market.compiled import compiled_scenario, not_compiled  # noqa: PLC0415
+
+    problems = not_compiled(scenario)
+    if problems:
+        raise failed(
+            ExitCode.USAGE,
+            "NOT_COMPILED",
+            "--compiled",
+            "; ".join(problems),
+            "a scenario without that",
+            "run it without --compiled: the events are the same",
+        )
+    market = compiled_scenario(scenario, seed, mind=None if answered is None else answered.desk)
+    if not quiet:
+        say(
+            f"in the compiled market; compiled: {', '.join(market.compiled) or 'nobody'}; "
+            f"called in Python: {', '.join(market.called) or 'nobody'}"
+        )
+    with progress_on_terminal(scenario.name) as told:
+        try:
+            return market.run(_silent if quiet else told), market
+        except OverflowError as error:
+            raise failed(
+                ExitCode.REFUSED,
+                "NOT_COMPILED",
+                scenario.name,
+                str(error),
+                "sums of 64 bits",
+                "run it without --compiled",
+            ) from error
+        except ValueError as error:
+            raise _nothing(scenario, error) from error
+
+
+def _alone(where: str, got: str, allowed: str) -> CommandFailed:
+    return failed(ExitCode.USAGE, "USAGE", where, got, allowed, _HELP)
+
+
 def _run(market: "Market", pace: float | None, *, quiet: bool) -> "RunStudy":
     with progress_on_terminal(market.scenario.name) as told:
         say_step = _silent if quiet else told
@@ -327,14 +416,16 @@ def _silent(_done: int, _all: int) -> None:
     """Tell nobody how far it is."""
 
 
-def _results(scenario: "Scenario", first: "RunStudy", seeds: range, processes: int) -> list["SeedResult"]:
+def _results(
+    scenario: "Scenario", first: "RunStudy", seeds: range, processes: int, *, compiled: bool
+) -> list["SeedResult"]:
     from backtest.market.expected import kept, run_seeds  # noqa: PLC0415
 
     if len(seeds) == 1:
         return [kept(first)]
     with progress_on_terminal(f"{scenario.name}, {len(seeds)} seeds") as told:
         try:
-            return [kept(first), *run_seeds(scenario, seeds[1:], processes, told)]
+            return [kept(first), *run_seeds(scenario, seeds[1:], processes, told, compiled=compiled)]
         except ValueError as error:
             raise _nothing(scenario, error) from error
 
@@ -400,6 +491,8 @@ def _verdicts(
     table: "SideBySide | None",
     seed: int,
     processes: int,
+    *,
+    compiled: bool,
 ) -> dict[str, tuple["Verdict", ...]]:
     """Hold the scenario and its variants against what they expect; the scenario itself is the empty name."""
     from backtest.market.expected import run_seeds, verdicts  # noqa: PLC0415
@@ -417,7 +510,8 @@ def _verdicts(
     for variant in scenario.variant:
         varied = scenario.varied(variant)
         with progress_on_terminal(f"{scenario.name}, {variant.name}") as told:
-            others = run_seeds(varied, range(seed, seed + len(results)), processes, told)
+            seeds = range(seed, seed + len(results))
+            others = run_seeds(varied, seeds, processes, told, compiled=compiled)
         found[variant.name] = verdicts(variant.expect, others)
     return found
 
@@ -431,13 +525,14 @@ def _tell(
     impact: "MetaorderImpact | None",
     verdicts: dict[str, tuple["Verdict", ...]],
     models: dict[str, object] | None,
+    engine: str,
     *,
     as_json: bool,
 ) -> None:
     from executor.interfaces import simulate_views as views  # noqa: PLC0415
 
     if as_json:
-        told = views.run_record(scenario, study)
+        told = {**views.run_record(scenario, study), "engine": engine}
         told["seeds"] = [
             {
                 "seed": one.seed,
@@ -454,7 +549,7 @@ def _tell(
         }
         emit_json(told)
         return
-    for one in views.run_tables(scenario, study, kinds):
+    for one in views.run_tables(scenario, study, kinds, engine):
         show_rich(one)
     if len(results) > 1:
         show_rich(views.seeds_table(f"{len(results)} seeds", results))

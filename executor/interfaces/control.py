@@ -14,6 +14,7 @@ from executor.domain.fees import KnownFees
 from executor.domain.orders import Category
 from executor.engine.state import EngineState, MarketState
 from executor.runtime.alarms import Alarm
+from executor.runtime.journal_page import JournalPage
 from impact.parameters import ParameterVersion
 
 
@@ -108,6 +109,17 @@ class Control(Protocol):
         ------
         TapeError
             If the tape cannot be read.
+        """
+
+    def journal_page(self, *, after: int, limit: int, kind: str, names: Sequence[str]) -> JournalPage:
+        """Read rows of the journal (`executor.runtime.journal_page`).
+
+        It reads a file through a connection of its own, and is called in another thread.
+
+        Raises
+        ------
+        JournalError
+            If it cannot be read.
         """
 
     def alarms(self) -> Sequence[Alarm]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Final, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from config.problems import ConfigProblems, Problem, printable, quoted
@@ -38,6 +38,7 @@ from executor.interfaces.kinds import (
     SYMBOL,
     TIME_FORM,
     URGENCY,
+    Form,
     duration,
     plain_number,
     read_instant,
@@ -126,14 +127,50 @@ def _read_published(value: object) -> int:
         )
 
 
-_SOURCE: Final = BeforeValidator(_read_source)
-_TEXT: Final = BeforeValidator(_read_text)
-_PUBLISHED: Final = BeforeValidator(_read_published)
-_LINE: Final = BeforeValidator(_read_line)
-_COIN: Final = BeforeValidator(_read_coin)
+_SOURCE: Final = Form(_read_source, written={"type": "string", "minLength": 1, "maxLength": SOURCE_LEN_MAX})
+_TEXT: Final = Form(_read_text, written={"type": "string", "minLength": 1, "maxLength": TEXT_LEN_MAX})
+_PUBLISHED: Final = Form(
+    _read_published,
+    written={
+        "anyOf": [
+            {"type": "string", "format": "date-time", "description": TIME_FORM},
+            {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": PUBLISHED_MS_MAX,
+                "description": "milliseconds since 1970",
+            },
+        ]
+    },
+)
+_LINE: Final = Form(
+    _read_line,
+    written={
+        "type": "string",
+        "minLength": 1,
+        "maxLength": REASON_CHARS_MAX,
+        "description": "one line of text, without control characters",
+    },
+)
+_COIN: Final = Form(
+    _read_coin, written={"type": "string", "pattern": "^[A-Z0-9]{1,16}$", "description": "such as BTC"}
+)
 _FLOW: Final = plain_number("FLOW", "coins", ("0", "1000000000000"))
-_STRATEGY: Final = BeforeValidator(_read_strategy)
-_WRAPPERS: Final = BeforeValidator(_read_wrappers)
+_STRATEGY: Final = Form(_read_strategy, written={"type": "string", "enum": [*STRATEGIES, *VENUE_STRATEGIES]})
+_WRAPPERS: Final = Form(
+    _read_wrappers,
+    written={
+        "anyOf": [
+            {
+                "type": "array",
+                "items": {"type": "string", "enum": list(WRAPPERS)},
+                "minItems": 1,
+                "uniqueItems": True,
+            },
+            {"type": "string", "description": "the same as one text, with commas"},
+        ]
+    },
+)
 _VERSION: Final = whole(1, 1_000_000_000)
 
 

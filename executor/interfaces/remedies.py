@@ -122,6 +122,10 @@ ANSWER_REMEDY: Final[dict[str, tuple[str, str]]] = {
         "lower the quantity, or leave out --reduce-only to open on purpose",
     ),
     "REASON": ("an operator and a reason", "say who does it and why"),
+    "LIMIT_LOOSER": (
+        "a value tighter than the present one: while the daemon runs limits are only tightened",
+        "choose a tighter value; to loosen, change [limits] in your --config file and start anew with --release-limits",
+    ),
     "ADVISER": (
         "false or nothing while the daemon has no model to ask",
         "leave advised out, or set [adviser] enabled, base_url and model in your --config file and restart the daemon",

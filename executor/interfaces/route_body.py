@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator
-
 from config.problems import ConfigProblems, Problem
 from executor.domain.events import RouteAmended, RouteSubmitted
 from executor.domain.orders import Category, Urgency
@@ -17,7 +15,18 @@ from executor.domain.routing import RouteLeg
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO, Price, Quantity
 from executor.interfaces.intents import UNSTAMPED, check_instant, submitted
-from executor.interfaces.kinds import DURATION, FLAG, INSTANT, PX, QTY, URGENCY, plain_number, refuse, whole
+from executor.interfaces.kinds import (
+    DURATION,
+    FLAG,
+    INSTANT,
+    PX,
+    QTY,
+    URGENCY,
+    Form,
+    plain_number,
+    refuse,
+    whole,
+)
 from executor.interfaces.models import Body, SubmitBody, json_path, read_body
 from strategies.routing import LEGS_MAX, ROUTABLE
 
@@ -70,8 +79,39 @@ def _read_bps_by_leg(value: object) -> dict[str, Decimal]:
     return found
 
 
-_LEGS: Final = BeforeValidator(_read_legs)
-_BY_LEG: Final = BeforeValidator(_read_bps_by_leg)
+_LEGS: Final = Form(
+    _read_legs,
+    written={
+        "anyOf": [
+            {
+                "type": "array",
+                "items": {
+                    "type": "string",
+                    "pattern": f"^{_MARKET.pattern[2:-2]}$",
+                    "description": _MARKET_FORM,
+                },
+                "minItems": 2,
+                "maxItems": LEGS_MAX,
+                "uniqueItems": True,
+            },
+            {"type": "string", "description": "the same as one text, with commas"},
+        ]
+    },
+)
+_BY_LEG: Final = Form(
+    _read_bps_by_leg,
+    written={
+        "anyOf": [
+            {
+                "type": "object",
+                "additionalProperties": {"type": "string"},
+                "minProperties": 1,
+                "description": "basis points by market, such as linear:BTCUSDT and 5.5",
+            },
+            {"type": "string", "description": "the same as one text, such as linear:BTCUSDT=5.5"},
+        ]
+    },
+)
 _BOUND: Final = plain_number("NUMBER", "basis points", ("0", "10000"))
 
 

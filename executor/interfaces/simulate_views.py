@@ -69,14 +69,20 @@ def run_record(scenario: Scenario, study: RunStudy) -> dict[str, object]:
     }
 
 
-def run_tables(scenario: Scenario, study: RunStudy, kinds: Sequence[str]) -> Iterator[Table]:
-    """Lay one run out."""
-    yield _pairs(f"{scenario.title}: seed {study.seed}", _summary(study))
+def run_tables(scenario: Scenario, study: RunStudy, kinds: Sequence[str], engine: str) -> Iterator[Table]:
+    """Lay one run out; `engine` says what ran it."""
+    yield _pairs(f"{scenario.title}: seed {study.seed}", [("engine", engine), *_summary(study)])
     yield _pairs("What emerged", [(name.value, _number(value)) for name, value in study.measures.items()])
     if study.bubbles:
         yield _bubbles(study)
     yield _performance(study.agents)
     yield _graph(study, kinds)
+
+
+def wire_table(said: Mapping[str, object]) -> Table:
+    """Lay out what a market over a wire came to, beside what every run has."""
+    rows = [(name.replace("_", " "), str(value)) for name, value in said.items() if name != "problems"]
+    return _pairs("Over the wire", [*rows, ("checked", str(said["problems"] or "the same events once more"))])
 
 
 def verdict_table(title: str, verdicts: Sequence[Verdict]) -> Table:

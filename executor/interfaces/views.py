@@ -169,8 +169,13 @@ def children_view(state: EngineState, parent: ParentState) -> Json:
     """Show every child order of a parent, oldest first."""
     return {
         "parent_id": parent.order.parent_id,
-        "children": [_child(state.children[name]) for name in parent.children],
+        "children": last_children(state, parent, len(parent.children)),
     }
+
+
+def last_children(state: EngineState, parent: ParentState, most: int) -> list[Json]:
+    """Show the last child orders of a parent, oldest first, no more than so many."""
+    return [_child(state.children[name]) for name in parent.children[-most:]]
 
 
 def params_view(params: StrategyParams, strategy: str = "") -> Json:

@@ -12,7 +12,7 @@ from typing import Final, NoReturn, Self
 import apsw
 
 from executor.domain.advice import AdviceRecord
-from executor.domain.commands import Command
+from executor.domain.commands import Command, SetTimer
 from executor.domain.errors import JournalError
 from executor.domain.events import (
     BookUpdated,
@@ -324,7 +324,12 @@ _MAY_WAIT = (
 
 def needs_commit(event: Event, commands: tuple[Command, ...]) -> bool:
     """Whether an event must be durable at once; plain market data and timers without effect may wait."""
-    return bool(commands) or not isinstance(event, _MAY_WAIT)
+    return have_effect(commands) or not isinstance(event, _MAY_WAIT)
+
+
+def have_effect(commands: tuple[Command, ...]) -> bool:
+    """Whether commands do more than set timers: those end with the process, and a start sets them anew."""
+    return any(not isinstance(command, SetTimer) for command in commands)
 
 
 def _configure(db: apsw.Connection, path: Path) -> None:

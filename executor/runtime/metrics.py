@@ -63,6 +63,7 @@ class Metric:
 
 _NETWORK_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _CALL_S: Final = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
+_LAG_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5)
 _DISK_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 _MODEL_S: Final = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 15.0, 30.0)
 _SHARE: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -223,6 +224,25 @@ ADVICE_COST: Final = _counter(
     "executor_advice_cost_usd_total", Unit.USD, (), "Money that advice has cost by the price table."
 )
 
+VENUE_ORDERS: Final = _counter(
+    "executor_venue_orders_total",
+    Unit.COUNT,
+    ("venue", "outcome"),
+    "Create requests by venue (bybit, or the name behind the @ of a symbol), by what was known first: acked, rejected,"
+    " not_sent, or unknown.",
+)
+VENUE_QUESTIONS: Final = _counter(
+    "executor_venue_questions_total",
+    Unit.COUNT,
+    ("venue", "outcome"),
+    "Questions to another venue than Bybit (there are no streams: it is read again and again), answered whole or not.",
+)
+VENUE_BARRED: Final = _counter(
+    "executor_venue_barred_total",
+    Unit.COUNT,
+    ("venue",),
+    "Times that another venue than Bybit asked for fewer requests or barred our address.",
+)
 NOTICES: Final = _counter(
     "executor_notices_total",
     Unit.COUNT,
@@ -247,7 +267,9 @@ JOURNAL_COMMIT_SECONDS: Final = _histogram(
     "executor_journal_commit_seconds", "Time one durable commit of the journal took.", _DISK_S
 )
 LOOP_LAG_SECONDS: Final = _histogram(
-    "executor_event_loop_lag_seconds", "How late the event loop woke a periodic sleeper.", _DISK_S
+    "executor_event_loop_lag_seconds",
+    "How late the event loop came to something due, at instants of an even grid: ten looks a second.",
+    _LAG_S,
 )
 ADVICE_LATENCY_SECONDS: Final = _histogram(
     "executor_advice_latency_seconds", "From the question to whatever came back, late or not.", _MODEL_S
@@ -397,6 +419,25 @@ STREAM_UP: Final = _gauge(
 )
 VENUE_RESTRICTED: Final = _gauge(
     "executor_venue_restricted", Unit.FLAG, (), "1 while the venue bars us, limits us or is closed."
+)
+VENUE_LINK_UP: Final = _gauge(
+    "executor_venue_link_up",
+    Unit.FLAG,
+    ("venue", "link"),
+    "Of another venue than Bybit, once heard of: 1 while what becomes of our orders is heard there (private), while"
+    " orders can be sent (trade), while it does not bar us (allowed).",
+)
+VENUE_READ_AGE_SECONDS: Final = _gauge(
+    "executor_venue_read_age_seconds",
+    Unit.SECONDS,
+    ("venue", "what"),
+    "Of another venue than Bybit: since account, clock, or markets of a category were last read whole.",
+)
+VENUE_UNKNOWN_ORDERS: Final = _gauge(
+    "executor_venue_unknown_orders",
+    Unit.COUNT,
+    ("venue",),
+    "Orders about which nothing is proved right now, by venue.",
 )
 SENTINEL_ALIVE: Final = _gauge("executor_sentinel_alive", Unit.FLAG, (), "1 while the sentinel is heard.")
 WALLET_COIN: Final = _gauge(
@@ -556,6 +597,9 @@ METRICS: Final = (
     ADVICE_ADAPTATIONS,
     ADVICE_TOKENS,
     ADVICE_COST,
+    VENUE_ORDERS,
+    VENUE_QUESTIONS,
+    VENUE_BARRED,
     NOTICES,
     CALIBRATIONS,
     ACK_SECONDS,
@@ -590,12 +634,16 @@ METRICS: Final = (
     REFERENCE_GAP_BPS,
     STREAM_UP,
     VENUE_RESTRICTED,
+    VENUE_LINK_UP,
+    VENUE_READ_AGE_SECONDS,
+    VENUE_UNKNOWN_ORDERS,
     SENTINEL_ALIVE,
     WALLET_COIN,
     UNKNOWN_ORDERS,
     UNKNOWN_AGE_SECONDS,
     MARKET_BLOCKED,
     OPEN_PARENTS,
+    OPEN_ROUTES,
     START_TIME_SECONDS,
     BUILD_INFO,
     RESIDENT_BYTES,

@@ -8,12 +8,15 @@ what is there. How old that is, is itself a metric.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from time import perf_counter
 from typing import Final
 
 from executor.engine.report import parent_facts
 from executor.engine.state import EngineState, ParentState
 from executor.runtime import metrics
+from executor.runtime.exposition import beginning, number
 from executor.runtime.metrics import Metric
 from impact.shortfall import CostReport, make_report
 
@@ -26,7 +29,8 @@ Sample = tuple[Metric, tuple[str, ...], Decimal | float]
 
 @dataclass(slots=True)
 class _Kept:
-    samples: tuple[Sample, ...]
+    lines: tuple[tuple[Metric, str], ...]
+    age_line: str
     made_ns: int
     is_settled: bool
 
@@ -66,15 +70,15 @@ class ParentCosts:
             if perf_counter() >= end_s:
                 break
 
-    def samples(self, parent: ParentState) -> Iterator[Sample]:
-        """Give what was last reckoned of a parent, and how long ago; nothing before its first turn."""
+    def lines(self, parent: ParentState) -> Iterator[tuple[Metric, str]]:
+        """Give what was last reckoned of a parent, and how long ago, in lines; nothing before its first turn."""
         kept = self._kept.get(parent.order.parent_id)
         if kept is None:
             return
-        yield from kept.samples
+        yield from kept.lines
         if not kept.is_settled:
             age_s = max(self._now_ns() - kept.made_ns, 0) / 1e9
-            yield metrics.PARENT_FIGURES_AGE_SECONDS, (parent.order.parent_id,), age_s
+            yield metrics.PARENT_FIGURES_AGE_SECONDS, f"{kept.age_line}{number(age_s)}\n"
 
     def _is_settled(self, name: str) -> bool:
         return name in self._kept and self._kept[name].is_settled
@@ -83,10 +87,21 @@ class ParentCosts:
         state = self._state()
         report = make_report(parent_facts(state, parent))
         filled = sum(1 for name in parent.children if state.children[name].cum_qty)
-        self._kept[parent.order.parent_id] = _Kept(
-            samples=tuple(_known(parent.order.parent_id, report, filled)),
+        name = parent.order.parent_id
+        self._kept[name] = _Kept(
+            lines=tuple(_written(_known(name, report, filled))),
+            age_line=beginning(metrics.PARENT_FIGURES_AGE_SECONDS, (name,)),
             made_ns=self._now_ns(),
             is_settled=parent.is_final and not parent.live and not parent.marks_pending,
+        )
+
+
+def _written(samples: Iterable[Sample]) -> Iterator[tuple[Metric, str]]:
+    """Write samples down, those of one metric together."""
+    for metric, group in groupby(samples, key=itemgetter(0)):
+        yield (
+            metric,
+            "".join(f"{beginning(metric, labels)}{number(value)}\n" for _, labels, value in group),
         )
 
 

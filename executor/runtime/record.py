@@ -1,7 +1,7 @@
 """Writing events, commands and the state down as bytes, and reading them back. The same value, the same bytes."""
 
 from functools import cache
-from typing import get_args
+from typing import Final, get_args
 
 import msgspec
 
@@ -11,6 +11,8 @@ from executor.domain.events import Event
 from executor.engine.state import EngineState
 
 _encoder = msgspec.json.Encoder()
+_NOTHING_TIGHTENED: Final = b',"tightened":{}}'
+"""The end of a state in which nobody tightened a limit; left out, it is the state as it was written before."""
 _EVENT_TYPES = {kind.__name__: kind for kind in get_args(Event)}
 
 
@@ -38,7 +40,8 @@ def encode_commands(commands: tuple[Command, ...]) -> bytes:
 
 def encode_state(state: EngineState) -> bytes:
     """Write the whole state."""
-    return _encoder.encode(state)
+    body = _encoder.encode(state)
+    return body[: -len(_NOTHING_TIGHTENED)] + b"}" if body.endswith(_NOTHING_TIGHTENED) else body
 
 
 def encode_decision(decision: AdviceRecord) -> bytes:

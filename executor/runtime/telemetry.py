@@ -1,19 +1,21 @@
 """What Prometheus sees: counters fed by the single writer, and gauges read from the engine's state when asked.
 
-The figures are taken on the event loop that owns the engine, so a scrape never sees half a change; they are written
-down in a thread, which takes longer than taking them. A parent has series only while it lives and for ten minutes
-after; `PARENT_SERIES_MAX` bounds their number.
+The page is written on the event loop that owns the engine, so a scrape never sees half a change of a parent; not in a
+thread, which would hold the interpreter for as long and every commit of the loop with it. After some parents everything
+else in the process has its turn. A parent has series only while it lives and
+for ten minutes after; `PARENT_SERIES_MAX` bounds their number.
 """
 
+import asyncio
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from mmap import PAGESIZE
 from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0, generate_latest
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric as Family
@@ -28,6 +30,7 @@ from executor.domain.events import (
     Event,
     OrderAcked,
     OrderFilled,
+    OrderNotSent,
     OrderOutcomeUnknown,
     OrderRejected,
     ReconcileFailed,
@@ -38,6 +41,7 @@ from executor.domain.link_figures import LinkFigures
 from executor.domain.order_state import ChildStatus
 from executor.domain.orders import NewOrder, Terms, TimeInForce
 from executor.domain.parent_state import PARENT_FINAL, ParentStatus
+from executor.domain.places import venue_of
 from executor.domain.timeline import NS_PER_MIN, NS_PER_MS, NS_PER_S
 from executor.domain.units import BPS_PER_UNIT, ZERO
 from executor.engine.booking import find_child
@@ -45,19 +49,29 @@ from executor.engine.report import running_shortfall_bps, schedule_progress
 from executor.engine.state import ChildState, EngineState, ParentState
 from executor.runtime import metrics
 from executor.runtime.advice_counts import counts_of_call, counts_of_ending
+from executor.runtime.exposition import Beginnings, beginning, head, number
 from executor.runtime.limits_in_use import limits_in_use
 from executor.runtime.market_recorder import CaptureCounts
 from executor.runtime.metrics import METRICS, Kind, Metric
 from executor.runtime.parent_costs import RECKONED_MAX, ParentCosts, Sample
+from executor.runtime.venue_counts import VenueCounts
 
 PARENT_SHOWN_AFTER_END_NS: Final = 10 * NS_PER_MIN
 """How long a finished parent keeps its series."""
 PARENT_SERIES_MAX: Final = len(ParentStatus) + 8 + RECKONED_MAX
 """Series of one parent: one per status, its information, seven figures of now, and those that are reckoned in turn."""
+PARENTS_PER_TURN: Final = 50
+"""Parents that are written before everything else in the process has its turn: two or three milliseconds."""
+HOME_VENUE: Final = "bybit"
+"""What the venue without a name is called where venues stand beside each other."""
 REJECT_CLASSES: Final = frozenset({10, 110, 170})
 """Thousands of the venue's codes that are counted apart: requests, derivatives, spot."""
 
 _PCT: Final = Decimal(100)
+_OBSERVED: Final = tuple(
+    metric for metric in METRICS if metric.kind is Kind.GAUGE and metric is not metrics.INBOX_DEPTH
+)
+_HEADS: Final = {metric.name: head(metric) for metric in _OBSERVED}
 _STYLES: Final = {TimeInForce.POST_ONLY: Style.REST, TimeInForce.IOC: Style.CROSS}
 
 
@@ -83,6 +97,7 @@ class Telemetry:
         }
         self._capture: Callable[[], CaptureCounts] | None = None
         self._captured = CaptureCounts(frames=0, written_bytes=0, dropped=0, errors=0)
+        self._asked: dict[str, tuple[int, int, int]] = {}
         self._inbox = Gauge(metrics.INBOX_DEPTH.name, metrics.INBOX_DEPTH.text, registry=None)
         self._registry = CollectorRegistry()
         self._registry.register(
@@ -90,7 +105,6 @@ class Telemetry:
         )
         self._costs = ParentCosts(state, now_ns)
         self._observed = _Observed(state, now_ns, self._costs)
-        self._registry.register(self._observed)
 
     def observe(
         self, event: Event, commands: Sequence[Command], decisions: Sequence[AdviceRecord] = ()
@@ -103,10 +117,15 @@ class Telemetry:
         match event:
             case OrderAcked():
                 self._count_ack(event)
+                self._count_outcome(event.client_order_id, "acked")
             case OrderRejected():
                 self._count(metrics.ORDERS_REJECTED, _reject_class(event.code))
+                self._count_outcome(event.client_order_id, "rejected")
+            case OrderNotSent():
+                self._count_outcome(event.client_order_id, "not_sent")
             case OrderOutcomeUnknown():
                 self._count(metrics.OUTCOMES_UNKNOWN)
+                self._count_outcome(event.client_order_id, "unknown")
             case OrderFilled():
                 self._count_fill(event.fill)
             case ReconcileFailed():
@@ -128,9 +147,13 @@ class Telemetry:
                     for code in command.codes:
                         self._count(metrics.ORDERS_REFUSED, code)
                 case RaiseAlert():
-                    self._count(metrics.ALERTS, command.code, command.severity)
+                    self.on_alarm(command)
                 case _:
                     pass
+
+    def on_alarm(self, alarm: RaiseAlert) -> None:
+        """Count an alarm."""
+        self._count(metrics.ALERTS, alarm.code, alarm.severity)
 
     def on_journal_commit(self, seconds: float) -> None:
         """Note how long one durable commit took, seconds."""
@@ -164,6 +187,10 @@ class Telemetry:
         """Take what became of a recording from here whenever the page is asked for."""
         self._capture = counts
 
+    def follow_venues(self, look: Callable[[], Iterable[VenueCounts]]) -> None:
+        """Take how the ways to other venues stand from here whenever the page is asked for."""
+        self._observed.elsewhere = look
+
     def introduce(self, version: str, venue: str, link: Callable[[], LinkFigures] | None = None) -> None:
         """Say what is running, and where it can be asked how the way to the venue stands (None on paper)."""
         self._observed.build, self._observed.link = (version, venue), link
@@ -173,15 +200,20 @@ class Telemetry:
         state = self._state()
         self._costs.refresh(_shown(state))
 
-    def take(self) -> "Taken":
-        """Take every figure as it is now; only on the event loop."""
+    async def page(self) -> tuple[bytes, str]:
+        """Write everything in Prometheus' text form, on the event loop; returns the body and its content type.
+
+        One page at a time: whoever asks sees to that.
+        """
         if self._capture is not None:
             self._count_captured(self._capture())
-        return Taken(list(self._registry.collect()))
-
-    def page(self) -> tuple[bytes, str]:
-        """Write everything in Prometheus' text format; returns the body and its content type."""
-        return self.take().page()
+        for each in self._observed.elsewhere():
+            self._count_asked(each)
+        lines = {name: [text] for name, text in _HEADS.items()}
+        for _ in self._observed.write(lines):
+            await asyncio.sleep(0)
+        observed = "".join(chain.from_iterable(lines.values()))
+        return generate_latest(self._registry) + observed.encode(), CONTENT_TYPE_PLAIN_1_0_0
 
     def _count_captured(self, counts: CaptureCounts) -> None:
         before, self._captured = self._captured, counts
@@ -189,6 +221,18 @@ class Telemetry:
         self._count(metrics.CAPTURE_BYTES, amount=counts.written_bytes - before.written_bytes)
         self._count(metrics.CAPTURE_DROPPED, amount=counts.dropped - before.dropped)
         self._count(metrics.CAPTURE_ERRORS, amount=counts.errors - before.errors)
+
+    def _count_asked(self, now: VenueCounts) -> None:
+        answered, unanswered, barred = self._asked.get(now.venue, (0, 0, 0))
+        self._asked[now.venue] = (now.answered, now.unanswered, now.barred)
+        self._count(metrics.VENUE_QUESTIONS, now.venue, "answered", amount=now.answered - answered)
+        self._count(metrics.VENUE_QUESTIONS, now.venue, "unanswered", amount=now.unanswered - unanswered)
+        self._count(metrics.VENUE_BARRED, now.venue, amount=now.barred - barred)
+
+    def _count_outcome(self, client_order_id: str, outcome: str) -> None:
+        child = self._state().children.get(client_order_id)
+        if child is not None:
+            self._count(metrics.VENUE_ORDERS, _venue_name(child.order.symbol), outcome)
 
     def _count(self, metric: Metric, *labels: str, amount: Decimal | int = 1) -> None:
         counter = self._counters[metric.name]
@@ -245,23 +289,6 @@ class Telemetry:
         self._count(metrics.FILLED_QUOTE, *labels, amount=fill.notional)
 
 
-class Taken(Collector):
-    """All figures of one instant, which change no more; they may be written down in any thread."""
-
-    def __init__(self, families: Sequence[Family]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Family]:
-        """Give them again."""
-        return self._families
-
-    def page(self) -> tuple[bytes, str]:
-        """Write them in Prometheus' text format; returns the body and its content type."""
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(self)
-        return generate_latest(registry), CONTENT_TYPE_PLAIN_1_0_0
-
-
 class _Recorded(Collector):
     """What was counted as it happened, without the library's extra `_created` series."""
 
@@ -275,7 +302,7 @@ class _Recorded(Collector):
                 yield family
 
 
-class _Observed(Collector):
+class _Observed:
     """What the engine's state says at the moment of the scrape."""
 
     def __init__(
@@ -284,25 +311,38 @@ class _Observed(Collector):
         self._state = state
         self._now_ns = now_ns
         self._costs = costs
+        self._beginnings = Beginnings()
+        self._statuses: dict[str, tuple[ParentStatus, str]] = {}
         self.build: tuple[str, str] | None = None
         self.link: Callable[[], LinkFigures] | None = None
+        self.elsewhere: Callable[[], Iterable[VenueCounts]] = tuple
 
-    def collect(self) -> Iterable[Family]:
+    def write(self, lines: Mapping[str, list[str]]) -> Iterator[None]:
+        """Write all gauges into the lines of each metric; yields where something else may have its turn."""
         state, now_ns = self._state(), self._now_ns()
-        families = {
-            metric.name: GaugeMetricFamily(metric.name, metric.text, labels=metric.labels)
-            for metric in METRICS
-            if metric.kind is Kind.GAUGE and metric is not metrics.INBOX_DEPTH
-        }
+        self._beginnings.begin_page()
         for metric, labels, value in (
             *_engine(state, now_ns),
             *_adviser(state),
             *_markets(state, now_ns),
-            *_parents(state, now_ns, self._costs),
+            *_elsewhere(state, now_ns, self.elsewhere()),
             *self._process(),
         ):
-            families[metric.name].add_metric(labels, float(value))
-        return families.values()
+            lines[metric.name].append(f"{self._beginnings.of(metric, labels)}{number(value)}\n")
+        statuses, self._statuses = self._statuses, {}
+        for number_so_far, parent in enumerate(tuple(_shown(state)), start=1):
+            for metric, labels, value in _parent(parent, parent.finished_ns if parent.is_final else now_ns):
+                lines[metric.name].append(f"{self._beginnings.of(metric, labels)}{number(value)}\n")
+            for metric, written in self._costs.lines(parent):
+                lines[metric.name].append(written)
+            name = parent.order.parent_id
+            kept = statuses.get(name)
+            if kept is None or kept[0] is not parent.status:
+                kept = (parent.status, _status_lines(parent))
+            self._statuses[name] = kept
+            lines[metrics.PARENT_STATE.name].append(kept[1])
+            if number_so_far % PARENTS_PER_TURN == 0:
+                yield
 
     def _process(self) -> Iterator[Sample]:
         resident = _resident_bytes()
@@ -396,6 +436,24 @@ def _doubtful(state: EngineState) -> list[ChildState]:
     ]
 
 
+def _elsewhere(state: EngineState, now_ns: int, ways: Iterable[VenueCounts]) -> Iterator[Sample]:
+    """How we stand with each venue; with Bybit, only what the other metrics do not tell."""
+    doubtful = Tally(_venue_name(child.order.symbol) for child in _doubtful(state))
+    for venue in dict.fromkeys((HOME_VENUE, *state.elsewhere, *doubtful)):
+        yield metrics.VENUE_UNKNOWN_ORDERS, (venue,), doubtful[venue]
+    for venue, links in state.elsewhere.items():
+        yield metrics.VENUE_LINK_UP, (venue, "private"), links.private_live
+        yield metrics.VENUE_LINK_UP, (venue, "trade"), links.trade_live
+        yield metrics.VENUE_LINK_UP, (venue, "allowed"), now_ns >= links.restricted_until_ns
+    for way in ways:
+        for what, read_ns in way.read_ns.items():
+            yield metrics.VENUE_READ_AGE_SECONDS, (way.venue, what), _age_s(now_ns, read_ns)
+
+
+def _venue_name(symbol: str) -> str:
+    return venue_of(symbol) or HOME_VENUE
+
+
 def _markets(state: EngineState, now_ns: int) -> Iterator[Sample]:
     for key, market in state.markets.items():
         category, _, symbol = key.partition(":")
@@ -411,12 +469,6 @@ def _markets(state: EngineState, now_ns: int) -> Iterator[Sample]:
             yield metrics.REFERENCE_GAP_BPS, (*labels, source), gap_bps
 
 
-def _parents(state: EngineState, now_ns: int, costs: ParentCosts) -> Iterator[Sample]:
-    for parent in _shown(state):
-        yield from _parent(parent, parent.finished_ns if parent.is_final else now_ns)
-        yield from costs.samples(parent)
-
-
 def _shown(state: EngineState) -> Iterator[ParentState]:
     """The parents that have series: those that live, and those that ended a short while ago."""
     for parent in state.parents.values():
@@ -428,8 +480,6 @@ def _parent(parent: ParentState, at_ns: int) -> Iterator[Sample]:
     order = parent.order
     mine = (order.parent_id,)
     yield metrics.PARENT_INFO, (*mine, order.category, order.symbol, order.side.name, order.strategy), 1
-    for status in ParentStatus:
-        yield metrics.PARENT_STATE, (*mine, status), parent.status is status
     yield metrics.PARENT_LEAVES_BASE, mine, parent.leaves_qty
     left_ns = 0 if parent.is_final else max(order.deadline_ns - at_ns, 0)
     yield metrics.PARENT_TIME_LEFT_SECONDS, mine, left_ns / NS_PER_S
@@ -444,6 +494,14 @@ def _parent(parent: ParentState, at_ns: int) -> Iterator[Sample]:
         yield metrics.PARENT_SHORTFALL_BPS, mine, shortfall
     if sums.market_qty >= parent.cum_qty and sums.market_qty > ZERO:
         yield metrics.PARENT_PARTICIPATION_RATIO, mine, parent.cum_qty / sums.market_qty
+
+
+def _status_lines(parent: ParentState) -> str:
+    """One line for each status a parent could be in; kept until it changes, for they are many."""
+    return "".join(
+        f"{beginning(metrics.PARENT_STATE, (parent.order.parent_id, status))}{number(parent.status is status)}\n"
+        for status in ParentStatus
+    )
 
 
 def _resident_bytes() -> int | None:

@@ -16,7 +16,7 @@ from yarl import URL
 from executor.domain.timeline import NS_PER_MS
 from executor.runtime.clock import Clock
 from executor.venues.bybit.server_time import ServerTime
-from executor.venues.bybit.signer import Signer
+from executor.venues.bybit.signer import Signer, without_signed
 from executor.venues.bybit.transport import NotReached, new_session
 
 TIME_PATH: Final = "/v5/market/time"
@@ -384,7 +384,7 @@ def _result(status: int, raw: bytes, fine: frozenset[int]) -> dict[str, object]:
     if code == OK or code in fine:
         result = answer.get("result")
         return result if isinstance(result, dict) else {}
-    text = f"{code}: {_plain(str(answer.get('retMsg', '')).encode())}"
+    text = f"{code}: {_plain(without_signed(str(answer.get('retMsg', ''))).encode())}"
     if code in _TIME_CODES:
         raise VenueTrouble(Trouble.CLOCK, text)
     if code in _BUSY_CODES:

@@ -787,7 +787,8 @@ def _state_hash(at: int) -> int:
 
 
 @compiled
-def _depth(at: int, side: int, levels: int) -> int:
+def depth(at: int, side: int, levels: int) -> int:
+    """Write the best levels of a side where they are read; how many there are."""
     is_sell = (1 - side) >> 1
     px, left, found = get(at, layout.BEST_BID + is_sell), get(at, FILLED + is_sell), 0
     ladder, seen = _ladder(at, 0), get_fixed(at, layout.SEEN)
@@ -849,8 +850,8 @@ def state_hash_at(at: int) -> int:
 
 
 def depth_at(at: int, side: int, levels: int) -> int:
-    """Write the best levels of a side where they are read; how many there are."""
-    return _depth(at, side, levels)
+    """`depth`."""
+    return depth(at, side, levels)
 
 
 def leaves_at(at: int, order_id: int) -> int:

@@ -25,7 +25,8 @@ _OPEN: Final = 0
 _ON_MARGIN: Final = 1
 _CLOSED: Final = 2
 _LEAVES: Final = 3
-"""Place of the lots left in the record of an order: participant, asset, side, lots left, money a lot, worst price."""
+_Order = tuple[int, int, int, int, int, int]
+"""Participant, asset, side, lots left, money a lot, worst price. A tuple is one block of memory, a list two."""
 
 
 class ClearingHouse:
@@ -98,9 +99,9 @@ class ClearingHouse:
         self._lendable = [*rules.lendable_lots, *repeat(0, assets - len(rules.lendable_lots))]
         self._ledger = ledger
         self._rows = 0
-        self._orders: dict[int, list[int]] = {}
+        self._orders: dict[int, _Order] = {}
         self._margin_admissions = 0
-        self._amended: tuple[int, tuple[int, int], list[int], int] = (-1, (0, 0), [], 0)
+        self._amended: tuple[int, tuple[int, int], _Order, int] = (-1, (0, 0), (0, 0, 0, 0, 0, 0), 0)
         self._qty_max = rules.order_qty_max
         self._taker_ppm = rules.taker_fee_ppm
         self._maker_ppm = rules.maker_fee_ppm
@@ -160,7 +161,7 @@ class ClearingHouse:
             down[participant] = left
         else:
             return Refusal.BAD_SIDE
-        self._orders[order_id] = [participant, asset, side, qty, unit, worst_px]
+        self._orders[order_id] = (participant, asset, side, qty, unit, worst_px)
         return None
 
     def release(self, order_id: int) -> int:
@@ -312,11 +313,11 @@ class ClearingHouse:
         if buy_leaves == qty:
             del orders[buy_id]
         else:
-            buy[3] = buy_leaves - qty
+            orders[buy_id] = (buyer, asset, buy_side, buy_leaves - qty, buy_unit, buy_worst)
         if sell_leaves == qty:
             del orders[sell_id]
         else:
-            sell[3] = sell_leaves - qty
+            orders[sell_id] = (seller, asset, sell_side, sell_leaves - qty, sell_unit, sell_worst)
         if self._ledger is not None:
             self._rows = number = self._rows + 1
             self._ledger.trade(
@@ -338,7 +339,7 @@ class ClearingHouse:
         if beyond > 0 and self.terms[participant] is not None:
             self._reach[participant] -= (qty if qty < beyond else beyond) * self.marks[asset]  # noqa: FURB136
 
-    def _put_on(self, order: list[int]) -> None:
+    def _put_on(self, order: _Order) -> None:
         """Reserve for an order what it reserves, whatever is left: it is the house's own, or was there before."""
         participant, asset, side, leaves, unit, _ = order
         self.free[participant] -= leaves * unit
@@ -417,7 +418,7 @@ class ClearingHouse:
         reach = self.down[asset][participant] if side < 0 else -self.up[asset][participant]
         if side not in (1, -1) or qty > reach or not self.below_maintenance(participant):
             return Refusal.NOT_LIQUIDATED
-        order = [participant, asset, side, qty, 0, worst_px]
+        order = (participant, asset, side, qty, 0, worst_px)
         self._orders[order_id] = order
         self._put_on(order)
         return None
@@ -495,7 +496,7 @@ class ClearingHouse:
         else:
             down[participant] = lowest
             self.lent[asset] += borrowed
-        self._orders[order_id] = [participant, asset, side, qty, unit, worst_px]
+        self._orders[order_id] = (participant, asset, side, qty, unit, worst_px)
         self._margin_admissions += 1
         return None
 

@@ -53,15 +53,18 @@ def _mid2(at: int) -> int:
 
 
 @written_in
-def _intend(at: int, what: int, side: int, qty: int, px: int) -> None:
+def _intend(at: int, what: int, side: int, qty: int, px: int, order_id: int) -> None:
     count = get(at, layout.INTENTS_COUNT)
     # One beyond the most is counted, so that it is seen that there were too many.
     if count <= layout.INTENTS_MAX:
         intent = get(at, layout.INTENTS) + INTENT_BYTES * count
         store(intent, what)
-        store(intent + 8, side)
-        store(intent + 16, qty)
-        store(intent + 24, px)
+        store(intent + 8, 0)
+        store(intent + 16, side)
+        store(intent + 24, qty)
+        store(intent + 32, px)
+        store(intent + 40, 0)
+        store(intent + 48, order_id)
         put(at, layout.INTENTS_COUNT, count + 1)
 
 
@@ -75,7 +78,7 @@ def _take_all_back(at: int, agent: int) -> None:
     slot = get(agent, FIRST_ORDER)
     while slot != 0:
         order = _order(at, slot)
-        _intend(at, CANCEL, 0, 0, load(order + book.O_ID))
+        _intend(at, CANCEL, 0, 0, 0, load(order + book.O_ID))
         slot = load32(order + layout.O_YOUNGER)
 
 
@@ -105,16 +108,16 @@ def look_noise(at: int, agent: int, now_ns: int) -> int:
         if market_below <= kind < cancel_below or count >= get(agent, OPEN_MAX):
             if oldest != 0:
                 order = _order(at, oldest)
-                _intend(at, CANCEL, 0, 0, load(order + book.O_ID))
+                _intend(at, CANCEL, 0, 0, 0, load(order + book.O_ID))
                 oldest = load32(order + layout.O_YOUNGER)
                 count -= 1
         elif kind < market_below:
-            _intend(at, MARKET, side, qty, 0)
+            _intend(at, MARKET, side, qty, 0, 0)
         else:
             away_ticks = 1 + ((((drawn >> 16) & _LOW16) * reach_ticks) >> 16)
             px = ask - away_ticks if side > 0 else bid + away_ticks
             if px > 0:
-                _intend(at, LIMIT, side, qty, px)
+                _intend(at, LIMIT, side, qty, px, 0)
                 count += 1
     return now_ns + wait_ns(at, agent, get(agent, MEAN_WAIT_NS))
 
@@ -187,13 +190,13 @@ def _quote(at: int, agent: int, mid: float, inventory_qty: int, volatility_bps: 
             qty = min(bid_qty, bid_room)
             bid_room -= qty
             if px > 0:
-                _intend(at, LIMIT, 1, qty, px)
+                _intend(at, LIMIT, 1, qty, px, 0)
         if ask_qty > 0 and ask_room > 0:
             px = _ceil_ticks(middle + half + step * level)
             qty = min(ask_qty, ask_room)
             ask_room -= qty
             if px > 0:
-                _intend(at, LIMIT, -1, qty, px)
+                _intend(at, LIMIT, -1, qty, px, 0)
 
 
 # ---------------------------------------------------------------------- momentum
@@ -248,7 +251,7 @@ def _enter(at: int, agent: int, mid2: int) -> None:
     qty = min(qty, get(agent, ENTRY_MAX_QTY))
     if qty > 0:
         put(agent, _ENTRY_MID2, mid2)
-        _intend(at, MARKET, side, qty, 0)
+        _intend(at, MARKET, side, qty, 0, 0)
 
 
 @written_in
@@ -257,7 +260,7 @@ def _leave(at: int, agent: int, mid2: int, held_qty: int) -> None:
     side = 1 if held_qty > 0 else -1
     gain = side * (mid2 - entry_mid2) * 10_000
     if gain <= -get(agent, STOP_BPS) * entry_mid2 or gain >= get(agent, PROFIT_BPS) * entry_mid2:
-        _intend(at, MARKET, -side, abs(held_qty), 0)
+        _intend(at, MARKET, -side, abs(held_qty), 0, 0)
 
 
 # ---------------------------------------------------------------------- value
@@ -295,12 +298,12 @@ def look_value(at: int, agent: int, now_ns: int) -> int:
     if ask != 0 and ask * 10_000.0 <= believed * (10_000 - get(agent, DISCOUNT_BPS)):
         qty = min(get(agent, FREE) // 10_000 * cash_bps // (ask * get(at, SCALE)), max_qty)
         if qty > 0:
-            _intend(at, LIMIT, 1, qty, ask)
+            _intend(at, LIMIT, 1, qty, ask, 0)
     elif bid != 0 and bid * 10_000.0 >= believed * (10_000 + get(agent, PREMIUM_BPS)):
         position_qty = get(agent, SHARES)
         qty = min(max(1, position_qty * cash_bps // 10_000), max_qty)
         if position_qty >= qty:
-            _intend(at, LIMIT, -1, qty, bid)
+            _intend(at, LIMIT, -1, qty, bid, 0)
     if get(at, layout.INTENTS_COUNT) > count:
         put(agent, _WAITS_UNTIL_NS, now_ns + get(agent, PATIENCE_NS))
     return wake_ns
@@ -311,8 +314,10 @@ def look_value(at: int, agent: int, now_ns: int) -> int:
 
 @compiled
 def first_look_ns(at: int, agent: int) -> int:
-    """When an agent wants to look first."""
+    """When an agent wants to look first; below zero is never."""
     kind = get(agent, layout.KIND)
+    if kind == layout.CALLED:
+        return get(agent, MEMORY)
     if kind == layout.NOISE:
         return wait_ns(at, agent, get(agent, MEAN_WAIT_NS))
     if kind == layout.VALUE:

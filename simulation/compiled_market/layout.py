@@ -40,21 +40,51 @@ HOUSE_CASH: Final = 32
 PX_MAX: Final = 33
 LOG_TABLE: Final = 34
 ROUND_CONSTANTS: Final = 35
-REGISTERS: Final = 40
+LOOKER: Final = 36
+"""Whose turn it is, where the loop stopped to ask."""
+VOLUME_QTY: Final = 37
+SIGNED_QTY: Final = 38
+OWN: Final = 39
+"""Where a participant's open orders are listed, four numbers each."""
+TAPE: Final = 40
+"""Where quotes are recorded, `QUOTE_WIDTH` numbers each; 0 records nothing."""
+TAPE_ROOM: Final = 41
+TAPE_COUNT: Final = 42
+DEALS: Final = 43
+"""Where trades are recorded, `DEAL_WIDTH` numbers each."""
+DEALS_ROOM: Final = 44
+DEALS_COUNT: Final = 45
+MID2: Final = 46
+"""Twice the mid after the last message; 0 while a side is empty."""
+QUOTE: Final = 47
+"""The last quote recorded, without its instant."""
+REGISTERS: Final = 56
+
+QUOTE_WIDTH: Final = 7
+DEAL_WIDTH: Final = 7
+OWN_WIDTH: Final = 4
+
+LATEST_NS: Final = 1 << 61
+"""No instant is later."""
 
 # Why the loop stopped.
 DONE: Final = 0
 ROWS_FULL: Final = 1
 HEAP_FULL: Final = 2
 POOL_FULL: Final = 3
-PX_BEYOND: Final = 4
+BEYOND: Final = 4
+"""A price or a quantity is larger than what sums are reckoned with."""
+ASKED: Final = 5
+"""An agent of Python's own is to decide."""
+NOT_HERE: Final = 6
+"""Such an agent asks for what this market does not do."""
 
-# An intent: what, side, lots, and a price or the number of an order.
-INTENT_BYTES: Final = 32
+# An intent: seven numbers, as `simulation.market.protocol` has them.
+INTENT_BYTES: Final = 56
 INTENTS_MAX: Final = 1_000
 """Most of one answer, as in `SimulationEngine`."""
-CHUNK_BYTES: Final = 512
-CHUNK_INTENTS: Final = 15
+CHUNK_BYTES: Final = 1024
+CHUNK_INTENTS: Final = 17
 CHUNKS_MAX: Final = INTENTS_MAX // CHUNK_INTENTS + 1
 """Of what one participant asks at once."""
 
@@ -79,6 +109,7 @@ FREE: Final = 9
 SHARES: Final = 10
 UP: Final = 11
 DOWN: Final = 12
+REFUSED_OWN: Final = 13
 MEMORY: Final = 14
 """What its agent keeps, eight numbers."""
 PARAMS: Final = 24
@@ -95,6 +126,8 @@ NOISE: Final = 1
 MAKER: Final = 2
 MOMENTUM: Final = 3
 VALUE: Final = 4
+CALLED: Final = 5
+"""Its agent is Python's own: the loop stops at each of its looks."""
 
 # Own orders of a participant are linked in the book's records, where only stops keep something.
 O_OLDER: Final = 56

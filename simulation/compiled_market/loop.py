@@ -6,14 +6,20 @@
 from simulation.book import layout as book
 from simulation.book import machine
 from simulation.book.messages import (
+    AMEND,
     BUY,
     CANCEL,
     CANCELED,
     FILL,
     IOC,
+    LIMIT,
     MARKET,
+    NO_REASON,
     NOTHING_LEFT,
+    NUMBER_MAX,
     REJECTED,
+    SELL,
+    STOP,
     UNKNOWN_ORDER,
 )
 from simulation.clearing.refusals import Refusal
@@ -38,12 +44,15 @@ from simulation.compiled_market.layout import (
     O_YOUNGER,
     OPEN_ORDERS,
     ORDER_NS,
+    REFUSED_OWN,
     ROW_BYTES,
     SHARES,
     UP,
 )
 from simulation.compiling import compiled, get, load, load32, put, store, store32, written_in
-from simulation.market.events import NONSENSE, REFUSED
+from simulation.market.events import NONSENSE, REFUSED, RETIRED
+from simulation.market.protocol import CANCEL_ALL, INDICATE
+from simulation.market.tape import LEVELS
 
 # mypy: disable-error-code="no-any-return"
 # What lies at an address is a number.
@@ -51,6 +60,13 @@ from simulation.market.events import NONSENSE, REFUSED
 _NO_CASH = int(Refusal.CASH)
 _NO_SHARES = int(Refusal.SHARES)
 _QTY_BEYOND = int(Refusal.QTY_MAX)
+_BAD_QTY = int(Refusal.BAD_QTY)
+_BAD_PX = int(Refusal.BAD_PX)
+_BAD_SIDE = int(Refusal.BAD_SIDE)
+_OWNER_SHIFT = 3
+_BITS = NUMBER_MAX.bit_length()
+QTY_MAX = 1 << 24
+"""Lots of an order with which sums of money are reckoned."""
 
 
 @written_in
@@ -81,6 +97,8 @@ def _write(
 @compiled
 def _refuse(at: int, kind: int, reason: int, order_id: int, participant: int) -> None:
     put(at, layout.REFUSED, get(at, layout.REFUSED) + 1)
+    agent = _agent(at, participant)
+    put(agent, REFUSED_OWN, get(agent, REFUSED_OWN) + 1)
     _write(at, kind + (reason << 8) + (1 << 48), order_id, participant, 0, 0, 0, 0)
 
 
@@ -96,8 +114,14 @@ def _unit(at: int, px: int) -> int:
 @written_in
 def _admit(at: int, agent: int, side: int, qty: int, px: int) -> int:
     """Reserve what an order could cost; 0, or why not."""
+    if qty <= 0:
+        return _BAD_QTY
     if qty > get(at, layout.QTY_MAX):
         return _QTY_BEYOND
+    if px <= 0:
+        return _BAD_PX
+    if side not in (BUY, SELL):
+        return _BAD_SIDE
     if side > 0:
         free = get(agent, FREE) - qty * _unit(at, px)
         if free < 0:
@@ -146,6 +170,60 @@ def _settle(at: int, taker: int, maker: int, side: int, taker_px: int, px: int, 
     put(seller, SHARES, get(seller, SHARES) - qty)
     put(seller, UP, get(seller, UP) - qty)
     put(buyer, DOWN, get(buyer, DOWN) + qty)
+
+
+# ---------------------------------------------------------------------- tape
+
+
+@written_in
+def _record_deal(at: int, px: int, qty: int, side: int, taker: int, maker: int) -> None:
+    count = get(at, layout.DEALS_COUNT)
+    deal = get(at, layout.DEALS) + 8 * layout.DEAL_WIDTH * count
+    store(deal, get(at, layout.NOW_NS))
+    store(deal + 8, px)
+    store(deal + 16, qty)
+    store(deal + 24, side)
+    store(deal + 32, get(at, layout.MID2))
+    store(deal + 40, taker)
+    store(deal + 48, maker)
+    put(at, layout.DEALS_COUNT, count + 1)
+
+
+@written_in
+def _changed(at: int, place: int, value: int) -> int:
+    """Put one number of a quote in its place; 1 if another was there."""
+    before = get(at, layout.QUOTE + place)
+    put(at, layout.QUOTE + place, value)
+    return 1 if before != value else 0
+
+
+@compiled
+def _watch(at: int) -> None:
+    """Write the touch down if it has changed, as `simulation.market.tape` does."""
+    its_book = get(at, layout.BOOK)
+    seen, bid_depth, ask_depth = get(its_book, book.SEEN), 0, 0
+    bids = machine.depth(its_book, 1, LEVELS)
+    bid_px, bid_qty = load(seen), load(seen + 8)
+    for i in range(bids):
+        bid_depth += load(seen + 16 * i + 8)
+    asks = machine.depth(its_book, -1, LEVELS)
+    ask_px, ask_qty = load(seen), load(seen + 8)
+    for i in range(asks):
+        ask_depth += load(seen + 16 * i + 8)
+    if bids == 0 or asks == 0:
+        put(at, layout.MID2, 0)
+        return
+    put(at, layout.MID2, bid_px + ask_px)
+    changed = _changed(at, 0, bid_px) + _changed(at, 1, bid_qty) + _changed(at, 2, ask_px)
+    changed += _changed(at, 3, ask_qty) + _changed(at, 4, bid_depth) + _changed(at, 5, ask_depth)
+    if changed == 0:
+        return
+    count = get(at, layout.TAPE_COUNT)
+    quote = get(at, layout.TAPE) + 8 * layout.QUOTE_WIDTH * count
+    store(quote, get(at, layout.NOW_NS))
+    for i in range(6):
+        store(quote + 8 + 8 * i, get(at, layout.QUOTE + i))
+    put(at, layout.TAPE_COUNT, count + 1)
 
 
 # ---------------------------------------------------------------------- open orders of a participant
@@ -233,6 +311,10 @@ def _happenings(at: int, taker_id: int, taker_px: int, count: int) -> None:
                 _disown(orders, maker, -load32(slots + 4 * maker_id))
             put(at, layout.LAST_PX, px)
             put(at, layout.TRADES, get(at, layout.TRADES) + 1)
+            put(at, layout.VOLUME_QTY, get(at, layout.VOLUME_QTY) + qty)
+            put(at, layout.SIGNED_QTY, get(at, layout.SIGNED_QTY) + side * qty)
+            if get(at, layout.TAPE) != 0:
+                _record_deal(at, px, qty, side, owner, maker_owner)
         elif kind == CANCELED:
             _release(at, agent, side, qty, px)
             if order_id != taker_id:
@@ -240,11 +322,24 @@ def _happenings(at: int, taker_id: int, taker_px: int, count: int) -> None:
 
 
 @written_in
+def _is_own(its_book: int, participant: int, order_id: int) -> bool:
+    """Whether an order waits in the book for a participant."""
+    if order_id < 1 or order_id >= get(its_book, book.IDS_MAX):
+        return False
+    slot = load32(get(its_book, book.SLOTS) + 4 * order_id)
+    if slot <= 0:
+        return False
+    order = get(its_book, book.ORDERS) + book.ORDER_BYTES * slot
+    return load(order + book.O_OWNER) >> _OWNER_SHIFT == participant
+
+
+@written_in
 def _cancel(at: int, participant: int, order_id: int) -> None:
     its_book, agent = get(at, layout.BOOK), _agent(at, participant)
-    if machine.cancel(its_book, order_id) < 0:
+    if not _is_own(its_book, participant, order_id):
         _refuse(at, REJECTED, UNKNOWN_ORDER, order_id, participant)
         return
+    machine.cancel(its_book, order_id)
     outcome = get(its_book, book.OUTCOMES)
     side, px, qty = load(outcome + 32), load(outcome + 40), load(outcome + 48)
     packed = CANCELED + (load(outcome + 8) << 8) + ((side + 1) << 48)
@@ -257,7 +352,38 @@ def _cancel(at: int, participant: int, order_id: int) -> None:
 @written_in
 def _rows_max(at: int) -> int:
     """With more rows than these another message might find no room."""
-    return get(at, layout.ROWS_ROOM) - get(get(at, layout.BOOK), book.OUTCOMES_MAX) - 2
+    return get(at, layout.ROWS_ROOM) - get(get(at, layout.BOOK), book.OUTCOMES_MAX) - 4
+
+
+@written_in
+def _is_full(at: int, rows_max: int) -> bool:
+    """Whether what is written has to be taken away before another message."""
+    deals_max = get(at, layout.DEALS_ROOM) - get(get(at, layout.BOOK), book.OUTCOMES_MAX)
+    return get(at, layout.ROWS_COUNT) > rows_max or (
+        get(at, layout.TAPE) != 0
+        and (
+            get(at, layout.TAPE_COUNT) >= get(at, layout.TAPE_ROOM) or get(at, layout.DEALS_COUNT) > deals_max
+        )
+    )
+
+
+@written_in
+def _limit(at: int, participant: int, side: int, qty: int, px: int, tif: int) -> bool:
+    """Take an order; false if it is larger than what is reckoned with."""
+    beyond = px > get(at, layout.PX_MAX) or (QTY_MAX < qty <= get(at, layout.QTY_MAX))
+    if not beyond:
+        _submit(at, participant, side, qty, px, tif)
+    return not beyond
+
+
+@written_in
+def _market(at: int, participant: int, side: int, qty: int) -> bool:
+    touch_px = best_ask(at) if side > 0 else best_bid(at)
+    if touch_px == 0 or side not in (BUY, SELL):
+        _refuse(at, REJECTED, NOTHING_LEFT, 0, participant)
+        return True
+    px = _protection_px(side, touch_px, get(at, layout.REACH_BPS))
+    return _limit(at, participant, side, qty, px, IOC)
 
 
 @compiled
@@ -267,29 +393,46 @@ def _deliver(at: int) -> int:
     rows_max = _rows_max(at)
     done = get(at, layout.INTENTS_DONE)
     while done < count:
-        if get(at, layout.ROWS_COUNT) > rows_max:
+        if _is_full(at, rows_max):
             put(at, layout.INTENTS_DONE, done)
             return layout.ROWS_FULL
         intent = get(at, layout.INTENTS) + INTENT_BYTES * done
-        what, side, qty, px = load(intent), load(intent + 8), load(intent + 16), load(intent + 24)
+        what, asset, side, qty = load(intent), load(intent + 8), load(intent + 16), load(intent + 24)
+        px, tif, extra = load(intent + 32), load(intent + 40), load(intent + 48)
+        bits = what | asset | (side & 3) | qty | px | tif | extra
         done += 1
-        if what == CANCEL:
-            _cancel(at, participant, px)
-        else:
-            tif = 0
-            if what == MARKET:
-                touch_px = best_ask(at) if side == BUY else best_bid(at)
-                if touch_px == 0:
-                    _refuse(at, REJECTED, NOTHING_LEFT, 0, participant)
+        if bits >> _BITS != 0 or asset != 0:
+            _refuse(at, NONSENSE, 0, 0, participant)
+        elif what == LIMIT and extra == 0:
+            if not _limit(at, participant, side, qty, px, tif):
+                return layout.BEYOND
+        elif what == CANCEL:
+            _cancel(at, participant, extra)
+        elif what == MARKET:
+            if not _market(at, participant, side, qty):
+                return layout.BEYOND
+        elif what == CANCEL_ALL:
+            order = _order_of(at, get(_agent(at, participant), FIRST_ORDER))
+            if order != 0:
+                _cancel(at, participant, load(order + book.O_ID))
+                if get(_agent(at, participant), FIRST_ORDER) != 0:
+                    done -= 1  # the others are next, and the touch is looked at when none is left
                     continue
-                px, tif = _protection_px(side, touch_px, get(at, layout.REACH_BPS)), IOC
-            if px > get(at, layout.PX_MAX):
-                put(at, layout.INTENTS_DONE, done)
-                return layout.PX_BEYOND
-            _submit(at, participant, side, qty, px, tif)
+        elif what in (LIMIT, AMEND, STOP, INDICATE):
+            return layout.NOT_HERE
+        else:
+            _refuse(at, NONSENSE, 0, 0, participant)
+        if get(at, layout.TAPE) != 0:
+            _watch(at)
     put(at, layout.INTENTS_COUNT, 0)
     put(at, layout.INTENTS_DONE, 0)
     return layout.DONE
+
+
+@written_in
+def _order_of(at: int, slot: int) -> int:
+    """Address of an order; 0 for that of slot 0, who is nobody."""
+    return get(get(at, layout.BOOK), book.ORDERS) + book.ORDER_BYTES * slot if slot != 0 else 0
 
 
 # ---------------------------------------------------------------------- time
@@ -383,7 +526,7 @@ def _pack(at: int, participant: int) -> int:
         store(chunk, 0)
         store(chunk + 8, some)
         store(chunk + 16, participant)
-        for i in range(4 * some):
+        for i in range(7 * some):
             store(chunk + 32 + 8 * i, load(get(at, layout.INTENTS) + INTENT_BYTES * done + 8 * i))
         if before == 0:
             first = number
@@ -403,7 +546,7 @@ def _unpack(at: int, number: int) -> None:
     while number != 0:
         chunk = pool + CHUNK_BYTES * number
         some, following = load(chunk + 8), load(chunk)
-        for i in range(4 * some):
+        for i in range(7 * some):
             store(get(at, layout.INTENTS) + INTENT_BYTES * count + 8 * i, load(chunk + 32 + 8 * i))
         count += some
         store(chunk, get(at, layout.POOL_FREE))
@@ -425,11 +568,18 @@ def _look(at: int, at_ns: int, participant: int) -> None:
     _put_first(at, look_ns, order, participant, get(at, layout.HEAP_SIZE))
     count = get(at, layout.INTENTS_COUNT)
     if count > layout.INTENTS_MAX:
-        count = layout.INTENTS_MAX
-        put(at, layout.INTENTS_COUNT, count)
+        put(at, layout.INTENTS_COUNT, layout.INTENTS_MAX)
         _refuse(at, NONSENSE, 0, 0, participant)
+    _send(at, at_ns, participant)
+
+
+@written_in
+def _send(at: int, at_ns: int, participant: int) -> None:
+    """Send what is intended on its way, or let it arrive at once."""
+    agent, count = _agent(at, participant), get(at, layout.INTENTS_COUNT)
     if count > 0:
-        sequence, arrival_ns = _next_sequence(at), now_ns + get(agent, ORDER_NS)
+        sequence = _next_sequence(at)
+        arrival_ns = at_ns + get(agent, FEED_NS) + get(agent, ORDER_NS)
         if arrival_ns > at_ns:
             put(agent, IN_FLIGHT, get(agent, IN_FLIGHT) + count)
             _push(at, arrival_ns, sequence, _pack(at, participant))
@@ -439,9 +589,72 @@ def _look(at: int, at_ns: int, participant: int) -> None:
 
 
 @compiled
+def _answer(at: int, intents: int, count: int, clock_ns: int, refusals: int) -> None:
+    """Take the answer of an agent that was asked, in the place of `look`."""
+    participant, at_ns = get(at, layout.LOOKER), get(at, layout.NOW_NS)
+    agent = _agent(at, participant)
+    put(agent, LAST_LOOK_NS, at_ns)
+    if clock_ns > at_ns + get(agent, FEED_NS):
+        look_ns = max(clock_ns - get(agent, FEED_NS), at_ns + get(at, layout.LOOK_GAP_NS))
+        order = layout.LOOK + _next_sequence(at)
+        _put_first(at, look_ns, order, participant, get(at, layout.HEAP_SIZE))
+    else:
+        _drop_first(at)
+    for _ in range(refusals):
+        _refuse(at, NONSENSE, NO_REASON, 0, participant)
+    for i in range(7 * count):
+        store(get(at, layout.INTENTS) + 8 * i, load(intents + 8 * i))
+    put(at, layout.INTENTS_COUNT, count)
+    _send(at, at_ns, participant)
+
+
+@compiled
+def _retire(at: int) -> None:
+    """Let an agent that was asked and failed never look again: what it had under way is dropped, its orders go."""
+    participant = get(at, layout.LOOKER)
+    agent, heap, pool = _agent(at, participant), get(at, layout.HEAP), get(at, layout.POOL)
+    _drop_first(at)
+    size = get(at, layout.HEAP_SIZE)
+    put(at, layout.HEAP_SIZE, 0)
+    for i in range(size):
+        entry = heap + ENTRY_BYTES * i
+        at_ns, order, whose = load(entry), load(entry + 8), load(entry + 16)
+        if order >= layout.LOOK or load(pool + CHUNK_BYTES * whose + 16) != participant:
+            _push(at, at_ns, order, whose)
+        else:
+            _unpack(at, whose)
+    put(agent, IN_FLIGHT, 0)
+    _write(at, RETIRED + (NO_REASON << 8) + (1 << 48), 0, participant, 0, 0, 0, 0)
+    intent = get(at, layout.INTENTS)
+    for i in range(7):
+        store(intent + 8 * i, 0)
+    store(intent, CANCEL_ALL)
+    put(at, layout.SENDER, participant)
+    put(at, layout.INTENTS_COUNT, 1)
+
+
+@compiled
+def _list_own(at: int, participant: int) -> int:
+    """Write a participant's open orders where they are read, oldest first; how many there are."""
+    place, count, slot = get(at, layout.OWN), 0, get(_agent(at, participant), FIRST_ORDER)
+    while slot != 0:
+        order = _order_of(at, slot)
+        own = place + 8 * layout.OWN_WIDTH * count
+        store(own, load(order + book.O_ID))
+        store(own + 8, 1 - 2 * (load(order + book.O_OWNER) & book.IS_SELL))
+        store(own + 16, load(order + book.O_PX))
+        store(own + 24, load(order + book.O_SHOWN) + load(order + book.O_HIDDEN))
+        slot = load32(order + O_YOUNGER)
+        count += 1
+    return count
+
+
+@compiled
 def _open(at: int) -> int:
     for participant in range(get(at, layout.AGENTS_COUNT)):
         first_ns = first_look_ns(at, _agent(at, participant))
+        if first_ns < 0:
+            continue
         look_ns = max(first_ns - get(_agent(at, participant), FEED_NS), 0)
         _push(at, look_ns, layout.LOOK + _next_sequence(at), participant)
     return 0
@@ -455,7 +668,7 @@ def _go(at: int, end_ns: int) -> int:
             stopped = _deliver(at)
             if stopped != layout.DONE:
                 return stopped
-        if get(at, layout.ROWS_COUNT) > _rows_max(at):
+        if _is_full(at, _rows_max(at)):
             return layout.ROWS_FULL
         heap = get(at, layout.HEAP)
         if get(at, layout.HEAP_SIZE) == 0 or load(heap) > end_ns:
@@ -467,6 +680,9 @@ def _go(at: int, end_ns: int) -> int:
         at_ns, order, whose = load(heap), load(heap + 8), load(heap + 16)
         put(at, layout.NOW_NS, at_ns)
         if order >= layout.LOOK:
+            if get(_agent(at, whose), layout.KIND) == layout.CALLED:
+                put(at, layout.LOOKER, whose)
+                return layout.ASKED
             _look(at, at_ns, whose)
         else:
             _drop_first(at)
@@ -487,3 +703,30 @@ def open_at(at: int) -> int:
 def go_at(at: int, end_ns: int) -> int:
     """Run until an instant; why it stopped."""
     return _go(at, end_ns)
+
+
+def answer_at(at: int, end_ns: int, intents: int, count: int, clock_ns: int, refusals: int) -> int:
+    """Take the answer of the agent that was asked, and go on.
+
+    Parameters
+    ----------
+    intents, count
+        Address of its intents, seven numbers each, and how many there are, `layout.INTENTS_MAX` at most.
+    clock_ns
+        When it wants to look again by its own clock, nanoseconds; what has passed is never.
+    refusals
+        How much of its answer was no answer.
+    """
+    _answer(at, intents, count, clock_ns, refusals)
+    return _go(at, end_ns)
+
+
+def retire_at(at: int, end_ns: int) -> int:
+    """Retire the agent that was asked, and go on."""
+    _retire(at)
+    return _go(at, end_ns)
+
+
+def list_own_at(at: int, participant: int) -> int:
+    """List the open orders of a participant."""
+    return _list_own(at, participant)

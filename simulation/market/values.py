@@ -157,6 +157,44 @@ class MeanRevertingValue:
 
 
 @dataclass(slots=True)
+class CorrelatedValue:
+    """A value that goes with another one, and besides a way of its own: o + beta p (v / v0 - 1).
+
+    Parameters
+    ----------
+    own
+        o; its mean is p, ticks.
+    of
+        v, the value of another asset, which is started before.
+    of_px
+        v0, what that begins with, ticks.
+    beta_ratio
+        Per cent that it moves for one of the other.
+    """
+
+    own: MeanRevertingValue
+    of: ValuePath
+    of_px: float
+    beta_ratio: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check(self.of_px >= VALUE_MIN_TICKS, f"a value of one tick or more, got {self.of_px}")
+
+    def start(self, draws: Draws) -> None:
+        """Begin the way of its own."""
+        self.own.start(draws)
+
+    def at(self, now_ns: int) -> float:
+        """Return the value at an instant, ticks."""
+        moved = self.beta_ratio * self.own.px * (self.of.at(now_ns) / self.of_px - 1.0)
+        return max(VALUE_MIN_TICKS, self.own.at(now_ns) + moved)
+
+    def news(self, after_ns: int, until_ns: int) -> list[tuple[int, float]]:
+        """Return nothing: it moves in silence."""
+        return []
+
+
+@dataclass(slots=True)
 class JumpingValue:
     """A value that jumps at random instants (a Poisson process) by a normal amount.
 

@@ -91,6 +91,9 @@ class Page:
         )
         self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
 
+    def choose_the_advised_one(self):
+        self.tab.click("#parents a:has-text('+ model')")
+
     def picture(self, name):
         if PICTURES:
             self.tab.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
@@ -111,9 +114,13 @@ def test_one_sees_what_happens_and_can_stop_it(demo, browser):
     tab.goto(address(demo))
     tab.wait_for_selector("#parents li")
     assert "code=" not in tab.url, "the code does not stay in the address"
+    assert tab.is_visible("#welcome"), "who is here for the first time is told what is seen"
     page.picture("list")
     assert page.serious() == []
-    tab.click("#parents a")
+    tab.click("#welcomed")
+    assert not tab.is_visible("#welcome")
+    look_at_what_belongs_together(page)
+    page.choose_the_advised_one()
     tab.wait_for_selector("#children tr")
     expect(tab.locator("#chart-price path").first).to_be_attached(**PATIENT)
     tab.wait_for_selector("#decisions details")
@@ -156,7 +163,36 @@ def test_one_sees_what_happens_and_can_stop_it(demo, browser):
     tab.fill("#ask input[name=reason]", "tried enough")
     tab.click("#ask-yes")
     expect(tab.locator("#standing")).not_to_have_text("HALTED", **PATIENT)
+
+    tab.click("#leave")
+    tab.click("#ask-yes")
+    expect(tab.locator("#door-says")).to_contain_text("You have left", **PATIENT)
+    assert tab.evaluate("sessionStorage.getItem('executor-token')") is None
     assert page.complaints == []
+    tab.reload()
+    expect(tab.locator("#door")).to_be_visible(**PATIENT)
+
+
+def look_at_what_belongs_together(page):
+    """A basket has a row of its own, its orders below it, and its verbs act on all of them; so has a routed order."""
+    tab = page.tab
+    tab.wait_for_selector("#parents li.group")
+    tab.click("#parents li.group:has-text('basket pair') a")
+    expect(tab.locator("#group-title")).to_contain_text("basket pair", **PATIENT)
+    assert tab.locator("#members tr").count() == 2
+    assert page.serious() == []
+    page.picture("basket")
+    tab.click("#group-pause")
+    paused = tab.locator("#members tr", has_text="paused by a person")
+    expect(paused).to_have_count(2, **PATIENT)
+    tab.click("#group-resume")
+    expect(paused).to_have_count(0, **PATIENT)
+    tab.click("#members a")
+    expect(tab.locator("#belongs")).to_contain_text("basket pair", **PATIENT)
+    tab.click("#parents li.group:has-text('over 2 markets') a")
+    expect(tab.locator("#members tr")).to_have_count(2, **PATIENT)
+    expect(tab.locator("#members")).to_contain_text("spot:BTCUSDT", **PATIENT)
+    page.picture("route")
 
 
 @pytest.mark.skipif(
@@ -167,8 +203,10 @@ def test_many_tabs_other_addresses_and_a_session_that_ends(demo, browser):
     page = Page(browser)
     tab = page.tab
     tab.goto(address(demo))
+    tab.wait_for_selector("#one-rest:not([hidden])")
+    newest = tab.evaluate("location.hash")
+    assert re.fullmatch(r"#/P\d+", newest), "where there is room, the newest order is shown at once"
     tab.wait_for_selector("#children tr")
-    assert tab.url.endswith("#/P1"), "where there is room, the newest order is shown at once"
     for _ in range(6):  # with the first, more than the connections that a browser makes to one server
         other = tab.context.new_page()
         other.goto(address(demo))
@@ -180,14 +218,14 @@ def test_many_tabs_other_addresses_and_a_session_that_ends(demo, browser):
     tab.goto(address(demo))
     tab.wait_for_selector("#children tr")
     # A code is taken by a tab in which the board is open already, too, and then the newest order is shown again.
-    expect(tab).to_have_url(re.compile(r"/board#/P1$"), **PATIENT)
+    expect(tab).to_have_url(re.compile(f"/board{newest}$"), **PATIENT)
     assert page.complaints == []
 
     tab.goto(f"{demo[0]}/board#/nobody")
     expect(tab.locator("#why")).to_contain_text("no such order", **PATIENT)
     assert not tab.is_visible("#one-rest"), "nothing of another order is shown under this name"
     tab.go_back()
-    expect(tab).to_have_url(re.compile(r"/board#/P1$"), **PATIENT)
+    expect(tab).to_have_url(re.compile(f"/board{newest}$"), **PATIENT)
     tab.wait_for_selector("#one-rest:not([hidden])")
 
     tab.evaluate("sessionStorage.setItem('executor-token', 'x')")
@@ -203,7 +241,7 @@ def test_on_a_phone_and_for_looking_only(demo, browser):
     page = Page(browser, viewport={"width": 390, "height": 844}, color_scheme="dark")
     tab = page.tab
     tab.goto(address(demo, "--read-only"))
-    tab.click("#parents a")
+    page.choose_the_advised_one()
     tab.wait_for_selector("#children tr")
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
     assert not tab.is_visible("#halt")
@@ -213,7 +251,7 @@ def test_on_a_phone_and_for_looking_only(demo, browser):
     assert page.serious() == []
     tab.click("#back")
     assert tab.is_visible("#parents")
-    tab.click("#parents a")
+    page.choose_the_advised_one()
     tab.reload()
     tab.wait_for_selector("#children tr")
     assert page.complaints == []

@@ -94,19 +94,32 @@ def test_compose_mounts_what_is_there_and_says_commands_that_exist(path):
             assert variable in SETTINGS | OWN
 
 
-@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
+SERVICES = [path for path in UNITS if path.suffix == ".service"]
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
 def test_units_name_commands_settings_and_exit_codes_that_exist(path):
     text = path.read_text()
     (start,) = re.findall(r"^ExecStart=\S+/executor (.*)$", text, re.MULTILINE)
     check_words(start.split())
     for variable in re.findall(r"^Environment=(\w+)=", text, re.MULTILINE):
         assert variable in SETTINGS
-    (prevented,) = re.findall(r"^RestartPreventExitStatus=(.*)$", text, re.MULTILINE)
-    names = {ExitCode(int(code)).name for code in prevented.split()}
+    prevented = re.findall(r"^RestartPreventExitStatus=(.*)$", text, re.MULTILINE)
+    assert bool(prevented) == ("Type=oneshot" not in text), "what runs on says what no start can mend"
+    names = {ExitCode(int(code)).name for codes in prevented for code in codes.split()}
     assert names <= {"USAGE", "DURABILITY", "ALREADY_RUNNING"}
     assert "ORDERS_MAY_REMAIN" not in names, "a start reads the venue and goes on: it must be tried"
     for document in re.findall(r"^Documentation=file:/opt/executor/(\S+)$", text, re.MULTILINE):
         assert (ROOT / document).is_file()
+
+
+def test_every_timer_has_its_service():
+    timers = [path for path in UNITS if path.suffix == ".timer"]
+    assert timers
+    for path in timers:
+        assert path.with_suffix(".service") in SERVICES
+        assert "WantedBy=timers.target" in path.read_text()
+    assert {path.suffix for path in UNITS} == {".service", ".timer"}
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")

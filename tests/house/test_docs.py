@@ -3,6 +3,7 @@
 import inspect
 import re
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 from config.schema import SECTIONS
 from executor.adviser import preflight
@@ -19,16 +20,39 @@ from risk.refusals import RefusalCode
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_states_page_holds_every_move_with_its_reason() -> None:
     text = (REFERENCE / "states.md").read_text()
-    assert text.count("```mermaid") == 2
-    for moves in (PARENT_MOVES, CHILD_MOVES):
+    for moves, picture in ((PARENT_MOVES, "parent-states.svg"), (CHILD_MOVES, "child-states.svg")):
+        assert f"]({picture})" in text
+        drawn = ET.parse(REFERENCE / picture).getroot()
+        told = {part for title in drawn.iter(f"{SVG}title") for part in (title.text or "").split("; ")}
+        ends = {end for end, targets in moves.items() if all(not moves[target] for target in targets)}
         for source, targets in moves.items():
             for target, reason in targets.items():
-                assert f"    {source} --> {target}\n" in text
                 assert f"| `{source}` | `{target}` | {reason} |" in text
+                if target not in ends:
+                    assert f"{source} to {target}: {reason}".split("; ")[0] in told
+
+
+def test_each_state_is_drawn_with_the_ends_that_it_may_come_to() -> None:
+    for moves, picture in ((PARENT_MOVES, "parent-states.svg"), (CHILD_MOVES, "child-states.svg")):
+        drawn = ET.parse(REFERENCE / picture).getroot()
+        words = [(part.get("class"), part.text or "") for part in drawn.iter(f"{SVG}text")]
+        legend = words.index(("note", "How it may end:"))
+        ends = {text for kind, text in words[legend:] if kind == "end"}
+        shown: dict[str, set[str]] = {}
+        for kind, text in words[:legend]:
+            if kind == "name":
+                inside = shown.setdefault(text, set())
+            elif kind == "end":
+                inside.add(text)
+        assert {*shown, *ends} == {str(state) for state in moves}
+        assert all(
+            shown[state] == {str(each) for each in moves[state]} & ends for state in moves if state in shown
+        )
 
 
 def test_every_metric_refusal_and_exit_code_has_one_row() -> None:

@@ -23,6 +23,10 @@ REFERENCE = (
     "exit-codes.md",
     "checks.md",
     "advice.md",
+    "cli.md",
+    "http.md",
+    "parent-states.svg",
+    "child-states.svg",
 )
 
 of_each_script = pytest.mark.parametrize(

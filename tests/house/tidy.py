@@ -45,6 +45,8 @@ CATCHES_ALL: Final = {
     "executor/adviser/counsel.py": "whatever a model's library does is a failed call: the orders go on",
     "executor/adviser/client.py": "whatever the SDK does is a failed call",
     "executor/adviser/news.py": "whatever a feed does is no news: the orders go on",
+    "simulation/compiled_market/called.py": "what stands in an agent's answer may be code of its own: it is refused",
+    "simulation/compiled_market/market.py": "whatever an agent's code does is its own failure, as in the engine",
     "simulation/market/engine.py": "whatever an agent's code does is its own failure: it is retired, no more",
     "simulation/market/exchange.py": "what stands in an agent's message may be code of its own: it is refused, no more",
 }
@@ -61,7 +63,6 @@ PARAMS_WITHOUT_UNIT: Final = {
 UNREFERENCED: Final[dict[str, str]] = {
     "simulation.market.engine.SimulationEngine.performance_metrics": "for people: docs/agent-market.md",
     "simulation.replay.kernel.next_answer": "for strategies that are compiled: benchmarks/replay_quoter_compiled.py",
-    "simulation.compiled_market.market.CompiledMarket": "for whole runs of many agents: benchmarks/market.py",
 }
 
 _GRAB_BAGS: Final = frozenset(

@@ -5,12 +5,14 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 
 from executor.advice.context import MarketContext
 from executor.adviser.news import News, NewsDoor, NewsFate
 from executor.adviser.tape import Line
 from executor.domain.commands import Outcome, Reply
 from executor.domain.decision import Schedule, Slice, Style
+from executor.domain.errors import JournalError
 from executor.domain.events import Event, ParentSubmitted
 from executor.domain.fees import KnownFees
 from executor.domain.instrument import Instrument
@@ -33,6 +35,7 @@ from executor.engine.state import ChildState, EngineState, MarketState, ParentSt
 from executor.interfaces.control import ControlBusy, DaemonInfo
 from executor.interfaces.version import version
 from executor.runtime.alarms import Alarm, Alarms
+from executor.runtime.journal_page import JournalPage, journal_page
 from impact.parameters import ParameterVersion
 
 START_NS = 1_800_000_000 * NS_PER_S
@@ -63,6 +66,7 @@ class ControlDouble:
         self.around: dict[str, MarketContext] = {}
         self.news = News(8, self.now_ns)
         self.door: NewsDoor | None = NewsDoor(self.news, self.now_ns)
+        self.journal: Path | None = None
         self.was_asked = asyncio.Event()
         self.seen = threading.Event()
 
@@ -73,6 +77,11 @@ class ControlDouble:
 
     def now_ns(self) -> int:
         return self.at_ns
+
+    def journal_page(self, *, after: int, limit: int, kind: str, names: Sequence[str]) -> JournalPage:
+        if self.journal is None:
+            raise JournalError("/secret/place: cannot be read", "DB_UNUSABLE")
+        return journal_page(self.journal, after=after, limit=limit, kind=kind, names=names)
 
     def alarms(self) -> Sequence[Alarm]:
         return self.alarmed.latest

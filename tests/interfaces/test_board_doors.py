@@ -17,9 +17,14 @@ from executor.adviser.tape import TapeError, line_of
 from executor.domain.advice import Failure
 from executor.domain.commands import AlertCode, RaiseAlert, Severity
 from executor.domain.events import PauseRequested
+from executor.domain.parent_state import ParentStatus
 from executor.domain.units import Price, Quantity
+from executor.engine.state import BasketState
 from executor.interfaces.api import build_app, serve
 from executor.interfaces.board_doors import FILES, FOLDER, VIEWERS_MAX
+from executor.interfaces.board_views import overview
+from tests.engine.test_routes import open_rig, run
+from tests.engine.two_markets import routed
 
 
 async def session_token(door: Door, *, read_only: bool = False) -> str:
@@ -115,6 +120,53 @@ async def test_the_picture_shows_orders_markets_limits_and_alarms(door: Door):
     assert told["alarms"][0]["code"] == "HALT"
     assert told["alarms"][0]["do"]
     assert {"orders_per_min_max", "day_notional_max"} <= {limit["limit"] for limit in told["limits"]}
+
+
+async def test_what_belongs_together_is_shown_as_a_whole(door: Door):
+    state = door.control.state
+    first, second = add_parent(state, "P1"), add_parent(state, "P2")
+    state.baskets["B1"] = BasketState(
+        basket_id="B1",
+        name="pair",
+        idempotency_key="k",
+        body_sha256="x",
+        created_ns=START_NS,
+        parents=("P1", "P2"),
+        net_notional_max=Decimal(500),
+    )
+    first.basket_id = second.basket_id = "B1"
+    second.status = ParentStatus.COMPLETE
+    state.open_parents.remove("P2")
+    first.waiting = ("ON_SCHEDULE",)
+    _, seen = await door.get("/v1/board")
+    (basket,) = seen["baskets"]
+    assert (basket["id"], basket["name"], basket["parents"]) == ("B1", "pair", ["P1", "P2"])
+    assert (basket["ended"], basket["final"], basket["net_notional_max"]) == (1, False, "500")
+    assert [(one["id"], one["basket"], one["route"]) for one in seen["parents"]] == [
+        ("P1", "B1", ""),
+        ("P2", "B1", ""),
+    ]
+    assert seen["parents"][0]["why"] == "on schedule, waits for the next slice (ON_SCHEDULE)"
+    assert seen["routes"] == []
+    _, one = await door.get("/v1/board/P1")
+    assert one["why"] == seen["parents"][0]["why"]
+
+
+def test_an_order_over_several_markets_is_shown_with_what_each_of_them_does():
+    rig = open_rig()
+    rig.send(routed())
+    run(rig, 30)
+    control = ControlDouble()
+    control.state = rig.engine.state
+    seen = overview(control, "read")
+    (route,) = seen["routes"]
+    (name,) = rig.engine.state.routes
+    held = rig.engine.state.routes[name]
+    assert (route["id"], route["status"], route["final"]) == (name, held.status.value, held.is_final)
+    assert Decimal(route["filled"]) == sum(Decimal(leg["filled"]) for leg in route["legs"]) > 0
+    assert [leg["market"] for leg in route["legs"]] == [leg.market_key for leg in held.legs]
+    legs = {one["id"] for one in seen["parents"] if one["route"] == name}
+    assert legs == {parent for leg in route["legs"] for parent in leg["parents"]}
 
 
 async def test_one_order_with_its_book_its_children_and_its_plan(door: Door):

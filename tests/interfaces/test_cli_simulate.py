@@ -133,3 +133,48 @@ def test_a_scenario_is_set_from_history(capsys, scenario, tmp_path):
     code, out = ran(capsys, *words)
     assert code == ExitCode.USAGE
     assert "no column of times" in out.err
+
+
+@pytest.mark.timeout(600)  # the first of all tests compiles
+def test_the_compiled_market_runs_the_same_and_says_so(capsys, scenario):
+    words = (
+        "--scenario",
+        scenario(),
+        "--seed",
+        "3",
+        "--steps",
+        "200",
+        "--seeds",
+        "2",
+        "--processes",
+        "1",
+        "--json",
+    )
+    plain = json.loads(ran(capsys, *words)[1].out)
+    code, out = ran(capsys, *words, "--compiled")
+    told = json.loads(out.out)
+    assert code == ExitCode.OK
+    assert (plain.pop("engine"), told.pop("engine")) == ("Python", "compiled")
+    assert told == plain
+    assert told["trades"] > 0
+    code, out = ran(capsys, *words[:-1], "--compiled")
+    assert "compiled: makers, noise; called in Python: nobody" in out.err
+    assert "engine" in out.out
+
+
+def test_what_the_compiled_market_has_not_got_is_named(capsys, scenario, tmp_path):
+    code, out = ran(capsys, "--scenario", "kyle", "--compiled")
+    assert code == ExitCode.USAGE
+    assert "insider (kyle-insider): to indicate orders" in out.err
+    assert "run it without --compiled" in out.err
+    for words in (
+        ("--compiled", "--record", str(tmp_path / "run")),
+        ("--compiled", "--real-time"),
+        ("--duration-s", "5"),
+        ("--distributed", "--check", "--facts"),
+        ("--distributed", "--compiled"),
+    ):
+        code, out = ran(capsys, "--scenario", scenario(), *words)
+        assert code == ExitCode.USAGE
+        assert words[0] in out.err
+    assert "with --compiled" in out.err

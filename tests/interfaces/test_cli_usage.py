@@ -258,8 +258,11 @@ def app(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
 
 
 def test_run_passes_settings_and_gives_the_exit_code(run, app, monkeypatch: pytest.MonkeyPatch):
-    def run_daemon(settings, profile, *, init, new, sentinel_words):
+    released = []
+
+    def run_daemon(settings, profile, *, init, new, sentinel_words, release):
         app.calls.append((settings.executor.mode, profile, init, new, sentinel_words))
+        released.append(release)
         return 8
 
     app.run_daemon = run_daemon
@@ -270,6 +273,9 @@ def test_run_passes_settings_and_gives_the_exit_code(run, app, monkeypatch: pyte
     assert run("run", "--profile", "testnet").code == ExitCode.USAGE, "no keys"
     assert run("run", "--profile", "live", "--yes-live").code == ExitCode.USAGE, "no money limits"
     assert len(app.calls) == 1
+    assert run("run", "--release-limits", " all is well ").code == ExitCode.HALTED
+    assert released[:2] == [None, None]
+    assert (released[2].reason, bool(released[2].operator)) == ("all is well", True)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +317,9 @@ def test_demo(run, monkeypatch: pytest.MonkeyPatch):
     calls = []
     monkeypatch.setattr("executor.interfaces.demo.run_demo", lambda **words: calls.append(words) or 0)
     assert run("demo", "--seconds", "30", "--seed", "3", "--json").code == ExitCode.OK
-    assert calls == [{"json_output": True, "seconds": 30, "seed": 3}]
+    assert calls == [{"json_output": True, "seconds": 30, "seed": 3, "stay": None, "open_it": False}]
+    assert run("demo", "--no-stay", "--open").code == ExitCode.OK
+    assert (calls[1]["stay"], calls[1]["open_it"]) == (False, True)
 
 
 def test_sandbox_hands_its_arguments_on(run, monkeypatch: pytest.MonkeyPatch):

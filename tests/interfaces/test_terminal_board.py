@@ -4,12 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
-from board_in_terminal import HOSTILE, ScriptedFeed, screen_text, shown, until
+from board_in_terminal import HOSTILE, ScriptedFeed, pictures, screen_text, shown, until
 from textual.widgets import Input
 
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import failed
 from executor.interfaces.terminal_board import app as board_app
+from executor.interfaces.terminal_board import panes
 from executor.interfaces.terminal_board.app import TerminalBoard
 
 SCREENS = Path(__file__).parent / "board_screens"
@@ -222,3 +223,12 @@ async def test_without_orders_it_says_how_to_make_one(feed: ScriptedFeed):
         await pilot.press("j", "enter", "p", "c", "a")
         assert not feed.asked
         assert len(pilot.app.screen_stack) == 1
+
+
+def test_a_row_says_to_which_whole_an_order_belongs():
+    seen, _ = pictures()
+    order = seen["parents"][0]
+    assert order["id"] in panes.row(order, 80, is_marked=False).plain
+    for more, said in (({"route": "R1"}, "leg of R1"), ({"basket": "B2"}, "in B2")):
+        assert said in panes.row(order | more, 80, is_marked=False).plain
+        assert said in panes.row(order | more, 40, is_marked=True).plain

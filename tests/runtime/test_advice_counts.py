@@ -19,13 +19,14 @@ from risk.turnstile import Turnstile
 from tests.advice_records import ADVISER, USAGE, advice_record
 from tests.builders import D
 from tests.runtime.advised_drive import AdvisedRig, tell_advised_story
+from tests.runtime.telemetry_scene import page_of
 
 TICK = TimerFired(at_ns=0, key="k")
 
 
 def page(telemetry):
     """Every series with a value above zero, without buckets."""
-    body, _ = telemetry.page()
+    body, _ = page_of(telemetry)
     return {
         (sample.name.removeprefix("executor_advice_"), *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(body.decode())

@@ -19,9 +19,9 @@ import apsw
 import pytest
 
 import executor.runtime.journal as journal_module
-from executor.domain.commands import Severity
+from executor.domain.commands import SetTimer, Severity
 from executor.domain.errors import JournalError
-from executor.domain.events import BookUpdated, HaltRequested, TimerFired
+from executor.domain.events import BookUpdated, HaltRequested, OrderAcked, TimerFired
 from executor.runtime import record
 from executor.runtime.journal import Journal, needs_commit
 from tests.builders import T0, snapshot
@@ -195,6 +195,13 @@ def test_a_checkpoint_is_written_by_itself(tmp_path, monkeypatch):
         (BookUpdated(at_ns=1, market=snapshot()), (), False),
         (TimerFired(at_ns=1, key="k"), (), False),
         (TimerFired(at_ns=1, key="k"), (Severity.INFO,), True),
+        (TimerFired(at_ns=1, key="k"), (SetTimer(key="k", at_ns=2),), False),
+        (TimerFired(at_ns=1, key="k"), (SetTimer(key="k", at_ns=2), Severity.INFO), True),
+        (
+            OrderAcked(at_ns=1, client_order_id="x", venue_order_id="v", sent_sha256=""),
+            (SetTimer(key="k", at_ns=2),),
+            True,
+        ),
         (BookUpdated(at_ns=1, market=snapshot()), (Severity.INFO,), True),
         (HaltRequested(at_ns=1, request_id="r", operator="o", reason="r"), (), True),
     ],

@@ -24,6 +24,7 @@ from executor.runtime.market_recorder import CaptureCounts, MarketRecorder
 from executor.runtime.telemetry import Telemetry
 from sandbox.bybit_server.book import Side
 from tests.builders import D, instrument
+from tests.runtime.telemetry_scene import page_of
 from tests.venues.venue_bench import bench
 
 NINE = 1_767_776_400 * NS_PER_S  # 2026-01-07T09:00:00Z
@@ -116,7 +117,7 @@ def test_the_page_of_metrics_has_what_became_of_the_recording():
     telemetry.follow_capture(lambda: counts[-1])
 
     def shown():
-        page = telemetry.page()[0].decode().splitlines()
+        page = page_of(telemetry)[0].decode().splitlines()
         return [float(line.split()[1]) for line in page if line.startswith("executor_capture_")]
 
     counts.append(CaptureCounts(frames=3, written_bytes=700, dropped=0, errors=0))

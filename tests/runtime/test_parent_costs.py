@@ -24,9 +24,9 @@ class Bench:
         self.costs.refresh(self.state.parents.values(), turn_s=0.0)
 
     def age_s(self, name: str) -> float | None:
-        for metric, _, value in self.costs.samples(self.state.parents[name]):
+        for metric, written in self.costs.lines(self.state.parents[name]):
             if metric is metrics.PARENT_FIGURES_AGE_SECONDS:
-                return float(value)
+                return float(written.split()[-1])
         return None
 
 
@@ -48,7 +48,7 @@ def test_what_can_no_longer_change_is_reckoned_once_more_and_then_kept() -> None
     for _ in range(3):
         bench.turn()
     assert bench.age_s("p0") is None, "settled"
-    assert list(bench.costs.samples(ended)), "and still told"
+    assert list(bench.costs.lines(ended)), "and still told"
     bench.turn()
     bench.turn()
     assert bench.age_s("p1") == 1
@@ -68,4 +68,4 @@ def test_what_is_shown_no_more_is_forgotten() -> None:
     bench.costs.refresh(bench.state.parents.values())
     gone = bench.state.parents["p1"]
     bench.costs.refresh([bench.state.parents["p0"]])
-    assert not list(bench.costs.samples(gone))
+    assert not list(bench.costs.lines(gone))

@@ -1,8 +1,10 @@
 """The metrics page: everything declared is exposed, counted once, and bounded in its labels."""
 
+import math
 import re
 from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -14,6 +16,7 @@ from executor.domain.commands import AlertCode, PlaceOrder, RaiseAlert, RefuseOr
 from executor.domain.cost_forecast import CostForecast
 from executor.domain.events import (
     OrderAcked,
+    OrderNotSent,
     OrderOutcomeUnknown,
     OrderRejected,
     ReconcileFailed,
@@ -33,14 +36,22 @@ from executor.domain.parent_state import ParentStatus
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.domain.units import Money, Price, Quantity
 from executor.engine.engine import Engine
-from executor.engine.state import Benchmarks, EngineState
-from executor.runtime.metrics import METRICS, CalibrationOutcome, Kind, Unit
+from executor.engine.state import Benchmarks, EngineState, Links
+from executor.runtime import exposition, metrics
+from executor.runtime.exposition import Beginnings, beginning
+from executor.runtime.metrics import METRICS, CalibrationOutcome, Kind, Metric, Unit
 from executor.runtime.parent_costs import RECKONED_MAX
-from executor.runtime.telemetry import PARENT_SERIES_MAX, PARENT_SHOWN_AFTER_END_NS, Telemetry
+from executor.runtime.telemetry import (
+    PARENT_SERIES_MAX,
+    PARENT_SHOWN_AFTER_END_NS,
+    PARENTS_PER_TURN,
+    Telemetry,
+)
+from executor.runtime.venue_counts import VenueCounts
 from impact.tca.fill_costs import FillCosts
 from impact.tca.mark_outs import MarkSums
 from tests.advice_records import ADVISER, advice_record
-from tests.runtime.telemetry_scene import MARKET, NOW_NS, child, fill, new_order, parent, scene
+from tests.runtime.telemetry_scene import MARKET, NOW_NS, child, fill, new_order, page_of, parent, scene
 
 D = Decimal
 
@@ -57,7 +68,7 @@ def telemetry(state: EngineState) -> Telemetry:
 
 def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
     """Value of one series on the page, None if it is not there."""
-    body, _ = telemetry.page()
+    body, _ = page_of(telemetry)
     found = [
         sample.value
         for family in text_string_to_metric_families(body.decode())
@@ -69,14 +80,14 @@ def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
 
 
 def series(telemetry: Telemetry) -> list[dict[str, str]]:
-    body, _ = telemetry.page()
+    body, _ = page_of(telemetry)
     return [
         sample.labels for family in text_string_to_metric_families(body.decode()) for sample in family.samples
     ]
 
 
 def test_page_exposes_exactly_the_declared_metrics_with_their_help(telemetry: Telemetry) -> None:
-    body, content_type = telemetry.page()
+    body, content_type = page_of(telemetry)
     assert content_type.startswith("text/plain")
     text = body.decode()
     assert set(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)) == {
@@ -84,6 +95,93 @@ def test_page_exposes_exactly_the_declared_metrics_with_their_help(telemetry: Te
     }
     for each in METRICS:
         assert f"# HELP {each.name} {each.text}\n" in text
+
+
+def way_to(venue: str, **over: int) -> VenueCounts:
+    usual = dict(answered=0, unanswered=0, barred=0)
+    read_ns = {"account": NOW_NS - 2 * NS_PER_S, "market linear": NOW_NS}
+    return VenueCounts(venue=venue, read_ns=read_ns, **(usual | over))
+
+
+def test_each_venue_is_counted_by_itself(telemetry: Telemetry, state: EngineState) -> None:
+    there = new_order("x-1-9", TimeInForce.IOC)
+    state.children["x-1-9"] = child("x-1-9", ChildStatus.UNKNOWN, NOW_NS)
+    state.children["x-1-9"].order = replace(there, symbol="BTCUSDT@other")
+    state.parents["p1"].live = ["x-1-9"]
+    for name in ("x-1-1", "x-1-9", "x-1-9", "a stranger's"):
+        telemetry.observe(OrderOutcomeUnknown(at_ns=0, client_order_id=name, detail=""), [])
+    telemetry.observe(OrderNotSent(at_ns=0, client_order_id="x-1-9", detail=""), [])
+    assert value(telemetry, "executor_venue_orders_total", venue="bybit", outcome="unknown") == 1
+    assert value(telemetry, "executor_venue_orders_total", venue="other", outcome="unknown") == 2
+    assert value(telemetry, "executor_venue_orders_total", venue="other", outcome="not_sent") == 1
+    assert value(telemetry, "executor_venue_unknown_orders", venue="other") == 1
+    assert value(telemetry, "executor_venue_unknown_orders", venue="bybit") == 0
+
+
+def test_how_the_way_to_another_venue_stands(telemetry: Telemetry, state: EngineState) -> None:
+    assert value(telemetry, "executor_venue_link_up", venue="other", link="trade") is None
+    state.elsewhere["other"] = Links(private_live=True, restricted_until_ns=NOW_NS + 1)
+    ways = [way_to("other", answered=5, unanswered=1)]
+    telemetry.follow_venues(lambda: ways)
+    links = ("private", "trade", "allowed")
+    assert [value(telemetry, "executor_venue_link_up", venue="other", link=link) for link in links] == [
+        1,
+        0,
+        0,
+    ]
+    assert value(telemetry, "executor_venue_read_age_seconds", venue="other", what="account") == 2
+    assert value(telemetry, "executor_venue_read_age_seconds", venue="other", what="market linear") == 0
+    ways[0] = way_to("other", answered=8, unanswered=1, barred=2)
+    questions = "executor_venue_questions_total"
+    assert value(telemetry, questions, venue="other", outcome="answered") == 8
+    assert value(telemetry, questions, venue="other", outcome="unanswered") == 1
+    assert value(telemetry, "executor_venue_barred_total", venue="other") == 2
+
+
+def test_every_metric_that_is_declared_is_in_the_registry() -> None:
+    """One that is not could be fed and would not be found on the page."""
+    declared = {each.name for each in vars(metrics).values() if isinstance(each, Metric)}
+    assert declared == {each.name for each in METRICS}
+
+
+def test_text_from_outside_cannot_leave_its_label(telemetry: Telemetry, state: EngineState) -> None:
+    """A coin, a symbol, a source are the venue's words; so is what a page is made of."""
+    coin = 'A"} 1\nexecutor_halt_latched 1\n\\'
+    state.wallet[coin] = state.wallet["USDT"]
+    assert value(telemetry, "executor_wallet_coin", coin=coin) == 1234.5
+    assert value(telemetry, "executor_halt_latched") == 0
+
+
+@pytest.mark.parametrize(
+    ("plain", "written"),
+    [
+        (D("0.10"), "0.1"),
+        (True, "1.0"),
+        (1e-9, "1e-09"),
+        (D("Infinity"), "+Inf"),
+        (-math.inf, "-Inf"),
+        (math.nan, "NaN"),
+    ],
+)
+def test_numbers_are_written_as_prometheus_reads_them(plain: Decimal | float, written: str) -> None:
+    assert exposition.number(plain) == written
+
+
+def test_a_series_with_a_label_too_few_is_refused() -> None:
+    with pytest.raises(ValueError, match="argument"):
+        beginning(metrics.WALLET_COIN, ())
+
+
+def test_what_a_line_begins_with_is_kept_for_the_next_page_and_then_forgotten() -> None:
+    kept = Beginnings()
+    first = kept.of(metrics.WALLET_COIN, ("USDT",))
+    kept.begin_page()
+    assert kept.of(metrics.WALLET_COIN, ("USDT",)) is first
+    kept.begin_page()
+    kept.begin_page()
+    again = kept.of(metrics.WALLET_COIN, ("USDT",))
+    assert again == first
+    assert again is not first
 
 
 def test_names_carry_their_unit_and_are_declared_once() -> None:
@@ -225,6 +323,9 @@ def test_every_metric_has_a_series_once_everything_has_happened(
     telemetry.on_reconnect(Stream.PUBLIC)
     telemetry.on_calibration(CalibrationOutcome.KEPT)
     telemetry.on_notice("mail", "failed")
+    telemetry.observe(OrderOutcomeUnknown(at_ns=0, client_order_id="x-1-1", detail=""), [])
+    state.elsewhere["other"] = Links(private_live=True)
+    telemetry.follow_venues(lambda: [way_to("other", answered=1)])
     over_budget = advice_record(9, AdviceOutcome.NOT_ASKED, reason="DAY_COST", clips=("RATE_CLIPPED",))
     ended = [advice_record(number, outcome) for number, outcome in enumerate(AdviceOutcome)]
     state.adviser = ADVISER
@@ -235,8 +336,10 @@ def test_every_metric_has_a_series_once_everything_has_happened(
         "1.2.3", "paper", lambda: LinkFigures(clock_offset_ms=-20, used_ratios=(("address", 0.5),))
     )
     telemetry.refresh_costs()
-    body, _ = telemetry.page()
+    state.routes["R1"], state.open_routes = SimpleNamespace(status=ParentStatus.ACTIVE), ["R1"]
+    body, _ = page_of(telemetry)
     assert value(telemetry, "executor_clock_offset_seconds") == -0.02
+    assert value(telemetry, "executor_open_routes", status="ACTIVE") == 1
     assert value(telemetry, "executor_requests_used_ratio", budget="address") == 0.5
     assert value(telemetry, "executor_build_info", version="1.2.3", venue="paper") == 1
     without = [f.name for f in text_string_to_metric_families(body.decode()) if not f.samples]
@@ -408,6 +511,31 @@ def test_orders_in_doubt_and_the_age_of_the_oldest(telemetry: Telemetry, state: 
     state.parents["p1"].live = ["x-1-1", "x-1-2", "x-1-3"]
     assert value(telemetry, "executor_unknown_orders") == 2
     assert value(telemetry, "executor_unknown_order_age_seconds") == 8
+
+
+def test_others_have_their_turn_while_a_long_page_is_written(
+    telemetry: Telemetry, state: EngineState
+) -> None:
+    """One parent is added and one is gone meanwhile: nothing breaks, and each is whole or not there."""
+    for number in range(2, 3 * PARENTS_PER_TURN):
+        state.parents[f"p{number}"] = parent(number)
+    writing = telemetry.page()
+    turns = 0
+    while True:
+        try:
+            writing.send(None)
+        except StopIteration as done:
+            body, _ = done.value
+            break
+        turns += 1
+        state.parents[f"new{turns}"] = parent(1_000 + turns)
+        state.parents.pop(f"p{turns + 1}")
+    assert turns == 2
+    ids = re.findall(r'^executor_parent_leaves_base{parent_id="(.*)"}', body.decode(), re.MULTILINE)
+    assert sorted(ids) == sorted(f"p{number}" for number in range(1, 3 * PARENTS_PER_TURN))
+    for family in text_string_to_metric_families(body.decode()):
+        if family.name == "executor_parent_info":
+            assert len(family.samples) == len(ids)
 
 
 def test_finished_parent_is_shown_for_ten_minutes(telemetry: Telemetry, state: EngineState) -> None:

@@ -14,8 +14,8 @@ from executor.runtime.live import LiveRuntime
 from risk.turnstile import Turnstile
 from tests.builders import instrument
 
-STEP_S = 0.005
-"""What one event costs by the counter of these tests: four of them fill a turn of 20 ms, the fifth ends it."""
+STEP_S = 0.0025
+"""What one event costs by the counter of these tests: four of them fill a turn of 10 ms, the fifth ends it."""
 
 
 @dataclass
@@ -91,7 +91,7 @@ def idle(number):
     return TimerFired(at_ns=0, key=f"k{number}")
 
 
-async def test_a_flood_leaves_the_other_tasks_their_turn_every_20_ms(bench):
+async def test_a_flood_leaves_the_other_tasks_their_turn_every_10_ms(bench):
     for number in range(23):
         bench.runtime.post(idle(number))
     assert await bench.until_empty() == [5, 10, 15, 20, 23]

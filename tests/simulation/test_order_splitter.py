@@ -3,6 +3,7 @@ from itertools import pairwise
 import pytest
 
 from backtest.market.scenarios import load
+from simulation.agents.block_taker import BlockTaker, BlockTakerParams
 from simulation.agents.leaving import Leaving
 from simulation.agents.order_splitter import OrderSplitter, OrderSplitterParams
 from simulation.draws import Draws, spawn
@@ -12,9 +13,13 @@ from simulation.market.protocol import CANCEL_ALL, MARKET, NEVER, WAKE_AT, wake_
 class View:
     """Just enough of a market to be looked at."""
 
-    def __init__(self, now_ns=0, shown=((101, 30),)):
+    def __init__(self, now_ns=0, shown=((101, 30),), told=()):
         self.now_ns = now_ns
+        self.told = told
         self._shown = shown
+
+    def mid2(self, asset):
+        return 202
 
     def depth(self, asset, side, levels):
         return self._shown
@@ -56,10 +61,113 @@ def test_a_piece_takes_a_share_of_the_touch_at_most():
     assert splitter.on_wakeup(View(2, shown=()))[0][3] >= 1
 
 
+def news(now_ns, *values):
+    return View(now_ns, told=[(now_ns, "news", 0, value) for value in values])
+
+
+def waits(intents):
+    """Whether nothing is asked for but to be woken."""
+    return [one[0] for one in intents] == [WAKE_AT]
+
+
+def test_who_acts_on_news_goes_its_way_and_finishes_undisturbed():
+    params = OrderSplitterParams(
+        news_bps=10_000, news_every_ns=50, pieces_min_count=3, mean_idle_ns=10**15, mean_wait_ns=10**6
+    )
+    splitter = OrderSplitter(params)
+    assert splitter.start(Draws(spawn(1, "agent"))) == 50
+    assert waits(splitter.on_wakeup(news(50, 101.0)))  # the value is where the price is
+    quiet = splitter.on_wakeup(news(100))
+    assert waits(quiet)
+    assert quiet[-1][-1] == 150
+    order, wake = splitter.on_wakeup(news(150, 90.0))
+    assert order[2] == -1
+    due_ns = wake[-1]
+    # While it works it hears what comes, and does nothing about it before the next piece is due.
+    early = splitter.on_wakeup(news(due_ns - 1, 95.0))
+    assert waits(early)
+    assert early[-1][-1] == due_ns
+    while not splitter.worked:
+        order, wake = splitter.on_wakeup(news(wake[-1], 120.0))
+        assert order[2] == -1
+    assert (splitter.worked[0].side, splitter.worked[0].begun_ns) == (-1, 150)
+    assert splitter.on_wakeup(news(wake[-1], 121.0))[0][2] == 1
+
+
+def test_so_many_of_the_news_are_acted_on():
+    begun = 0
+    for number in range(400):
+        splitter = OrderSplitter(OrderSplitterParams(news_bps=2_500, mean_idle_ns=10**15))
+        splitter.start(Draws(spawn(number, "agent")))
+        begun += not waits(splitter.on_wakeup(news(9, 150.0)))
+    assert 70 < begun < 130
+
+
+def test_the_length_of_an_order_on_news_goes_with_the_square_of_it():
+    def pieces(change, **terms):
+        params = OrderSplitterParams(news_bps=10_000, pieces_min_count=8, pieces_max_count=2_000, **terms)
+        splitter = OrderSplitter(params)
+        splitter.start(Draws(spawn(1, "agent")))
+        count, (_, wake) = 1, splitter.on_wakeup(news(1, 101.0 + change))
+        while not splitter.worked:
+            count, (_, wake) = count + 1, splitter.on_wakeup(View(wake[-1]))
+        return count
+
+    length = pieces(-5.0)
+    assert length == pieces(80.0)  # as long as any other
+    assert pieces(-10.0, news_ticks=10.0) == length
+    assert pieces(30.0, news_ticks=10.0) == pytest.approx(9 * length, abs=9)
+    assert pieces(0.1, news_ticks=10.0) == 8
+    assert pieces(1e8, news_ticks=1e-3) == 2_000
+
+
+def test_without_news_nothing_is_drawn_for_it():
+    plain, _ = worked(OrderSplitterParams(pieces_min_count=2), 20)
+    hearing = OrderSplitter(OrderSplitterParams(pieces_min_count=2, news_bps=5_000))
+    now_ns = hearing.start(Draws(spawn(1, "agent")))
+    while len(hearing.worked) < 20:
+        now_ns = hearing.on_wakeup(View(now_ns))[-1][-1]
+    assert hearing.worked == plain
+
+
+def test_blocks_have_sizes_by_a_power_law():
+    taker = BlockTaker(BlockTakerParams(tail_ratio=1.5, order_min_qty=4, order_max_qty=400))
+    now_ns, sizes, sides = taker.start(Draws(spawn(1, "agent"))), [], set()
+    for _ in range(4_000):
+        order, wake = taker.on_wakeup(View(now_ns))
+        assert order[0] == MARKET
+        sizes.append(order[3])
+        sides.add(order[2])
+        assert wake[-1] > now_ns
+        now_ns = wake[-1]
+    assert sides == {1, -1}
+    assert (min(sizes), max(sizes)) == (5, 400)  # the next whole number above
+    # P(lots > 40) = 10^-1.5 = 0.0316, with an error of 0.0028.
+    assert 0.023 < sum(one > 40 for one in sizes) / len(sizes) < 0.041
+    assert now_ns / 4_000 == pytest.approx(5e9, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        dict(mean_wait_ns=0),
+        dict(tail_ratio=1.0),
+        dict(order_min_qty=0),
+        dict(order_min_qty=9, order_max_qty=8),
+    ],
+)
+def test_blocks_without_a_meaning_are_refused(wrong):
+    with pytest.raises(ValueError, match="wanted"):
+        BlockTakerParams(**wrong)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         dict(tail_ratio=1.0),
+        dict(news_bps=10_001),
+        dict(news_ticks=-1.0),
+        dict(news_every_ns=0),
         dict(pieces_min_count=0),
         dict(pieces_min_count=9, pieces_max_count=8),
         dict(piece_qty=0),

@@ -1,6 +1,7 @@
 """Reading the key and the account: against the local exchange, and what other answers become."""
 
 import asyncio
+import traceback
 from decimal import Decimal
 
 import pytest
@@ -55,6 +56,17 @@ async def test_being_in_the_mode_already_is_a_success_and_a_refusal_is_told():
     async with scripted_desk(lambda *_: answer) as (_, desk):
         with pytest.raises(QueryRefused, match="existing position"):
             await desk.account.switch_position_mode(Category.LINEAR, "BTCUSDT", HEDGE)
+
+
+async def test_what_the_venue_repeats_of_our_request_is_told_to_nobody():
+    answer = {
+        "retCode": 10004,
+        "retMsg": "error sign! origin_string[1700000000000our-api-key5000symbol=BTCUSDT]",
+    }
+    async with scripted_desk(lambda *_: answer) as (_, desk):
+        with pytest.raises(QueryRefused, match="10004: error sign! origin_string") as refused:
+            await desk.account.switch_position_mode(Category.LINEAR, "BTCUSDT", HEDGE)
+    assert "our-api-key" not in "".join(traceback.format_exception(refused.value))
 
 
 async def test_a_part_that_cannot_be_read_does_not_hide_the_others():

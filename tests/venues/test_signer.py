@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.domain.errors import ConfigError
-from executor.venues.bybit.signer import Signer
+from executor.venues.bybit.answers import printable
+from executor.venues.bybit.signer import Signer, without_signed
 
 STAMP = 1_700_000_000_000
 ORDER = (
@@ -104,3 +105,10 @@ def test_a_private_key_that_cannot_be_used_is_refused_without_being_shown(rsa_ke
         assert not {line for line in secret.splitlines() if line and line in str(refused.value)}
         assert refused.value.__cause__ is None
         assert refused.value.__suppress_context__ or refused.value.__context__ is None
+
+
+def test_what_the_venue_repeats_of_a_request_is_taken_out_of_its_words():
+    told = "error sign! origin_string[1700000000000ABCDEFGHIJ5000symbol=[BTCUSDT]\nmore]"
+    assert without_signed(told) == "error sign! origin_string[...]"
+    assert without_signed("error sign!") == "error sign!"
+    assert printable(f"10004: {told}") == "10004: error sign! origin_string[...]"

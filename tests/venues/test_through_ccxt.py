@@ -301,6 +301,8 @@ async def test_a_venue_that_bars_us_is_left_alone_and_one_that_is_not_there_is_s
         asked = len((await desk.control("GET", "/_wire"))["requests"])
         (failed,) = await desk.query(desk.order())
         assert failed.detail == "other bars our address"
+        counted = desk.venue.counted
+        assert (counted.barred, counted.unanswered, counted.answered) == (1, 2, 0)
         assert isinstance(await desk.place(desk.order()), OrderNotSent)
         assert isinstance(await desk.cancel(desk.order()), CancelOutcomeUnknown)
         assert len((await desk.control("GET", "/_wire"))["requests"]) == asked
@@ -322,6 +324,7 @@ async def test_markets_and_orders_are_followed_and_no_fill_is_lost_or_told_twice
         await heard.one(
             StreamChanged, stream=Stream.PUBLIC, category=Category.LINEAR, live=True, venue="other"
         )
+        assert desk.venue.counted.read_ns["market linear"] > 0
         await heard.one(StreamChanged, stream=Stream.PRIVATE, live=True, venue="other")
         await heard.one(StreamChanged, stream=Stream.TRADE, live=True, venue="other")
         market = (await heard.one(BookUpdated)).market

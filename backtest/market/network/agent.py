@@ -1,9 +1,10 @@
 """An agent of the simulation, unchanged, at the end of a wire: as a task of some process, or as a process of its own.
 
-    python -m backtest.market.network.agent SEAT.json
+    python -m backtest.market.network.agent SEAT.json...
 
-The file names the hub, the seat, its token and the agent; only its owner can read it. The process ends with 0 when the
-market is closed or the agent was told to leave, with 1 when it was turned away, with 2 when the file cannot be used.
+A file names the hub, the seat, its token and the agent; only its owner can read it. The process ends with 0 when the
+market is closed or its agents were told to leave, with 1 when one was turned away, with 2 when one failed or a file
+cannot be used.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import asyncio
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +22,7 @@ import zmq.asyncio
 
 from backtest.market.cast import KINDS
 from backtest.market.network.caller import Caller
-from backtest.market.network.messages import Garbage, Why
+from backtest.market.network.messages import Why
 from executor.domain.errors import ConfigError
 from simulation.agents.leaving import Leaving
 from simulation.draws import Draws, spawn
@@ -223,36 +225,65 @@ def take_seat(path: Path) -> Why:
     Garbage
         If what answers there is no hub of this version.
     """
-    try:
-        given = msgspec.json.decode(path.read_bytes(), type=SeatFile)
-        runner = make_runner(given)
-    except (OSError, ValueError, msgspec.MsgspecError) as error:
-        raise ConfigError(
-            f"{path} is no seat: {error}; next: take a file of the seats of `executor market hub`"
-        ) from error
-    why = asyncio.run(_run_alone(runner, given))
-    if given.report is not None:
-        _write(Path(given.report), runner, why)
-    return why
+    (end,) = take_seats([path])
+    if isinstance(end, BaseException):
+        raise end
+    return end
+
+
+def take_seats(paths: Sequence[Path]) -> list[Why | BaseException]:
+    """Run agents out of their seat files, each a task; gives how each of them ended, and none ends another.
+
+    Raises
+    ------
+    ConfigError
+        If a file cannot be used.
+    """
+    seats = []
+    for path in paths:
+        try:
+            given = msgspec.json.decode(path.read_bytes(), type=SeatFile)
+            seats.append((make_runner(given), given))
+        except (OSError, ValueError, msgspec.MsgspecError) as error:
+            raise ConfigError(
+                f"{path} is no seat: {error}; next: take a file of the seats of `executor market hub`"
+            ) from error
+    ends = asyncio.run(_run_together(seats))
+    for (runner, given), end in zip(seats, ends, strict=True):
+        if given.report is not None and not isinstance(end, BaseException):
+            _write(Path(given.report), runner, end)
+    return ends
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one agent as a process; gives its exit code."""
-    parser = argparse.ArgumentParser(description="One agent of a market that a hub serves.")
-    parser.add_argument("file", type=Path, help="the seat's file, as `executor market hub` writes it")
+    """Run agents as a process; gives its exit code."""
+    parser = argparse.ArgumentParser(description="Agents of a market that a hub serves, each a task.")
+    parser.add_argument(
+        "files", type=Path, nargs="+", help="seats' files, as `executor market hub` writes them"
+    )
     try:
-        why = take_seat(parser.parse_args(arguments).file)
-    except (ConfigError, Garbage) as error:
+        ends = take_seats(parser.parse_args(arguments).files)
+    except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return 0 if why in {Why.CLOSED, Why.LEFT} else 1
+    failures = [end for end in ends if isinstance(end, BaseException)]
+    for failure in failures:
+        sys.stderr.write(f"{type(failure).__name__}: {failure}\n")
+    if failures:
+        return 2
+    return 0 if {Why.CLOSED, Why.LEFT}.issuperset(ends) else 1
 
 
-async def _run_alone(runner: Runner, given: SeatFile) -> Why:
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runner.leave)
+async def _run_together(seats: Sequence[tuple[Runner, SeatFile]]) -> list[Why | BaseException]:
+    def leave() -> None:
+        for runner, _ in seats:
+            runner.leave()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave)
     context = zmq.asyncio.Context(io_threads=1)
     try:
-        return await runner.run(context, given.orders, given.market)
+        tasks = [runner.run(context, given.orders, given.market) for runner, given in seats]
+        return await asyncio.gather(*tasks, return_exceptions=True)
     finally:
         context.term()
 

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Final, Self, cast
 import msgspec
 import zmq.asyncio
 
-from backtest.market.build import SCALE, build
+from backtest.market.build import SCALE, Market, build
 from backtest.market.ledger_store import LedgerStore, audit
 from backtest.market.network.agent import SeatFile, make_runner
 from backtest.market.network.desk import Desk
@@ -39,6 +39,11 @@ from simulation.market.protocol import NEVER
 
 SEATS_MAX: Final = 1_000
 STATUS_EVERY_S: Final = 1.0
+ARRIVALS_S_MAX: Final = 120.0
+"""How long agents in processes of their own are waited for."""
+_ARRIVALS_EVERY_S: Final = 0.2
+_WARM_UP_SHARE_MAX: Final = 0.25
+"""Of a market that is open for a short time, so much at most is not measured."""
 _LENGTH: Final = struct.Struct("!I")
 _ENTRY: Final = msgspec.msgpack.Decoder(Entry)
 _PRIVATE: Final = 0o600
@@ -84,6 +89,10 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         Agents of this process that failed: seat and words.
     desk
         What the desk counted.
+    seated_ns
+        When everybody was there, by the market's clock, if that was waited for.
+    never_came
+        Seats that were waited for in vain.
     """
 
     closed_ns: int
@@ -95,6 +104,8 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     breaches: list[str]
     failed: dict[int, str]
     desk: dict[str, Any]
+    seated_ns: int = 0
+    never_came: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +134,13 @@ def furnish(
     ConfigError
         If it has more seats than a hub serves.
     """
+    _, floor, chairs = _furnish(scenario, seed, ledger, entries)
+    return floor, chairs
+
+
+def _furnish(
+    scenario: Scenario, seed: int, ledger: Ledger | None, entries: Callable[[Entry], None] | None = None
+) -> tuple[Market, TradingFloor, list[Chair]]:
     seats = sum(group.count for group in scenario.agents)
     if seats > SEATS_MAX:
         raise ConfigError(
@@ -137,7 +155,7 @@ def furnish(
     rows = NewRows()
     market = build(scenario, seed, events=rows, ledger=ledger, seated=sit)
     absent = {number: chair.absent for number, chair in enumerate(chairs)}
-    return TradingFloor(market.engine, absent, rows, entries), chairs
+    return market, TradingFloor(market.engine, absent, rows, entries), chairs
 
 
 class Host:
@@ -184,6 +202,7 @@ class Host:
         duration_s: float | None = None,
         processes: int = 0,
         with_tasks: bool = False,
+        workers: int = 0,
         told: Callable[[float], None] = lambda _seconds: None,
     ) -> Outcome:
         """Serve until it is closed.
@@ -196,8 +215,11 @@ class Host:
             The agents of so many seats are started as processes of their own.
         with_tasks
             Whether those of all other seats are tasks of this process; else they are waited for.
+        workers
+            Among so many processes all agents are dealt out, each a task of one; time counts once everybody is there.
+            In the place of `processes` and `with_tasks`.
         told
-            Called now and then with the seconds that have passed.
+            Called now and then with the seconds that count.
 
         Raises
         ------
@@ -212,7 +234,7 @@ class Host:
         context = zmq.asyncio.Context()
         agents: list[Task[Why]] = []
         children: list[subprocess.Popen[bytes]] = []
-        ledger = LedgerStore(self.folder / "ledger.sqlite", seats, 1, SCALE)
+        ledger = LedgerStore(self.folder / "ledger.sqlite", seats, self._scenario.assets, SCALE)
         try:
             with ledger, entries:
                 floor, chairs = furnish(self._scenario, self._seed, ledger, entries)
@@ -221,7 +243,8 @@ class Host:
                 async with Hub(desk, self._terms, *self._addresses, context=context) as hub:
                     self._hub = hub
                     files = self._write_seats(hub, chairs, tokens)
-                    children += [_start(file) for file in files[:processes]]
+                    children += [_start([file]) for file in files[:processes]]
+                    children += [_start(files[place::workers]) for place in range(workers)]
                     if with_tasks:
                         agents += [
                             asyncio.create_task(
@@ -229,7 +252,8 @@ class Host:
                             )
                             for file in files[processes:]
                         ]
-                    await self._live(hub, desk, floor, duration_s, told)
+                    arrivals = _Arrivals(desk, children if workers else None)
+                    await self._live(hub, desk, floor, duration_s, told, arrivals)
                 await _ended(agents, self._terms.silent_ms / 1_000)
                 outcome = Outcome(
                     closed_ns=floor.now_ns,
@@ -245,6 +269,8 @@ class Host:
                         if not task.cancelled() and task.exception() is not None
                     },
                     desk=desk.status(),
+                    seated_ns=round(arrivals.seated_s * NS_PER_S),
+                    never_came=arrivals.never_came,
                 )
         finally:
             for task in agents:
@@ -262,13 +288,15 @@ class Host:
         floor: TradingFloor,
         duration_s: float | None,
         told: Callable[[float], None],
+        arrivals: "_Arrivals",
     ) -> None:
         loop = asyncio.get_running_loop()
         serving = asyncio.create_task(hub.serve())
         with _closed_by_signals(loop, hub):
             while not serving.done():
                 passed_s = hub.now_ns / NS_PER_S
-                told(passed_s)
+                arrivals.look(passed_s)
+                told(passed_s - arrivals.seated_s if arrivals.is_over else 0.0)
                 said = {
                     "pid": os.getpid(),
                     "now_s": round(passed_s, 3),
@@ -276,7 +304,11 @@ class Host:
                     **desk.status(),
                 }
                 _write(self.folder / "status.json", msgspec.json.encode(said))
-                left_s = STATUS_EVERY_S if duration_s is None else min(STATUS_EVERY_S, duration_s - passed_s)
+                left_s = STATUS_EVERY_S if arrivals.is_over else _ARRIVALS_EVERY_S
+                if duration_s is not None and arrivals.is_over:
+                    left_s = min(left_s, arrivals.seated_s + duration_s - passed_s)
+                if arrivals.nobody_came:
+                    left_s = 0.0
                 if left_s <= 0:
                     hub.close()
                 await asyncio.wait({serving}, timeout=max(0.01, left_s))
@@ -310,8 +342,84 @@ class Host:
         return files
 
 
+class _Arrivals:
+    """Whether everybody is there from whom time counts.
+
+    Parameters
+    ----------
+    desk
+        Knows who is there.
+    children
+        Processes whose agents are waited for, while one of them lives; None waits for nobody.
+
+    Attributes
+    ----------
+    is_over
+        Whether nobody is waited for any more.
+    seated_s
+        Since when, seconds of the market's clock.
+    never_came
+        Seats that were waited for in vain.
+    nobody_came
+        Whether these are all.
+    """
+
+    def __init__(self, desk: Desk, children: "Sequence[subprocess.Popen[bytes]] | None") -> None:
+        self._desk = desk
+        self._children = children
+        self.is_over = children is None
+        self.seated_s = 0.0
+        self.never_came: tuple[int, ...] = ()
+        self.nobody_came = False
+
+    def look(self, passed_s: float) -> None:
+        """See who is there now."""
+        if self.is_over:
+            return
+        status: dict[str, Any] = self._desk.status()
+        missing = tuple(seat["seat"] for seat in status["seats"] if not seat["present"])
+        is_vain = passed_s >= ARRIVALS_S_MAX or all(
+            child.poll() is not None for child in self._children or ()
+        )
+        if not missing or is_vain:
+            self.is_over, self.seated_s, self.never_came = True, passed_s, missing
+            self.nobody_came = len(missing) == len(status["seats"])
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A market that has closed, and has happened once more.
+
+    Parameters
+    ----------
+    market
+        As it then stands. What was before everybody was there counts as its warming up, and a quarter of the rest at
+        most.
+    outcome
+        What was found at its end.
+    problems
+        What does not agree, in words.
+    """
+
+    market: Market
+    outcome: Outcome
+    problems: list[str]
+
+
 def check(folder: Path) -> tuple[Outcome, list[str]]:
     """Let a market happen again out of what came in, and add its ledger up; gives what does not agree, in words.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds no market that has closed.
+    """
+    again = replayed(folder)
+    return again.outcome, again.problems
+
+
+def replayed(folder: Path) -> Replayed:
+    """Let a market happen again out of what came in, and add its ledger up.
 
     Raises
     ------
@@ -326,7 +434,15 @@ def check(folder: Path) -> tuple[Outcome, list[str]]:
         raise ConfigError(
             f"{folder} holds no market that has closed: {error}; next: name another one"
         ) from error
-    floor, _ = furnish(parse(opened.scenario, str(folder)), opened.seed, None)
+    scenario = parse(opened.scenario, str(folder))
+    # As long as it was open, and not as long as was meant: how often accounts are looked at goes by that.
+    open_s = (outcome.closed_ns - outcome.seated_ns) / NS_PER_S
+    took = {
+        "warm_up_s": outcome.seated_ns / NS_PER_S + min(scenario.run.warm_up_s, open_s * _WARM_UP_SHARE_MAX),
+        "steps": max(1, -(-outcome.closed_ns // round(scenario.run.step_s * NS_PER_S))),
+    }
+    part = scenario.run.model_copy(update=took)
+    market, floor, _ = _furnish(scenario.model_copy(update={"run": part}), opened.seed, None)
     for entry in entries:
         floor.enter(entry)
     floor.advance(outcome.closed_ns)
@@ -336,7 +452,7 @@ def check(folder: Path) -> tuple[Outcome, list[str]]:
     if outcome.open_orders or floor.open_orders:
         found.append(f"{outcome.open_orders} orders are open in a market that has closed")
     audited = audit(folder / "ledger.sqlite", outcome.ledger_head)
-    return outcome, [*found, *audited.problems]
+    return Replayed(market, outcome, [*found, *audited.problems])
 
 
 def read_status(folder: Path) -> dict[str, Any]:
@@ -399,8 +515,8 @@ def _seat(file: Path) -> SeatFile:
     return msgspec.json.decode(file.read_bytes(), type=SeatFile)
 
 
-def _start(file: Path) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "backtest.market.network.agent", str(file)]
+def _start(files: Sequence[Path]) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "backtest.market.network.agent", *map(str, files)]
     # In a session of its own: Ctrl-C is for the hub, which tells everybody.
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - ourselves
 

@@ -2,13 +2,13 @@
 import { bar, book, lines, short } from "/board/charts.js";
 
 const $ = (id) => document.getElementById(id);
-const TOKEN = "executor-token", THEME = "executor-theme";
+const TOKEN = "executor-token", THEME = "executor-theme", WELCOMED = "executor-welcomed";
 const EVERY_MS = 1000, ANSWER_MS = 15000;
 const OPERATOR_MAX = 64, REASON_MAX = 200;   // letters
 let token = sessionStorage.getItem(TOKEN);
 let seen = null;          // the last picture of everything
 let chosen = null;        // the order that is shown
-let one = null;           // the last picture of it
+let one = null;           // the last picture of it, where it is a single order
 let begun = false;        // whether an order was chosen in this session
 let streams = [];         // what ends when another order is chosen, or the session is over
 let heard = 0;            // when something was heard last, this clock
@@ -23,15 +23,18 @@ function made(name, words = "", kind = "") {
 }
 
 // What stands between backticks is something to type.
-function coded(words) {
-  const node = made("p", "", "quiet");
-  node.append(...words.split("`").map((part, index) => (index % 2 ? made("code", part) : part)));
+const parts = (words) => words.split("`").map((part, index) => (index % 2 ? made("code", part) : part));
+
+function coded(words, name = "p", kind = "quiet") {
+  const node = made(name, "", kind);
+  node.append(...parts(words));
   return node;
 }
 
 const known = (value) => value !== null && value !== undefined;
 const signed = (value, digits = 2) => (known(value) ? `${Number(value) >= 0 ? "+" : "−"}${Math.abs(Number(value)).toFixed(digits)}` : "–");
-const percent = (share, digits = 1) => (known(share) ? `${(share * 100).toFixed(digits)} %` : "–");
+const percent = (share, digits = 1) => (known(share) ? `${(share * 100).toFixed(digits)}\u00a0%` : "–");
+const sentenced = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 const priced = (value, tick) => (known(value) ? Number(value).toFixed(Math.min(((tick || "0.01").split(".")[1] || "").length + 1, 12)) : "–");
 const bps = (value) => (known(value) ? `${signed(value)} bps` : "–");
 
@@ -140,7 +143,7 @@ function leave(words) {
   document.title = "Executor";
   $("main").hidden = true;
   $("door").hidden = false;
-  $("halt").hidden = $("rearm").hidden = true;
+  $("halt").hidden = $("rearm").hidden = $("leave").hidden = true;
   $("door-says").textContent = words;
   $("standing").textContent = "no session";
   $("standing").className = "chip look";
@@ -164,6 +167,8 @@ function begin() {
   $("door").hidden = true;
   $("main").hidden = false;
   begun = false;
+  $("leave").hidden = false;
+  $("welcome").hidden = localStorage.getItem(WELCOMED) !== null;
   streams.push(follow("/v1/board", (picture) => { seen = picture; drawAll(); }));
   fromAddress();
 }
@@ -188,8 +193,10 @@ function drawAll() {
   $("looking").hidden = operates;
   $("halt").hidden = !operates || halted;
   $("rearm").hidden = !operates || !halted;
+  $("welcome-halt").hidden = !operates;
   $("alarm-count").textContent = seen.alarms.length ? `(${seen.alarms.length})` : "";
   drawParents();
+  drawGroup();
   drawAlarms();
   drawLimits();
   drawMarkets();
@@ -207,17 +214,73 @@ function drawParents() {
     // Where there is room for both, the newest order is shown at once, and leaves nothing to go back to.
     // An address that was just given, and of which the browser has not told yet, goes first.
     if (!chosen && !location.hash && matchMedia("(min-width: 821px)").matches) {
-      history.replaceState(null, "", `#/${shown[0].id}`);
-      choose(shown[0].id);
+      const first = shown.find((parent) => !parent.route) || shown[0];
+      history.replaceState(null, "", `#/${first.id}`);
+      choose(first.id);
     }
   }
   const have = new Map([...list.children].map((item) => [item.dataset.id, item]));
-  const order = shown.map((parent) => {
-    const item = have.get(parent.id) || row(parent.id);
-    fill(item, parent);
+  const order = grouped(shown).map(({ group, parent, kind }) => {
+    const item = have.get((group || parent).id) || row((group || parent).id);
+    item.className = kind;
+    if (group) fillGroup(item, group);
+    else fill(item, parent);
     return item;
   });
   if (order.length !== list.children.length || order.some((item, at) => list.children[at] !== item)) list.replaceChildren(...order);
+}
+
+// The legs of a routed order and the orders of a basket stand together, below a row of the whole.
+function grouped(shown) {
+  const rows = [], told = new Set();
+  const wholes = new Map([...seen.routes, ...seen.baskets].map((group) => [group.id, group]));
+  const open = seen.routes.filter((route) => !route.final && !shown.some((parent) => parent.route === route.id));
+  open.forEach((group) => rows.push({ group, kind: "group" }));   // no leg has begun yet
+  for (const parent of shown) {
+    const group = wholes.get(parent.route || parent.basket);
+    if (!group) {
+      rows.push({ parent, kind: "" });
+    } else if (!told.has(group.id)) {
+      told.add(group.id);
+      rows.push({ group, kind: "group" });
+      shown.filter((each) => (each.route || each.basket) === group.id).forEach((each) => rows.push({ parent: each, kind: "member" }));
+    }
+  }
+  return rows;
+}
+
+const isGroup = (id) => /^[RB]\d+$/.test(id || "");
+const members = (group) => seen.parents.filter((parent) => (parent.route || parent.basket) === group.id);
+const groupTitle = (group) => (group.legs ? `${group.side} ${short(Number(group.qty))} over ${group.legs.length} markets` : `basket ${group.name || group.id}`);
+
+// What is executed of a basket is the mean over its orders: they are of different things.
+function groupShares(group) {
+  if (group.legs) return [group.done, group.final ? null : group.scheduled];
+  const of = members(group), mean = (name) => (of.length && of.every((each) => known(each[name])) ? of.reduce((sum, each) => sum + each[name], 0) / of.length : null);
+  return [mean("done"), group.final ? null : mean("scheduled")];
+}
+
+function fillGroup(item, group) {
+  const [what, chip, left, right, progress] = item.firstChild.children;
+  const [done, scheduled] = groupShares(group);
+  what.textContent = groupTitle(group);
+  chip.textContent = group.legs ? calm(group.status) : group.final ? "ended" : "open";
+  chip.className = `chip ${group.legs ? STATUS[group.status] || "" : group.final ? "" : "good"}`;
+  left.textContent = group.legs ? `${group.id} · routed, ${group.strategy}` : `${group.id} · ${group.ended} of ${group.parents.length} ended`;
+  right.textContent = [percent(done, 0), ...(group.legs && !group.final ? [span(group.left_s)] : [])].join(" · ");
+  shares(progress, done, scheduled);
+  mark(item.firstChild, group.id);
+}
+
+function shares(progress, done, scheduled) {
+  progress.firstElementChild.style.width = `${Math.min((done || 0) * 100, 100)}%`;
+  progress.lastElementChild.style.left = `${Math.min((scheduled || 0) * 100, 100)}%`;
+  progress.lastElementChild.hidden = !known(scheduled);
+}
+
+function mark(link, id) {
+  if (id === chosen) link.setAttribute("aria-current", "true");
+  else link.removeAttribute("aria-current");
 }
 
 function row(id) {
@@ -234,16 +297,13 @@ function row(id) {
 function fill(item, parent) {
   const link = item.firstChild;
   const [what, chip, left, right, progress] = link.children;
-  what.textContent = `${parent.side} ${short(Number(parent.qty))} ${parent.symbol}`;
+  what.textContent = `${parent.side} ${short(Number(parent.qty))} ${parent.symbol}${parent.category === "linear" ? "" : ` ${parent.category}`}`;
   chip.textContent = calm(parent.status);
   chip.className = `chip ${STATUS[parent.status] || ""}`;
   left.textContent = `${parent.id} · ${parent.strategy}${parent.advised ? " + model" : ""}`;
   right.textContent = [percent(parent.done, 0), bps(parent.shortfall_bps), ...(parent.final ? [] : [span(parent.left_s)])].join(" · ");
-  progress.firstChild.style.width = `${Math.min((parent.done || 0) * 100, 100)}%`;
-  progress.lastChild.style.left = `${Math.min((parent.scheduled || 0) * 100, 100)}%`;
-  progress.lastChild.hidden = !known(parent.scheduled) || parent.final;
-  if (parent.id === chosen) link.setAttribute("aria-current", "true");
-  else link.removeAttribute("aria-current");
+  shares(progress, parent.done, parent.final ? null : parent.scheduled);
+  mark(link, parent.id);
 }
 
 function drawAlarms() {
@@ -259,7 +319,7 @@ function drawAlarms() {
       link.href = `#/${alarm.parent_id}`;
       head.append(" · ", link);
     }
-    item.append(head, made("p", alarm.detail), coded(`${alarm.means}. What to do: ${alarm.do}.`));
+    item.append(head, made("p", alarm.detail), coded(`${sentenced(alarm.means)}. What to do: ${alarm.do}.`));
     return item;
   }));
 }
@@ -306,9 +366,13 @@ function choose(id) {
   chosen = id;
   one = null;
   while (streams.length > 1) streams.pop()();
-  $("one").hidden = !id;
+  $("one").hidden = !id || isGroup(id);
+  $("group").hidden = !isGroup(id);
   document.body.classList.toggle("shows-one", Boolean(id));
-  if (id) {
+  if (isGroup(id)) {
+    $("group-title").textContent = id;
+    if (seen) drawGroup();
+  } else if (id) {
     $("one-title").textContent = id;
     blank("Asking for this order…");
     streams.push(follow(`/v1/board/${encodeURIComponent(id)}`, (picture) => { one = picture; drawOne(); }, () => blank("This daemon knows no such order.")));
@@ -316,12 +380,58 @@ function choose(id) {
   if (seen) drawParents();
 }
 
+// The whole of a routed order, or of a basket: what belongs together, and the verbs that act on all of it at once.
+function drawGroup() {
+  if (!isGroup(chosen)) return;
+  const group = [...seen.routes, ...seen.baskets].find((each) => each.id === chosen);
+  $("group-verbs").hidden = !group || group.final || seen.access !== "operate";
+  $("group-status").textContent = "";
+  if (!group) {
+    $("group-title").textContent = chosen;
+    $("group-why").textContent = "This daemon lists no such order any more.";
+    $("group-bar").hidden = true;
+    $("group-figures").replaceChildren();
+    $("members").replaceChildren();
+    return;
+  }
+  const of = members(group), [done, scheduled] = groupShares(group);
+  const limits = [["gross", group.gross_notional_max], ["net", group.net_notional_max]].filter(([, most]) => most);
+  $("group-title").textContent = `${groupTitle(group)} · ${group.id}`;
+  $("group-status").textContent = group.legs ? calm(group.status) : group.final ? "ended" : "open";
+  $("group-status").className = `chip ${group.legs ? STATUS[group.status] || "" : group.final ? "" : "good"}`;
+  $("group-why").textContent = group.legs
+    ? ["One order over several markets: what each market gets is decided anew again and again, and never more than the whole.", group.status === "PAUSED" || group.final ? `Reason: ${calm(group.reason)}.` : "", group.detail].filter(Boolean).join(" ")
+    : "Orders that were accepted together or not at all. Each has its own plan; the verbs here act on all of them that are open.";
+  $("group-bar").hidden = false;
+  $("group-bar").setAttribute("aria-valuenow", ((done || 0) * 100).toFixed(1));
+  shares($("group-bar"), done, scheduled);
+  figures($("group-figures"), group.legs
+    ? [["Executed", `${group.filled} (${percent(done)})`], ["Quantity", group.qty], ["Scheduled by now", percent(scheduled)], ["Time left", group.final ? "ended" : span(group.left_s)], ["Strategy", group.strategy]]
+    : [["Orders", String(group.parents.length)], ["Ended", String(group.ended)], ["Executed, on average", percent(done)], ...limits.map(([name, most]) => [`Most ${name}, quote units`, most])]);
+  const rows = group.legs ? group.legs.map((leg) => [leg, of.find((each) => leg.parents.at(-1) === each.id)]) : of.map((each) => [null, each]);
+  $("members").replaceChildren(...rows.map(([leg, parent]) => {
+    const line = made("tr"), first = made("td");
+    if (parent) {
+      const link = made("a", parent.id);
+      link.href = `#/${parent.id}`;
+      first.append(link);
+    } else first.textContent = "none";
+    line.append(first, ...[
+      [leg ? leg.market : `${parent.category}:${parent.symbol}`], [leg ? group.side : parent.side], [leg ? leg.filled : parent.filled, "n"],
+      [parent && !parent.final ? parent.qty : "–", "n"], [parent && known(parent.avg) ? short(parent.avg, 9) : "–", "n"],
+      [parent ? calm(parent.status) : "–"], [(leg && leg.why_nothing) || (parent && parent.why) || "–", "wide"],
+    ].map(([words, kind]) => coded(words, "td", kind || "")));
+    return line;
+  }));
+}
+
 // Nothing of the order before is to be taken for one of this.
 function blank(words) {
   $("one-rest").hidden = true;
   $("verbs").hidden = true;
+  $("belongs").hidden = true;
   $("one-status").textContent = "";
-  $("why").textContent = words;
+  $("why").textContent = $("why").dataset.words = words;
   $("why").hidden = false;
 }
 
@@ -336,9 +446,11 @@ function drawOne() {
   $("verbs").hidden = !operates;
   $("pause").hidden = parent.status === "PAUSED";
   $("resume").hidden = parent.status !== "PAUSED";
-  const why = [parent.waiting.length ? `Waiting: ${parent.waiting.map(calm).join(", ")}` : "", parent.status === "PAUSED" || parent.final ? `Reason: ${calm(parent.reason)}` : "", parent.detail, parent.blocked ? `Blocked: ${parent.blocked}` : ""].filter(Boolean).join(". ");
-  $("why").textContent = why;
+  const why = [sentenced(one.why), parent.status === "PAUSED" || parent.final ? `Reason: ${calm(parent.reason)}` : "", parent.detail, parent.blocked ? `Blocked: ${parent.blocked}` : ""].filter(Boolean).join(". ");
+  if ($("why").dataset.words !== why) $("why").replaceChildren(...parts(why));
+  $("why").dataset.words = why;
   $("why").hidden = !why;
+  drawBelongs(parent);
   drawProgress(parent);
   figures($("performance"), [
     ["Decision price", parent.decision_price || "–"], ["Arrival price", parent.arrival_price || "–"], ["Our average", priced(parent.avg_price, parent.tick_size)],
@@ -360,6 +472,16 @@ function drawOne() {
   drawDecisions();
 }
 
+function drawBelongs(parent) {
+  const id = parent.route || (parent.basket && parent.basket.id) || "";
+  $("belongs").hidden = !id;
+  if (!id || $("belongs").dataset.id === `${parent.id}/${id}`) return;
+  $("belongs").dataset.id = `${parent.id}/${id}`;
+  const link = made("a", parent.route ? `routed order ${id}` : `basket ${parent.basket.name || id}`);
+  link.href = `#/${id}`;
+  $("belongs").replaceChildren(parent.route ? "A leg of " : "In ", link, parent.route ? ", which decides how much of it is bought or sold here." : ".");
+}
+
 function drawProgress(parent) {
   const done = Number(parent.progress_pct || 0), due = parent.schedule_pct;
   $("bar-done").style.width = `${Math.min(done, 100)}%`;
@@ -367,7 +489,7 @@ function drawProgress(parent) {
   $("bar-due").hidden = !known(due) || parent.final;
   $("progress").setAttribute("aria-valuenow", done.toFixed(1));
   figures($("progress-figures"), [
-    ["Executed", `${parent.filled} (${done.toFixed(1)} %)`], ["Remaining", parent.leaves], ["Scheduled by now", known(due) ? `${Number(due).toFixed(1)} %` : "–"],
+    ["Executed", `${parent.filled} (${done.toFixed(1)}\u00a0%)`], ["Remaining", parent.leaves], ["Scheduled by now", known(due) ? `${Number(due).toFixed(1)} %` : "–"],
     ["Ahead of plan", known(parent.deviation_pct) ? `${signed(parent.deviation_pct, 1)} %` : "–", Number(parent.deviation_pct) < -10 ? "look" : ""],
     ["Time left", parent.final ? "ended" : span(parent.time_left_s)], ["Open at the venue", parent.reserved], ["Limit price", parent.limit_price || "none"],
     ["Strategy", `${parent.strategy}, ${calm(parent.urgency)}`],
@@ -515,9 +637,9 @@ function dialog({ title, words, fields = [], yes, act }) {
 
 const path = (verb) => `/v1/parents/${encodeURIComponent(chosen)}/${verb}`;
 
-async function atOnce(verb) {
+async function atOnce(verb, where = path(verb)) {
   try {
-    await ask("POST", path(verb), {});
+    await ask("POST", where, {});
   } catch (error) {
     dialog({ title: `${calm(verb)}: refused`, words: error.message, yes: "Close", act: async () => {} });
   }
@@ -543,6 +665,10 @@ function amend() {
     },
   });
 }
+
+const groupPath = (verb) => `/v1/${chosen.startsWith("R") ? "routes" : "baskets"}/${encodeURIComponent(chosen)}/${verb}`;
+
+const cancelGroup = () => dialog({ title: `Cancel all of ${chosen}?`, words: "What is filled stays filled; what rests is withdrawn, in every market of it. It cannot be taken back.", yes: "Cancel all of it", act: () => ask("POST", groupPath("cancel"), {}) });
 
 const cancel = () => dialog({ title: `Cancel ${chosen}?`, words: "What is filled stays filled; what rests is withdrawn. It cannot be taken back.", yes: "Cancel the order", act: () => ask("POST", path("cancel"), {}) });
 
@@ -610,7 +736,22 @@ TABS.forEach((name, index) => {
   };
 });
 $("only-open").onchange = () => seen && drawParents();
-$("back").onclick = () => { location.hash = ""; };
+$("back").onclick = $("group-back").onclick = () => { location.hash = ""; };
+$("group-pause").onclick = () => atOnce("pause", groupPath("pause"));
+$("group-resume").onclick = () => atOnce("resume", groupPath("resume"));
+$("group-cancel").onclick = cancelGroup;
+$("leave").onclick = () => dialog({
+  title: "Leave the board?", words: "The session of this browser ends; another look needs a new code from executor board. The daemon goes on, and so do all orders.", yes: "Leave",
+  act: async () => {
+    await ask("POST", "/v1/board/leave", {});
+    leave("You have left. The daemon goes on.");
+  },
+});
+$("welcomed").onclick = () => {
+  localStorage.setItem(WELCOMED, "yes");
+  $("welcome").hidden = true;
+  $("tab-orders").focus();
+};
 $("theme").onclick = () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
 $("help").onclick = () => $("keys").showModal();
 $("ask-no").onclick = () => $("ask").close();

@@ -160,6 +160,8 @@ class TerminalBoard(App[None]):
 
     def draw_heading(self) -> None:
         """Draw what stands above and below the panes: it also tells when nothing is heard."""
+        if not self._main.query("#heading"):
+            return  # it opens or closes: there is nothing to draw on
         silent_s = self._now_s() - self._heard_s
         is_stale = silent_s > SILENT_S
         link = f"not heard for {silent_s:.0f} s" if is_stale else "live" if self._seen else "connecting"

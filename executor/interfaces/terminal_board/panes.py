@@ -75,7 +75,9 @@ def row(parent: Told, width: int, *, is_marked: bool) -> Content:
     status = (calm(parent["status"]), status_style(parent["status"]))
     what = f"{parent['side']} {amount(parent['qty'])} {parent['symbol']}"
     model = " + model" if parent["advised"] else ""
-    who = f"{parent['id']} · {parent['strategy']}{model}"
+    route, basket = parent.get("route"), parent.get("basket")
+    of = f" · leg of {route}" if route else f" · in {basket}" if basket else ""
+    who = f"{parent['id']}{of} · {parent['strategy']}{model}"
     left = "" if parent["final"] else f" · {span(parent['left_s'])}"
     due = None if parent["final"] else parent["scheduled"]
     share = line(fit(percent(parent["done"], 0), 6, right=True))

@@ -30,6 +30,7 @@ from executor.venues.bybit.return_codes import (
     judge_amend,
     judge_create,
 )
+from executor.venues.bybit.signer import without_signed
 
 _TEXT_CHARS_MAX: Final = 200
 _ID_CHARS_MAX: Final = 64
@@ -160,7 +161,8 @@ def reset_ms_of(limits: Mapping[str, object]) -> int | None:
 
 def printable(text: object) -> str:
     """Shorten a text of the venue to what can be written down."""
-    return str(text)[:_TEXT_CHARS_MAX].encode(errors="backslashreplace").decode()
+    told = without_signed(str(text))
+    return told[:_TEXT_CHARS_MAX].encode(errors="backslashreplace").decode()
 
 
 def _detail(answer: Answer) -> str:

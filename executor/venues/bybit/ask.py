@@ -24,7 +24,7 @@ from executor.venues.bybit.codec_fields import Row
 from executor.venues.bybit.query_session import wall_in
 from executor.venues.bybit.return_codes import AUTH_REFUSED, RATE_LIMITED
 from executor.venues.bybit.server_time import ServerTime
-from executor.venues.bybit.signer import Signer
+from executor.venues.bybit.signer import Signer, without_signed
 
 _PAGES_MAX = 1_000
 _NO_RETRY = {-999}
@@ -181,7 +181,8 @@ class Asker:
                 self._begin_anew()
                 raise
             except (InvalidRequestError, FailedRequestError) as error:
-                raise self._refused(error) from error
+                # `from None`: what pybit says of it repeats the request, and our key with it.
+                raise self._refused(error) from None
             except (
                 requests.RequestException,
                 TimeoutError,
@@ -198,7 +199,7 @@ class Asker:
 
     def _refused(self, error: InvalidRequestError | FailedRequestError) -> TransportError:
         code = error.status_code
-        text = str(error.message).encode(errors="backslashreplace").decode()
+        text = without_signed(str(error.message)).encode(errors="backslashreplace").decode()
         if type(code) is not int:
             return TransportError(f"a return code that is no number: {str(code)[:40]!r}")
         failed = isinstance(error, FailedRequestError)  # pybit's own word, or an HTTP status

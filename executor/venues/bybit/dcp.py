@@ -12,7 +12,7 @@ import aiohttp
 
 from executor.domain.ports import Log
 from executor.venues.bybit.server_time import ServerTime
-from executor.venues.bybit.signer import Signer
+from executor.venues.bybit.signer import Signer, without_signed
 
 SET_PATH: Final = "/v5/order/disconnected-cancel-all"
 QUERY_PATH: Final = "/v5/account/query-dcp-info"
@@ -100,6 +100,6 @@ class _Door:
                 if isinstance(answer, dict)
                 else ("", "no object")
             )
-            return f"{code}: {text}"[:200]
+            return f"{code}: {without_signed(str(text))}"[:200]
         result = answer.get("result")
         return result if isinstance(result, dict) else {}

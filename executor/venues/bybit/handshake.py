@@ -7,7 +7,7 @@ import aiohttp
 
 from executor.domain.errors import TransportError
 from executor.venues.bybit.server_time import ServerTime
-from executor.venues.bybit.signer import Signer
+from executor.venues.bybit.signer import Signer, without_signed
 from executor.venues.bybit.transport import new_session
 
 _AUTH_AHEAD_MS: Final = 10_000
@@ -55,5 +55,5 @@ async def shake_hands(
                 if answer.get("success") is True or answer.get("retCode") == 0:
                     return
                 said = answer.get("ret_msg") or answer.get("retMsg")
-                raise TransportError(f"{asked['op']} refused: {str(said)[:_TEXT_LEN_MAX]!r}")
+                raise TransportError(f"{asked['op']} refused: {without_signed(str(said))[:_TEXT_LEN_MAX]!r}")
         raise TransportError(f"no answer to {asked['op']}")

@@ -41,6 +41,7 @@ from executor.domain.orders import Category, NewOrder, Replacement
 from executor.domain.ports import Log, Post
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.runtime.clock import Clock
+from executor.venues.through_ccxt.counted import Counted
 from executor.venues.through_ccxt.dialect import Dialect
 from executor.venues.through_ccxt.inside import Inside
 from executor.venues.through_ccxt.room import Room
@@ -87,6 +88,7 @@ class CcxtVenue:
         log: Log,
     ) -> None:
         self.name = terms.name
+        self.counted = Counted()
         self._terms = terms
         self._dialect = dialect
         self._prefix = f"{instance}-"
@@ -254,8 +256,14 @@ class CcxtVenue:
         return Inside(self._terms, self._dialect, self._prefix, self._clock, self._on_barred)
 
     async def _ask(self, question: Callable[[Inside], Coroutine[Any, Any, T]]) -> T:
-        inside = await self._opened()
-        return await self._room.ask(lambda: inside.asked(lambda: question(inside)))
+        try:
+            inside = await self._opened()
+            answer = await self._room.ask(lambda: inside.asked(lambda: question(inside)))
+        except TransportError:
+            self.counted.unanswered += 1
+            raise
+        self.counted.answered += 1
+        return answer
 
     async def _order(
         self, category: Category, symbol: str, name: str
@@ -309,6 +317,7 @@ class CcxtVenue:
         while True:
             try:
                 await self._ask(lambda inside: inside.reader.measure_time())
+                self.counted.read_ns["clock"] = self._clock.now_ns()
                 failures = 0
             except TransportError as error:
                 failures += 1
@@ -349,7 +358,7 @@ class CcxtVenue:
                 await asyncio.sleep(_back_off_s(failures))
                 continue
             failures = 0
-            self._good_ns[category] = self._clock.now_ns()
+            self._good_ns[category] = self.counted.read_ns[f"market {category}"] = self._clock.now_ns()
             self._say(Stream.PUBLIC, category, True, "read again and again")
             await asyncio.sleep(self._terms.poll_s)
 
@@ -384,6 +393,7 @@ class CcxtVenue:
                 await asyncio.sleep(min(_back_off_s(failures), self._terms.poll_s))
                 continue
             failures, read_ns = 0, began_ns
+            self.counted.read_ns["account"] = read_ns
             cursor_ms = began_ns // NS_PER_MS - _OVERLAP_MS
             self._say(Stream.PRIVATE, None, True, "read again and again")
             await self._stirred(_IDLE_POLL_S if not self._at_work else self._terms.poll_s)
@@ -466,6 +476,7 @@ class CcxtVenue:
         self._loop.call_soon_threadsafe(self._bar, text, is_ban)
 
     def _bar(self, text: str, is_ban: bool) -> None:
+        self.counted.barred += 1
         until_ns = self._clock.now_ns() + int((_BAN_S if is_ban else _RATE_S) * NS_PER_S)
         if is_ban:
             self._banned_until_ns = until_ns
