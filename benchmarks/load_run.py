@@ -197,7 +197,7 @@ def run(home: Path, *, parents: int, viewers: int, seconds: float, seed: int, te
             if scraper is not None:
                 _add_scrapes(seen, scraper, window.wall_s)
         tell("end", 0.0)
-        exit_code = stage.daemon.stop()
+        exit_code = stage.stop()
         truth = stage.exchange.truth()
     tell("audit", 0.0)
     found = audit(stage.journal, lambda done, total: tell("audit", done / total))

@@ -43,7 +43,9 @@ SETTINGS: Final = {
     "EXECUTOR_LIMITS__VOLATILITY_HOURLY_PCT_MAX": "100",
     "EXECUTOR_TIMINGS__VOLATILITY_WARMUP_S": "2",
 }
-_READY_S_MAX: Final = 120.0
+_READY_S_MAX: Final = 300.0
+_QUIET_S_MAX: Final = 300.0
+_OPEN: Final = frozenset({"New", "PartiallyFilled"})
 _PROMETHEUS: Final = shutil.which("prometheus")
 
 
@@ -208,6 +210,18 @@ class Stage:
             return all(each["status"] != "INITIALIZED" for each in listed)
 
         wait_until(all_begun, "the beginning of all orders", deadline_s=_READY_S_MAX, step_s=1.0)
+
+    def stop(self) -> int:
+        """Halt, wait until nothing is open at the exchange (it takes ten cancels a second), and end the daemon."""
+        self.daemon.ask("POST", "/v1/halt", {"reason": "the run is over", "operator": "load"})
+
+        def nothing_is_open() -> bool:
+            assert self.daemon.process.poll() is None, self.daemon.log_tail()
+            return not any(order["status"] in _OPEN for order in self.exchange.truth()["orders"])
+
+        wait_until(nothing_is_open, "the end of all child orders", deadline_s=_QUIET_S_MAX, step_s=1.0)
+        exit_code: int = self.daemon.stop()
+        return exit_code
 
     @contextmanager
     def crowd(self) -> Iterator[tuple[Watchers, Scraper | None]]:

@@ -312,3 +312,14 @@ def client_order_id(instance: str, parent_no: int, child_no: int) -> str:
     if len(text) > CLIENT_ORDER_ID_LEN_MAX:
         raise ValueError(f"client order id longer than {CLIENT_ORDER_ID_LEN_MAX} characters: {text}")
     return text
+
+
+def order_numbers(instance: str, name: str) -> tuple[int, int] | None:
+    """Read parent and child number out of an id that an instance has given; None for an id of another making."""
+    rest = name.removeprefix(f"{instance}-")
+    parent, dash, child = rest.partition("-")
+    if rest == name or not dash or len(name) > CLIENT_ORDER_ID_LEN_MAX:
+        return None
+    if not parent or not child or set(parent + child) - set(_DIGITS):
+        return None
+    return int(parent, len(_DIGITS)), int(child, len(_DIGITS))

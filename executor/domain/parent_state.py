@@ -63,6 +63,7 @@ class Reason(StrEnum):
     INSTRUMENT_UNUSABLE = "INSTRUMENT_UNUSABLE"
     ADVICE = "ADVICE"
     REROUTED = "REROUTED"
+    LOST_FILL = "LOST_FILL"
 
 
 _S = ParentStatus
@@ -81,7 +82,7 @@ PARENT_MOVES: Final[dict[ParentStatus, dict[ParentStatus, str]]] = {
         _S.PAUSED: "operator, circuit, doubt, or advice to cancel",
         _S.ADJUSTING: "new parameters",
         _S.COMPLETE: "everything filled, or only dust left",
-        _S.CANCELED: "operator, or advice where it may end orders",
+        _S.CANCELED: "operator, a fill of an order that is not known, or advice where it may end orders",
         _S.EXPIRED: "deadline with quantity left",
         _S.FAILED: "cannot go on",
     },

@@ -14,7 +14,7 @@ from executor.domain.orders import Liquidity
 from executor.domain.parent_state import ParentStatus, Reason
 from executor.domain.timeline import NS_PER_S
 from executor.domain.units import ZERO
-from executor.engine import markouts
+from executor.engine import lost, markouts
 from executor.engine.accounts import book_ledger, fee_in_quote
 from executor.engine.desk import Desk
 from executor.engine.halt import halt
@@ -243,6 +243,7 @@ def tell_stranger(desk: Desk, fill: Fill) -> None:
     """Block the symbol of a fill that is nobody's, and tell people; its position is booked as far as it can be."""
     state = desk.state
     apart = _is_hedged(state, fill)
+    lost.take_in(desk, fill)
     state.orphans.append(
         OrphanFill(
             key=fill.key,

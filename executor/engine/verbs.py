@@ -27,6 +27,7 @@ from executor.engine.child import prove_absent
 from executor.engine.desk import Desk
 from executor.engine.exposure import are_priced, why_not_larger, why_not_together
 from executor.engine.halt import halt
+from executor.engine.lost import end_incomplete
 from executor.engine.positions import configured_apart, forget_positions, keeps_apart, position_unknown
 from executor.engine.preview import beyond_position
 from executor.engine.reconcile import request_reconcile
@@ -165,7 +166,7 @@ def on_rearm(desk: Desk, event: RearmRequested) -> None:
     if not event.reason.strip() or not event.operator.strip():
         _reply(desk, event.request_id, Outcome.INVALID, "", "REASON", "an operator and a reason are needed")
         return
-    cleared = _clear_latch(state)
+    cleared = [*end_incomplete(desk), *_clear_latch(state)]
     for name in release_by_person(state):
         prove_absent(desk, state.children[name])
         cleared.append(f"the strategy order {name}, which the venue does not show: it counts as never taken")

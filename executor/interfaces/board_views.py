@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from executor.domain.commands import AlertCode
+from executor.domain.limits import Tightened
 from executor.domain.timeline import NS_PER_MS, NS_PER_S
 from executor.domain.units import plain
 from executor.engine.markets import expected_volume_qty, volatility_pct
@@ -66,7 +67,7 @@ def overview(control: Control, access: str) -> Json:
         },
         "sentinel": {"required": state.sentinel_required, "alive": state.sentinel_alive},
         "adviser": adviser_view(state, now_ns),
-        "limits": [_limit(use) for use in limits_in_use(state)],
+        "limits": [_limit(use, state.tightened.get(use.limit)) for use in limits_in_use(state)],
         "markets": [_market(state, key, market, now_ns) for key, market in sorted(state.markets.items())],
         "alarms": [_alarm(alarm) for alarm in reversed(control.alarms()[-ALARMS_SHOWN_MAX:])],
         "parents": [_listed(state, parent, now_ns) for parent in shown],
@@ -228,13 +229,14 @@ def _market(state: EngineState, key: str, market: MarketState, now_ns: int) -> J
     }
 
 
-def _limit(use: LimitUse) -> Json:
+def _limit(use: LimitUse, made: Tightened | None) -> Json:
     return {
         "limit": use.limit,
         "used": _number(use.used),
         "allowed": _number(use.allowed),
         "ratio": _number(use.ratio),
         "place": use.place,
+        "tightened_by": "" if made is None else f"{made.operator}: {made.reason}",
     }
 
 

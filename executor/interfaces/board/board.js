@@ -329,7 +329,7 @@ function drawLimits() {
   $("limits").replaceChildren(...rows.map((limit) => {
     const line = made("div", "", "part limit");
     const kind = limit.ratio >= 0.9 ? "high" : limit.ratio >= 0.7 ? "mid" : "low";
-    line.append(made("span", limit.limit), bar(limit.ratio, 1, { kind }), made("span", `${percent(limit.ratio)} · ${short(limit.used)} of ${short(limit.allowed)}${limit.place ? ` · ${limit.place}` : ""}`));
+    line.append(made("span", limit.limit), bar(limit.ratio, 1, { kind }), made("span", `${percent(limit.ratio)} · ${short(limit.used)} of ${short(limit.allowed)}${limit.place ? ` · ${limit.place}` : ""}${limit.tightened_by ? ` · tightened by ${limit.tightened_by}` : ""}`));
     return line;
   }));
 }

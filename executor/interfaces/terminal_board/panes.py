@@ -122,7 +122,8 @@ def limits_page(seen: Told, width: int) -> Content:
         ratio = limit["ratio"] or 0.0
         style = BAD if ratio >= _HIGH else LOOK if ratio >= _MIDDLE else GOOD
         place = f" · {limit['place']}" if limit["place"] else ""
-        used = f"{amount(limit['used'])} of {amount(limit['allowed'])}{place}"
+        tightened = " · tightened" if limit["tightened_by"] else ""
+        used = f"{amount(limit['used'])} of {amount(limit['allowed'])}{place}{tightened}"
         rows.append(
             line(fit(str(limit["limit"]), 27), " ")
             + bar(ratio, None, room, style)
