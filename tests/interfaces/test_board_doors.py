@@ -17,6 +17,7 @@ from executor.adviser.tape import TapeError, line_of
 from executor.domain.advice import Failure
 from executor.domain.commands import AlertCode, RaiseAlert, Severity
 from executor.domain.events import PauseRequested
+from executor.domain.limits import Tightened
 from executor.domain.parent_state import ParentStatus
 from executor.domain.units import Price, Quantity
 from executor.engine.state import BasketState
@@ -110,6 +111,14 @@ async def test_the_picture_shows_orders_markets_limits_and_alarms(door: Door):
     door.control.alarmed.take(
         RaiseAlert(severity=Severity.CRITICAL, code=AlertCode.HALT, parent_id="", detail="<b>x</b>"), START_NS
     )
+    state.tightened["orders_per_min_max"] = Tightened(
+        limit="orders_per_min_max",
+        value=Decimal(5),
+        before=Decimal(9),
+        operator="ann",
+        reason="<i>calm</i>",
+        at_ns=START_NS,
+    )
     token = await session_token(door)
     status, told = await as_session(door, token, "GET", "/v1/board")
     assert status == 200
@@ -120,6 +129,8 @@ async def test_the_picture_shows_orders_markets_limits_and_alarms(door: Door):
     assert told["alarms"][0]["code"] == "HALT"
     assert told["alarms"][0]["do"]
     assert {"orders_per_min_max", "day_notional_max"} <= {limit["limit"] for limit in told["limits"]}
+    tightened = {limit["limit"]: limit["tightened_by"] for limit in told["limits"] if limit["tightened_by"]}
+    assert tightened == {"orders_per_min_max": "ann: <i>calm</i>"}
 
 
 async def test_what_belongs_together_is_shown_as_a_whole(door: Door):
