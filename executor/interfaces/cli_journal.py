@@ -15,7 +15,7 @@ from executor.interfaces.cli_orders import read_options
 from executor.interfaces.client import Json
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed
-from executor.interfaces.journal_doors import ROWS_USUAL, JournalQuery, page_view
+from executor.interfaces.journal_body import ROWS_USUAL, JournalQuery
 from executor.interfaces.options import (
     USUAL_PROFILE,
     AsJson,
@@ -26,7 +26,7 @@ from executor.interfaces.options import (
     connect,
 )
 from executor.interfaces.output import cell, emit_json, printable_lines, say, show
-from executor.runtime.journal_page import LOOKED_AT_MAX, ROWS_MAX
+from executor.runtime.journal_bounds import LOOKED_AT_MAX, ROWS_MAX
 
 AGAIN_S: Final = 0.5
 _CHARS_MAX: Final = 160
@@ -137,7 +137,7 @@ def _of_file(profile: str, config: Path | None, error: CommandFailed) -> Ask:
     from executor.app.journal import JOURNAL_NAME  # noqa: PLC0415 - brings the engine with it
     from executor.domain.units import install_decimal_context  # noqa: PLC0415
     from executor.interfaces.answers import ApiRefusal  # noqa: PLC0415
-    from executor.interfaces.journal_doors import names_of  # noqa: PLC0415
+    from executor.interfaces.journal_doors import names_of, page_view  # noqa: PLC0415
     from executor.runtime.journal_page import journal_page  # noqa: PLC0415
     from executor.runtime.reading import read_past_run  # noqa: PLC0415
 

@@ -7,7 +7,7 @@ import typer
 
 from executor.interfaces.cli_orders import read_options
 from executor.interfaces.client import Json
-from executor.interfaces.limit_doors import TightenBody
+from executor.interfaces.limit_body import TightenBody
 from executor.interfaces.options import (
     USUAL_PROFILE,
     AsJson,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from executor.advice.context import MarketContext
 from executor.adviser.news import NewsFate
@@ -14,8 +14,10 @@ from executor.domain.fees import KnownFees
 from executor.domain.orders import Category
 from executor.engine.state import EngineState, MarketState
 from executor.runtime.alarms import Alarm
-from executor.runtime.journal_page import JournalPage
 from impact.parameters import ParameterVersion
+
+if TYPE_CHECKING:
+    from executor.runtime.journal_page import JournalPage  # it brings SQLite, which `--help` does without
 
 
 class ControlBusy(ExecutorError):  # noqa: N818 - reads as the sentence an operator sees
@@ -111,7 +113,7 @@ class Control(Protocol):
             If the tape cannot be read.
         """
 
-    def journal_page(self, *, after: int, limit: int, kind: str, names: Sequence[str]) -> JournalPage:
+    def journal_page(self, *, after: int, limit: int, kind: str, names: Sequence[str]) -> "JournalPage":
         """Read rows of the journal (`executor.runtime.journal_page`).
 
         It reads a file through a connection of its own, and is called in another thread.

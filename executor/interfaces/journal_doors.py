@@ -1,69 +1,26 @@
 """The route that pages through the journal, and how a row of it is shown."""
 
 import asyncio
-import re
 from collections.abc import Mapping
-from typing import Annotated, Final, get_args
 
 import msgspec
 from aiohttp import web
 from multidict import MultiMapping
 
 from config.problems import quoted
-from config.written import nearest
 from executor.domain.errors import JournalError
-from executor.domain.events import Event
 from executor.domain.orders import client_order_id
 from executor.domain.timeline import iso_utc
 from executor.engine.state import EngineState
 from executor.interfaces.answers import refusal
 from executor.interfaces.control import Control
-from executor.interfaces.kinds import PARENT_ID, Form, refuse
-from executor.interfaces.models import Body, read_body
+from executor.interfaces.journal_body import JournalQuery
+from executor.interfaces.models import read_body
 from executor.interfaces.remedies import ANSWER_REMEDY
 from executor.runtime.integrity import Link
-from executor.runtime.journal_page import ROWS_MAX, JournalPage
+from executor.runtime.journal_page import JournalPage
 
-ROWS_USUAL: Final = 100
-SEQ_MAX: Final = 2**62
-KINDS: Final = tuple(sorted(kind.__name__ for kind in get_args(Event)))
-_DIGITS: Final = re.compile(r"\A\d{1,19}\Z", re.ASCII)
 Json = dict[str, object]
-
-
-def _digits(low: int, high: int) -> Form:
-    allowed = f"a whole number from {low} to {high}"
-
-    def read(value: object) -> int:
-        if not isinstance(value, str) or not _DIGITS.match(value) or not low <= int(value) <= high:
-            refuse("NUMBER", allowed, "choose a value inside the range")
-        return int(value)
-
-    return Form(read, written={"type": "integer", "minimum": low, "maximum": high})
-
-
-def _read_kind(value: object) -> str:
-    if not isinstance(value, str) or value not in KINDS:
-        known = nearest(value, KINDS, "a kind of event") if isinstance(value, str) else "a kind of event"
-        refuse("ENUM", known, "write its name exactly so; /openapi.json lists them")
-    return value
-
-
-def _read_parent(value: object) -> str:
-    if not isinstance(value, str) or not PARENT_ID.match(value):
-        refuse("PARENT", "the id of a parent order, such as P1", "list the parents with GET /v1/parents")
-    return value
-
-
-class JournalQuery(Body):
-    """Which rows of the journal: those after a number, at most so many, of one kind, about one parent order."""
-
-    after: Annotated[int, _digits(0, SEQ_MAX)] = 0
-    limit: Annotated[int, _digits(1, ROWS_MAX)] = ROWS_USUAL
-    kind: Annotated[str, Form(_read_kind, written={"type": "string", "enum": list(KINDS)})] = ""
-    parent: Annotated[
-        str, Form(_read_parent, written={"type": "string", "pattern": f"^{PARENT_ID.pattern[2:-2]}$"})
-    ] = ""
 
 
 class JournalDoors:

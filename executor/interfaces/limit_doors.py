@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Annotated, Final
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -10,7 +9,7 @@ from pydantic import ValidationError
 from config.problems import ConfigProblems, Problem, quoted
 from config.schema import LimitsSection
 from config.written import Form as WrittenForm
-from config.written import Written, nearest
+from config.written import Written
 from executor.domain.commands import Reply
 from executor.domain.events import Event, LimitTightened
 from executor.domain.limits import is_least, limit_of
@@ -21,43 +20,13 @@ from executor.interfaces.answers import check_reply, reply_view
 from executor.interfaces.control import Control
 from executor.interfaces.guard import BODY
 from executor.interfaces.intents import UNSTAMPED
-from executor.interfaces.kinds import Form, refuse
-from executor.interfaces.models import StopBody, json_path, read_body
+from executor.interfaces.limit_body import LIMITS, VALUE_FORM, TightenBody
+from executor.interfaces.models import json_path, read_body
 from executor.interfaces.views import Json
 from executor.runtime.limits_in_use import limits_in_use
 
-LIMITS: Final = tuple(LimitsSection.model_fields)
-VALUE_FORM: Final = 'a plain decimal in quotes such as "1.5", in the unit of the limit'
 Ask = Callable[[Event], Awaitable[Reply]]
 NewId = Callable[[], str]
-
-
-def _read_name(value: object) -> str:
-    if not isinstance(value, str) or value not in LIMITS:
-        known = (
-            nearest(value, LIMITS, "a limit by its name") if isinstance(value, str) else "a limit by its name"
-        )
-        refuse("ENUM", known, "`executor limits` lists all of them; so does GET /v1/limits")
-    return value
-
-
-def _read_value(value: object) -> str:
-    if not isinstance(value, str):
-        refuse("LIMIT_FORM", VALUE_FORM, "send the number as text in plain digits")
-    return value
-
-
-class TightenBody(StopBody):
-    """A limit that is to be tighter: its name as in `[limits]`, the value, who does it and why."""
-
-    limit: Annotated[str, Form(_read_name, written={"type": "string", "enum": list(LIMITS)})]
-    value: Annotated[
-        str,
-        Form(
-            _read_value,
-            written={"type": "string", "pattern": r"^\d{1,18}(\.\d{1,18})?$", "description": VALUE_FORM},
-        ),
-    ]
 
 
 class LimitDoors:

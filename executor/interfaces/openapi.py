@@ -18,9 +18,9 @@ from executor.interfaces.answer_shapes import SHAPES, shape_schema
 from executor.interfaces.basket_body import BasketBody
 from executor.interfaces.board_doors import CodeBody, SessionBody
 from executor.interfaces.guard import OPEN_FOLDER, OPEN_PATHS
-from executor.interfaces.journal_doors import JournalQuery
+from executor.interfaces.journal_body import JournalQuery
 from executor.interfaces.kinds import Form
-from executor.interfaces.limit_doors import TightenBody
+from executor.interfaces.limit_body import TightenBody
 from executor.interfaces.models import AmendBody, Body, EmptyBody, FlowBody, NewsBody, StopBody, SubmitBody
 from executor.interfaces.plan_body import PlanBody
 from executor.interfaces.route_body import NOT_ROUTED, RouteAmendBody, RouteBody

@@ -14,11 +14,9 @@ import apsw
 
 from executor.domain.errors import JournalError
 from executor.runtime.integrity import DAMAGE, Link, explained
+from executor.runtime.journal_bounds import BYTES_MAX, LOOKED_AT_MAX
 from executor.runtime.reading import open_to_read
 
-ROWS_MAX: Final = 500
-LOOKED_AT_MAX: Final = 20_000
-BYTES_MAX: Final = 4_000_000
 _QUERY: Final = (
     "SELECT seq, at_ns, kind, event, commands, hash FROM journal WHERE seq > ? AND seq <= ? ORDER BY seq"
 )

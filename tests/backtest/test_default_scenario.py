@@ -40,7 +40,7 @@ def test_a_short_run_of_it_looks_like_a_market():
 
 
 @pytest.mark.skipif(not FULL, reason="minutes; EXECUTOR_CAMPAIGN=full")
-@pytest.mark.parametrize("first", [1, 101])
+@pytest.mark.parametrize("first", [1, 101, 201])
 def test_it_passes_every_gate(first):
     scenario = load("default")
     results = run_seeds(scenario, range(first, first + 20), 2, lambda *_: None, compiled=True)

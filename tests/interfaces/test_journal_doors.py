@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from executor.domain.errors import JournalError
 from executor.interfaces import cli
 from executor.interfaces.exit_codes import ExitCode
-from executor.interfaces.journal_doors import KINDS, names_of
+from executor.interfaces.journal_body import KINDS
+from executor.interfaces.journal_doors import names_of
 from executor.runtime import journal_page as paging
 from executor.runtime import record
 from executor.runtime.integrity import GENESIS, chain_hash

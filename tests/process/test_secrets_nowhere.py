@@ -21,7 +21,7 @@ import apsw
 import pytest
 
 from executor.interfaces.openapi import EVENTS
-from executor.runtime.journal_page import ROWS_MAX
+from executor.runtime.journal_bounds import ROWS_MAX
 from tests.process.processes import Daemon, Exchange, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
