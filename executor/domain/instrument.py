@@ -78,11 +78,17 @@ class Instrument:
 
     def smallest_qty(self, px: Decimal) -> Quantity:
         """Smallest quantity on the step that the venue accepts at this price."""
-        by_value = self.min_notional if self.category is Category.INVERSE else self.min_notional / px
-        floor = max(self.min_order_qty, self.qty_step, by_value)
+        floor = self._floor_qty(px)
         rounded = self.round_qty(floor)
         return rounded if rounded >= floor else Quantity(rounded + self.qty_step)
 
     def is_dust(self, qty: Decimal, px: Decimal) -> bool:
-        """Tell whether a remainder is too small to be ordered at this price."""
-        return qty < self.smallest_qty(px)
+        """Tell whether a remainder is too small to be ordered at this price: below `smallest_qty`."""
+        floor = self._floor_qty(px)
+        if qty >= floor + self.qty_step:
+            return False  # nearly always, and rounding is what takes long
+        return qty < floor or qty < self.smallest_qty(px)
+
+    def _floor_qty(self, px: Decimal) -> Decimal:
+        by_value = self.min_notional if self.category is Category.INVERSE else self.min_notional / px
+        return max(self.min_order_qty, self.qty_step, by_value)

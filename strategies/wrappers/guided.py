@@ -16,7 +16,7 @@ Price, side, limits and the participation cap are never a guide's to change.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
@@ -104,9 +104,7 @@ class Guided:
         index = view.schedule.slice_at(view.now_ns)
         if index < 0 or view.now_ns >= view.schedule.slices[index].end_ns:
             return usual
-        stance, why = min(
-            ((guide.stance(view), guide.why) for guide in self._guides), key=lambda taken: taken[0]
-        )
+        stance, why = self._most_cautious(view)
         match stance:
             case Stance.HURRY:
                 return self._hurried(view, index, usual, why)
@@ -119,17 +117,26 @@ class Guided:
             case _:
                 return usual
 
+    def _most_cautious(self, view: View) -> tuple[Stance, Why]:
+        """The stance that prevails, and the first guide's reason that takes it."""
+        found = self._guides[0].stance(view), self._guides[0].why
+        for guide in self._guides[1:]:
+            stance = guide.stance(view)
+            if stance < found[0]:
+                found = stance, guide.why
+        return found
+
     def _hurried(self, view: View, index: int, usual: Decision, why: Why) -> Decision:
         """Let the strategy see itself behind by its next slice, if it goes by slices and there is one."""
         slices = view.schedule.slices
         if not self._goes_by_slices or index + 1 >= len(slices):
             return usual
-        behind = replace(view, cum_qty=Quantity(view.cum_qty - slices[index + 1].qty))
+        behind = view.as_if_filled(Quantity(view.cum_qty - slices[index + 1].qty))
         wish = self._strategy.decide(behind)
         qty = min(wish.qty, view.instrument.round_qty(view.leaves_qty))
         if wish.px is None or qty <= usual.qty or view.instrument.is_dust(qty, wish.px):
             return usual
-        return replace(wish, qty=qty, why=why)
+        return Decision(style=wish.style, qty=qty, px=wish.px, why=why, wake_ns=wish.wake_ns, algo=wish.algo)
 
     def _patient(self, view: View, index: int, usual: Decision, why: Why) -> Decision:
         """Rest instead of taking; a strategy that has no price to rest at keeps what it has at work, or waits."""

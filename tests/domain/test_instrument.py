@@ -54,6 +54,19 @@ def test_smallest_quantity_is_accepted_and_one_step_less_is_not(rules, px):
     assert rules.is_dust(least - rules.qty_step, px)
 
 
+@given(
+    RULES,
+    PLAIN.filter(lambda px: px >= D("0.0001")),
+    PLAIN,
+    st.integers(-3, 3),
+    st.sampled_from([D(0), D("0.3")]),
+)
+def test_dust_is_what_is_less_than_the_smallest_quantity(rules, px, qty, steps, part):
+    near = max(rules.smallest_qty(px) + (steps + part) * rules.qty_step, D(0))
+    for each in (qty, near):
+        assert rules.is_dust(each, px) is (each < rules.smallest_qty(px))
+
+
 def test_notional_of_an_inverse_contract_is_one_quote_unit():
     assert instrument().notional(D("0.1"), D(50_000)) == D(5_000)
     assert instrument(category=Category.INVERSE).notional(D(100), D(50_000)) == D(100)

@@ -1,5 +1,6 @@
 """What holds of every strategy at any moment, whatever it was asked for."""
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from random import Random
@@ -52,6 +53,14 @@ def test_a_plan_sums_to_what_is_left_in_whole_steps_and_runs_from_start_to_end(s
         assert before.start_ns < before.end_ns == after.start_ns
     if schedule.slices:
         assert (schedule.slices[0].start_ns, schedule.slices[-1].end_ns) == (T0, end_ns)
+
+
+@given(SEEDS)
+def test_a_moment_with_another_filled_quantity_is_else_the_same(seed):
+    rng = Random(seed)
+    look = any_moment(rng)
+    cum_qty = STEP * rng.randint(-1_000, 1_000)
+    assert look.as_if_filled(cum_qty) == replace(look, cum_qty=cum_qty)
 
 
 @given(SEEDS)
