@@ -16,6 +16,14 @@ os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("nobody.pem"))
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 install_decimal_context()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begin each test with the daemon's arithmetic: ccxt, which judges some, leaves another one behind."""
+    install_decimal_context()
+
+
 # Its rows assert, and whoever imports them may come first.
 pytest.register_assert_rewrite("tests.conformance")
 

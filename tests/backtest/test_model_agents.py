@@ -212,7 +212,8 @@ def test_models_behind_an_address_trade_and_their_tape_plays_the_same(tmp_path):
     assert not desk.bill.failed
     assert desk.bill.estimated == 0
     assert desk.bill.usd > 0
-    assert sum(agent.counts.orders for agent in run.agents) > 5 * turns
+    # They trade until the price is at what they hold it to be worth: nearly always at first, in long runs less often.
+    assert sum(agent.counts.orders for agent in run.agents) > (3 if FULL else 5) * turns
     assert not any(agent.counts.invalid for agent in run.agents)
     tape_voice = TapeVoice(read_tape(path), MODEL)
     again, _ = played(market, tape_voice)

@@ -46,7 +46,7 @@ class Room:
         """
         if self._loop is None:
             raise TransportError("nothing is asked any more")
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(make(), self._loop))
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_apart(make()), self._loop))
 
     def _run(self, ready: threading.Event) -> None:
         install_decimal_context()
@@ -55,3 +55,13 @@ class Room:
             asyncio.set_event_loop(loop)
             loop.call_soon(ready.set)
             loop.run_forever()
+
+
+async def _apart(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine with an arithmetic context of its own.
+
+    A task that another thread asks for takes over that thread's context variables, the very object of its decimal
+    arithmetic among them. ccxt sets rounding and traps in it, by which the engine would reckon from then on.
+    """
+    install_decimal_context()
+    return await work
