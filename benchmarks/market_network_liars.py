@@ -34,6 +34,8 @@ from backtest.market.network.messages import (
 from simulation.market.protocol import cancel, limit
 
 LINGER_MS: Final = 200
+SILENT_S: Final = 20.0
+"""Time without a word after which the market is taken to have ended."""
 
 
 class Liar:
@@ -53,6 +55,7 @@ class Liar:
         self.proof = b""
         self.counts: Counter[str] = Counter()
         self.is_closed = False
+        self.heard_s = time.monotonic()
 
     def connect(self, own_name: bytes | None = None) -> "zmq.Socket[bytes]":
         """Open another connection."""
@@ -88,7 +91,10 @@ class Liar:
             try:
                 _, message = read_down(wire.recv_multipart(zmq.NOBLOCK))
             except zmq.Again:
+                # The market ended, and its word of that did not get through what was heaped up here.
+                self.is_closed |= time.monotonic() - self.heard_s > SILENT_S
                 return
+            self.heard_s = time.monotonic()
             self.counts[type(message).__name__] += 1
             if isinstance(message, Bye):
                 self.counts[f"Bye {message.why.name}"] += 1
