@@ -3,8 +3,11 @@
 The moments are those of one order of ten minutes, a second apart, resting and crossing, with and without an order at
 work and with every signal known. Each call is timed alone by the processor time of this thread, so that what else runs
 on the machine does not count as deciding; `capped` (the limit on participation) and both clock readings are part of the
-figure. The bar is 50 microseconds for 99 calls of 100. Undisturbed is each moment at the quickest of its rounds: what a
-busy machine adds, by sharing caches and cores, is not in it.
+figure. The bar is 50 microseconds for 99 calls of 100.
+
+A machine that is shared is slowed down for a while now and then, by half and more, by what others do on the same cores.
+So a fixed calculation is timed between the decisions, and the bar is judged by the rounds in which that went at its
+usual speed; what all rounds took stands beside it. Undisturbed is each moment at the quickest of its rounds.
 """
 
 import gc
@@ -12,10 +15,14 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from decimal import Decimal
-from statistics import quantiles
+from itertools import chain
+from statistics import median, quantiles
 from typing import Final
+
+from rich.console import Console
+from rich.progress import track
 
 from executor.domain.decision import Style, View, Working
 from executor.domain.instrument import Instrument
@@ -29,6 +36,9 @@ from strategies.sizing import capped
 
 BAR_US: Final = 50.0
 ROUNDS: Final = 30
+SLOWED: Final = 1.25
+"""A round is not judged if the fixed calculation took this many times as long as at its quickest."""
+FAST_ROUNDS_MIN: Final = 5
 _T0: Final = 1_700_000_000 * NS_PER_S
 _DURATION_S: Final = 600
 _CAP: Final = {"participation_max": Decimal("0.2")}
@@ -115,41 +125,80 @@ def _signals() -> Signals:
     )  # fmt: skip
 
 
-def measured_us(looks: Sequence[View]) -> list[list[float]]:
-    """Processor time of each decision, round by round, microseconds."""
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Processor time of each decision of all moments, and of a fixed calculation beside it, microseconds."""
+
+    decisions: list[float]
+    calculation_us: float
+
+
+def calculation() -> Decimal:
+    """The same work each time, of a decision's kind: how long it takes tells how fast the machine is now."""
+    qty, px = Decimal("0.123"), Decimal("50000.1")
+    for _ in range(60):
+        qty = (qty * px / px).quantize(qty)
+    return qty
+
+
+def measured(looks: Sequence[View]) -> Round:
+    """Time all moments once; the calculation's is the middle of its times between them."""
     strategy = strategy_of(looks[0].order)
-    rounds = []
-    for _ in range(ROUNDS):
-        taken = []
-        for look in looks:
-            begun = time.thread_time_ns()
-            capped(look, strategy.decide(look))
-            taken.append((time.thread_time_ns() - begun) / 1_000)
-        rounds.append(taken)
-    return rounds
+    decisions, calculations = [], []
+    for look in looks:
+        begun_ns = time.thread_time_ns()
+        capped(look, strategy.decide(look))
+        decided_ns = time.thread_time_ns()
+        calculation()
+        calculations.append((time.thread_time_ns() - decided_ns) / 1_000)
+        decisions.append((decided_ns - begun_ns) / 1_000)
+    return Round(decisions, median(calculations))
 
 
-def main() -> None:
+def main() -> int:
     """Tell the middle and the slow end of each, and whether the bar is kept."""
     install_decimal_context()
     gc.disable()
-    calls = ROUNDS * _DURATION_S
-    _tell(f"{platform.python_implementation()} {platform.python_version()}, {calls} calls each")
-    _tell(f"{'strategy':<34}{'p50 us':>9}{'p99 us':>9}{'undisturbed p99 us':>20}")
     cases: list[tuple[str, tuple[str, ...]]] = [(name, ()) for name in STRATEGIES]
     cases += [("twap", (wrapper,)) for wrapper in WRAPPERS]
     cases.append(("vwap", tuple(WRAPPERS)))
-    worst = 0.0
-    for strategy, wrappers in cases:
-        rounds = measured_us(moments(strategy, wrappers))
-        cuts = quantiles([taken for each in rounds for taken in each], n=100)
-        quiet = quantiles([min(times) for times in zip(*rounds, strict=True)], n=100)[98]
-        more = "all" if len(wrappers) > 1 else "".join(wrappers)
-        name = f"{strategy} + {more}" if more else strategy
-        _tell(f"{name:<34}{cuts[49]:>9.1f}{cuts[98]:>9.1f}{quiet:>20.1f}")
-        worst = max(worst, cuts[98])
+    looks = {case: moments(*case) for case in cases}
+    rounds: dict[tuple[str, tuple[str, ...]], list[Round]] = {case: [] for case in cases}
+    for _ in track(range(ROUNDS), description="rounds", console=Console(stderr=True)):
+        for case in cases:
+            rounds[case].append(measured(looks[case]))
+    usual_us = min(each.calculation_us for of_case in rounds.values() for each in of_case)
+    _tell(
+        f"{platform.python_implementation()} {platform.python_version()}, {ROUNDS * _DURATION_S} calls each"
+    )
+    _tell(f"the fixed calculation takes {usual_us:.1f} us when the machine is at full speed")
+    _tell(f"{'':<34}{'all rounds':>18}{'at full speed':>25}{'undisturbed':>14}")
+    _tell(f"{'strategy':<34}{'p50 us':>9}{'p99 us':>9}{'rounds':>8}{'p50 us':>8}{'p99 us':>9}{'p99 us':>14}")
+    worst, slowest, least = 0.0, 0.0, ROUNDS
+    for case, of_case in rounds.items():
+        cuts = quantiles(chain.from_iterable(each.decisions for each in of_case), n=100)
+        undisturbed = quantiles(map(min, zip(*(each.decisions for each in of_case), strict=True)), n=100)[98]
+        fast = [each for each in of_case if each.calculation_us <= SLOWED * usual_us]
+        slowest, least = max(slowest, cuts[98]), min(least, len(fast))
+        line = f"{_name(*case):<34}{cuts[49]:>9.1f}{cuts[98]:>9.1f}{len(fast):>8}"
+        if fast:
+            at_speed = quantiles(chain.from_iterable(each.decisions for each in fast), n=100)
+            worst = max(worst, at_speed[98])
+            line += f"{at_speed[49]:>8.1f}{at_speed[98]:>9.1f}{undisturbed:>14.1f}"
+        _tell(line)
+    if least < FAST_ROUNDS_MIN:
+        _tell(f"not to be judged: the machine was slowed down in all but {least} of {ROUNDS} rounds of one")
+        return 1
     verdict = "kept" if worst <= BAR_US else "MISSED"
-    _tell(f"bar of {BAR_US:g} us at p99: {verdict}, the worst is {worst:.1f} us")
+    _tell(
+        f"bar of {BAR_US:g} us at p99: {verdict}; the worst is {worst:.1f} us, {slowest:.1f} us in all rounds"
+    )
+    return int(worst > BAR_US)
+
+
+def _name(strategy: str, wrappers: tuple[str, ...]) -> str:
+    more = "all" if len(wrappers) > 1 else "".join(wrappers)
+    return f"{strategy} + {more}" if more else strategy
 
 
 def _tell(line: str) -> None:
@@ -157,4 +206,4 @@ def _tell(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

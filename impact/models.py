@@ -5,6 +5,7 @@ Whatever is read here went through `impact.validator`: a model by which a round 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from executor.domain.units import parse_plain
@@ -30,6 +31,7 @@ _FACTOR_MAX: Final = 10.0
 _S_PER_DAY: Final = 86_400.0
 _HYBRID: Final = "hybrid"
 _OF: Final = "of="
+_KEPT_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,9 @@ def read_model(text: str) -> ImpactModel | None:
         raise ValueError(f"no such model of impact: {text!r}: {error}; wanted {FORM}") from error
 
 
+@lru_cache(maxsize=_KEPT_MAX)
 def _read(text: str) -> ImpactModel:
+    """Read a text that many orders name: models do not change, and to try round trips takes milliseconds."""
     name, colon, written = text.partition(":")
     if name == _HYBRID:
         ours, of, model = written.partition(_OF)

@@ -92,7 +92,7 @@ class Adaptive:
     def decide(self, view: View) -> Decision:
         """Say what the strategy wants, at the instant at which it should."""
         usual = self.strategy.decide(view)
-        if not isinstance(self.strategy, Twap) or usual.why not in {Why.SLICE_RESTING, Why.SLICE_CROSSING}:
+        if not isinstance(self.strategy, Twap) or not _is_of_slice(usual.why):
             return usual
         index = view.schedule.slice_at(view.now_ns)
         piece = view.schedule.slices[index]
@@ -126,6 +126,10 @@ class Adaptive:
         if resting.px is None or (view.instrument.is_dust(usual.qty, resting.px) and not kept):
             return usual
         return resting
+
+
+def _is_of_slice(why: Why) -> bool:
+    return why is Why.SLICE_RESTING or why is Why.SLICE_CROSSING
 
 
 def why_early(view: View, rules: Rules, turn_ns: int) -> Why | None:

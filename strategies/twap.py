@@ -85,15 +85,20 @@ class Twap:
         return wish
 
 
-def wanted_qty(view: View, index: int) -> Quantity:
+def wanted_qty(view: View, index: int, ahead_qty: Decimal = ZERO) -> Quantity:
     """Quantity that should be open now for the slice in force; the size of a slice is decided here.
 
     With catch-up it is everything the schedule is behind, at most `catch_up_max` slices' worth; without, what
-    is left of this slice alone.
+    is left of this slice alone. It is never more than is left of the order.
+
+    Parameters
+    ----------
+    ahead_qty
+        How much more is asked for, as if that much less of the order were filled, base units, >= 0.
     """
     piece = view.schedule.slices[index]
     behind: Decimal = piece.target_qty - view.cum_qty
     done_in_slice = view.cum_qty - view.slice_base_qty
     times = view.order.params.catch_up_max if view.order.params.catch_up else ONE
-    qty = min(behind, times * piece.qty - done_in_slice, view.leaves_qty)
+    qty = min(ahead_qty + min(behind, times * piece.qty - done_in_slice), view.leaves_qty)
     return view.instrument.round_qty(max(qty, ZERO))

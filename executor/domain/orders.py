@@ -6,6 +6,7 @@ Words are FIX's where FIX has one. A side is a sign, not a branch.
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from executor.domain.units import ONE, ZERO, Price, Quantity, is_plain
 from executor.domain.volume_curve import SessionWeights, VolumeCurve
@@ -28,10 +29,9 @@ class Side(IntEnum):
     BUY = 1
     SELL = -1
 
-    @property
-    def sign(self) -> int:
-        """+1 for a buy, -1 for a sell."""
-        return int(self)
+    def __init__(self, sign: int) -> None:
+        """Keep +1 for a buy, -1 for a sell, where every decision reads it."""
+        self.sign: Final = sign
 
 
 class TimeInForce(StrEnum):

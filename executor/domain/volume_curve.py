@@ -116,6 +116,10 @@ class VolumeCurve:
                 f"{self.name}: the hours must sum to {WHOLE_PPM} parts per million, got {sum(self.weights_ppm)}"
             )
 
+    def __hash__(self) -> int:
+        """Hash the name: curves are looked up at every decision, and seldom are two of one name in use."""
+        return hash(self.name)
+
     def __str__(self) -> str:
         return self.name
 

@@ -104,10 +104,10 @@ def _is_behind(state: EngineState, parent: ParentState) -> bool:
 def _near_ones(state: EngineState, parent: ParentState) -> int:
     """How many others are near their deadline and have something left."""
     return sum(
-        other is not parent
+        _is_near(state, other)
+        and other is not parent
         and _is_working(other)
         and other.order.order_qty - other.cum_qty > ZERO
-        and _is_near(state, other)
         for other in (state.parents[name] for name in state.open_parents)
     )
 

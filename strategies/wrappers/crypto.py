@@ -23,6 +23,7 @@ BUSY: Final = 1.25
 QUIET: Final = 0.75
 """Expected volume of this hour over that of the order's whole interval, from which it is hurried or patient."""
 _CURVES_MAX: Final = 16
+_SLICES_MAX: Final = 512
 
 
 def _by_funding(view: View) -> Stance:
@@ -95,14 +96,33 @@ def _by_session(view: View) -> Stance:
     The same curve and session weights as the VWAP schedule; the order's own interval is the measure, so that an order
     that lives in one hour is left alone.
     """
-    slices = view.schedule.slices
-    expected = _expected(view.order.params.curve or USUAL_CURVE, view.order.params.session_weights)
+    slices, params = view.schedule.slices, view.order.params
     piece = slices[view.schedule.slice_at(view.now_ns)]
-    start_ns, end_ns = slices[0].start_ns, slices[-1].end_ns
+    return _session_stance(
+        params.curve or USUAL_CURVE,
+        params.session_weights,
+        slices[0].start_ns,
+        slices[-1].end_ns,
+        piece.start_ns,
+        piece.end_ns,
+    )
+
+
+@lru_cache(maxsize=_SLICES_MAX)
+def _session_stance(
+    curve: VolumeCurve,
+    weights: SessionWeights | None,
+    start_ns: int,
+    end_ns: int,
+    slice_start_ns: int,
+    slice_end_ns: int,
+) -> Stance:
+    """Stance in one slice: kept, since a slice asks at every tick and the answer does not change within it."""
+    expected = _expected(curve, weights)
     usual = expected.between(start_ns, end_ns) / (end_ns - start_ns)
     if usual <= 0.0:
         return Stance.AS_PLANNED
-    now = expected.between(piece.start_ns, piece.end_ns) / (piece.end_ns - piece.start_ns)
+    now = expected.between(slice_start_ns, slice_end_ns) / (slice_end_ns - slice_start_ns)
     if now >= BUSY * usual:
         return Stance.HURRY
     return Stance.PATIENT if now <= QUIET * usual else Stance.AS_PLANNED

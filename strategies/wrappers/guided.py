@@ -28,7 +28,7 @@ from executor.domain.units import ZERO, Price, Quantity
 from strategies.adaptive import Adaptive
 from strategies.placement import rest, wait
 from strategies.pov import Pov
-from strategies.twap import Twap
+from strategies.twap import Twap, wanted_qty
 
 if TYPE_CHECKING:
     from strategies.base import Strategy
@@ -121,19 +121,26 @@ class Guided:
         """The stance that prevails, and the first guide's reason that takes it."""
         found = self._guides[0].stance(view), self._guides[0].why
         for guide in self._guides[1:]:
+            if found[0] is Stance.HOLD:
+                break  # none is more cautious
             stance = guide.stance(view)
             if stance < found[0]:
                 found = stance, guide.why
         return found
 
     def _hurried(self, view: View, index: int, usual: Decision, why: Why) -> Decision:
-        """Let the strategy see itself behind by its next slice, if it goes by slices and there is one."""
+        """Let the strategy see itself behind by its next slice, if it goes by slices and there is one.
+
+        A strategy that has something to do places more of it at the same price: only the quantity is asked for again.
+        """
         slices = view.schedule.slices
         if not self._goes_by_slices or index + 1 >= len(slices):
             return usual
-        behind = view.as_if_filled(Quantity(view.cum_qty - slices[index + 1].qty))
-        wish = self._strategy.decide(behind)
-        qty = min(wish.qty, view.instrument.round_qty(view.leaves_qty))
+        more_qty = slices[index + 1].qty
+        wish = usual
+        if usual.px is None or view.instrument.is_dust(usual.qty, usual.px):
+            wish = self._strategy.decide(view.as_if_filled(Quantity(view.cum_qty - more_qty)))
+        qty = wanted_qty(view, index, more_qty)
         if wish.px is None or qty <= usual.qty or view.instrument.is_dust(qty, wish.px):
             return usual
         return Decision(style=wish.style, qty=qty, px=wish.px, why=why, wake_ns=wish.wake_ns, algo=wish.algo)

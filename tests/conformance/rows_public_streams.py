@@ -206,17 +206,21 @@ def inverse_ticker(stage: Stage) -> None:
 
 @ROWS.pybit_ws("kline_stream", "kline.1.BTCUSDT")
 def candles(stage: Stage) -> None:
-    """The open candle closes at the trade just made, spans its minute inclusively and is not confirmed."""
+    """A candle closes at the trade just made, spans its minute inclusively and is confirmed once that is over."""
     stage.btc_book()
     heard = Heard()
     stage.socket("linear").kline_stream(1, "BTCUSDT", heard.hear)
     stage.do("trade", **BTC, side="Buy", price="65000.1", qty="0.004")
-    message = heard.first(lambda each: each["data"][0]["close"] == "65000.10")
+
+    def has_traded(each: dict[str, Any]) -> bool:
+        (candle,) = each["data"]  # one without trades stands where the last one closed
+        return candle["close"] == "65000.10" and float(candle["volume"]) >= 0.004
+
+    message = heard.first(has_traded)
     (candle,) = message["data"]
     assert candle["end"] == candle["start"] + 59_999
-    assert (candle["interval"], candle["confirm"]) == ("1", False)
+    assert (candle["interval"], candle["confirm"]) == ("1", message["ts"] > candle["end"])
     assert float(candle["low"]) <= 65000.1 <= float(candle["high"])
-    assert float(candle["volume"]) >= 0.004
 
 
 @ROWS.pybit_ws("all_liquidation_stream", "allLiquidation.BTCUSDT")
