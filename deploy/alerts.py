@@ -273,12 +273,15 @@ ALERTS: Final = (
         held="30s",
         level=Level.PAGE,
         summary="The sentinel of {{ $labels.instance }} is not heard.",
-        means="The process that cancels everything if the daemon dies is not there. Where it is required, nothing is"
-        " opened.",
+        means="The process that cancels everything if the daemon dies is wanted (`sentinel.enabled`) and not there."
+        " Nothing is opened meanwhile.",
         do=(
             "`systemctl status executor-sentinel`, or start `executor sentinel` with the same data directory.",
         ),
-        cases=_pair(m.SENTINEL_ALIVE.name, "1x8 0x60", "1x60"),
+        cases=(
+            *_pair(m.SENTINEL_ALIVE.name, "1x8 0x60", "1x60"),
+            Case(series=(_series(m.HALT_LATCHED.name, "0x60"),), at_min=10, fires=False),
+        ),
     ),
     Alert(
         name="ExecutorVenueRestricted",
@@ -340,7 +343,10 @@ ALERTS: Final = (
     ),
     Alert(
         name="ExecutorBehindSchedule",
-        expr=f"{m.PARENT_DEVIATION_RATIO.name} < -0.1",
+        expr=(
+            f"{m.PARENT_DEVIATION_RATIO.name} < -0.1"
+            f" and on (instance, parent_id) {m.PARENT_TIME_LEFT_SECONDS.name} > 0"
+        ),
         held="10m",
         level=Level.TICKET,
         summary="{{ $labels.parent_id }} on {{ $labels.instance }} is more than a tenth of its quantity behind.",
@@ -349,12 +355,24 @@ ALERTS: Final = (
             "`executor status PARENT`: `now` says why nothing happens.",
             "Amend its limit price or its deadline.",
         ),
-        cases=_pair(
-            m.PARENT_DEVIATION_RATIO.name,
-            "0x4 -0.2x80",
-            "0x4 -0.2x20 0x60",
-            labels='parent_id="P1"',
-            at_min=15,
+        cases=(
+            *_pair(
+                m.PARENT_DEVIATION_RATIO.name,
+                "0x4 -0.2x80",
+                "0x4 -0.2x20 0x60",
+                labels='parent_id="P1"',
+                at_min=15,
+                more=(_series(m.PARENT_TIME_LEFT_SECONDS.name, "600x80", 'parent_id="P1"'),),
+            ),
+            # It ended short, and its figures are shown for a while after it.
+            Case(
+                series=(
+                    _series(m.PARENT_DEVIATION_RATIO.name, "0x4 -0.2x48", 'parent_id="P1"'),
+                    _series(m.PARENT_TIME_LEFT_SECONDS.name, "600x12 0x40", 'parent_id="P1"'),
+                ),
+                at_min=12,
+                fires=False,
+            ),
         ),
     ),
     Alert(

@@ -57,6 +57,13 @@ def _times(metric: Metric, title: str, text: str, bar_s: float) -> Panel:
     )
 
 
+def _within_1h(metric: Metric, more: str = "", by: str = "") -> str:
+    """How many came within an hour. A series that is younger began with the first, which is no increase of it."""
+    series = _of(metric, more)
+    known, new = f"increase({series}[1h]) and {series} offset 1h", f"{series} unless {series} offset 1h"
+    return f"sum{f' by ({by}) ' if by else ''}(({known}) or ({new}))"
+
+
 _HALTED: Final = number(
     "Stop",
     "Whether the stop is pulled: nothing is opened until a person rearms.",
@@ -75,7 +82,7 @@ _STREAMS: Final = number(
 )
 _SENTINEL: Final = number(
     "Sentinel",
-    "Whether the process that cancels everything when the daemon falls silent is heard.",
+    "Whether the process that cancels everything when the daemon falls silent is heard; empty where none is wanted.",
     "short",
     Query(expr=f"min({_of(m.SENTINEL_ALIVE)})"),
     steps=_BAD_GOOD,
@@ -127,7 +134,7 @@ OVERVIEW: Final = Board(
                     "Alerts, last hour",
                     "Alerts of severity warning or critical that the engine raised.",
                     "short",
-                    Query(expr=f"sum(increase({_of(m.ALERTS, _LOUD)}[1h])) or vector(0)"),
+                    Query(expr=f"{_within_1h(m.ALERTS, _LOUD)} or vector(0)"),
                     steps=((None, Hue.GOOD), (1.0, Hue.LOOK)),
                     decimals=0,
                 ),
@@ -514,10 +521,10 @@ SAFETY: Final = Board(
             panels=(
                 lines(
                     "Alerts",
-                    "Alerts an hour, by code.",
-                    "suffix: /h",
+                    "Alerts within the hour before, by code.",
+                    "short",
                     Query(
-                        expr=f"sum by (code, severity) (rate({_of(m.ALERTS)}[$__rate_interval])) * 3600",
+                        expr=_within_1h(m.ALERTS, by="code, severity"),
                         legend="{{severity}} {{code}}",
                         rare=True,
                     ),
@@ -540,10 +547,11 @@ SAFETY: Final = Board(
                 ),
                 lines(
                     "Notices to people",
-                    "Notices an hour by way, and what became of them; failed or dropped ones did not reach anybody.",
-                    "suffix: /h",
+                    "Notices within the hour before by way, and what became of them; failed or dropped ones did not"
+                    " reach anybody.",
+                    "short",
                     Query(
-                        expr=f"sum by (way, outcome) (rate({_of(m.NOTICES)}[$__rate_interval])) * 3600",
+                        expr=_within_1h(m.NOTICES, by="way, outcome"),
                         legend="{{way}} {{outcome}}",
                         rare=True,
                     ),

@@ -170,13 +170,19 @@ HALTS: Final[Mapping[str, Entry]] = {
     ),
     "An order is not what we believed": Entry(
         means="An order at the venue has another side, symbol, price or quantity than ours, exists although it was"
-        " proved absent or refused, or commits more than its parent allows.",
-        look=(_VENUE, "The words after `halted`: both views of the order.", _LOG),
+        " proved absent or refused, commits more than its parent allows, or is open under a name of ours and unknown to"
+        " the journal: it was sent after the backup that was restored.",
+        look=(
+            _VENUE,
+            "The words after `halted`: both views of the order, or the one that is not known.",
+            _LOG,
+        ),
         do=(_KEEP, "Cancel the order on the venue's page if it is still open.", _REARM),
         raised_by=(
             "engine/child.py ORDER_CONFLICT",
             "engine/terms.py ORDER_CONFLICT",
             "engine/revival.py ORDER_CONFLICT",
+            "engine/lost.py ORDER_CONFLICT",
         ),
     ),
     "The venue rejects us for good": Entry(

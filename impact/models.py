@@ -91,7 +91,10 @@ def build_model(kind: str, parameters: Mapping[str, float]) -> ImpactModel:
     missing = [name for name in known.needed if name not in parameters]
     if missing:
         raise ValueError(f"{kind} needs {', '.join(missing)}")
-    return refuse_arbitrage(known.make(**parameters))
+    try:
+        return refuse_arbitrage(known.make(**parameters))
+    except ArithmeticError as error:
+        raise ValueError(f"{kind} cannot be reckoned with these parameters: {error}") from error
 
 
 def read_model(text: str) -> ImpactModel | None:

@@ -26,6 +26,8 @@ EXECUTIONS_MAX: Final = 240
 """Most pieces of a plan that a model of impact is shown; slices of one so long are put together."""
 _SIDE_SHARE: Final = Decimal("0.5")
 """Share of the market's volume that trades against one side of the book, while neither prevails."""
+_FORESEEN_HOURS_MAX: Final = 24 * 366
+"""A year: of an order that rests and could not be over by then, nothing is said."""
 
 
 class Timing(StrEnum):
@@ -297,8 +299,8 @@ def _done_ns(
         case Timing.TRIGGER:
             return None
         case Timing.RESTING:
-            fastest_ns = order.order_qty / (_SIDE_SHARE * hourly) * NS_PER_HOUR
-            return order.start_ns + int(fastest_ns)
+            fastest_h = order.order_qty / (_SIDE_SHARE * hourly)
+            return order.start_ns + int(fastest_h * NS_PER_HOUR) if fastest_h <= _FORESEEN_HOURS_MAX else None
         case Timing.SCHEDULE | Timing.VOLUME:
             ends = [one.end_ns for one in slices if one.expected_qty]
             if residual or not ends:

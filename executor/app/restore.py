@@ -39,7 +39,8 @@ class Restored:
     Parameters
     ----------
     aside
-        Folder with what was there before; None if nothing was.
+        Folder with what was there before; None if nothing was. A tape outside the data directory is put aside where it
+        lies.
     """
 
     manifest: Manifest
@@ -170,7 +171,10 @@ def _present(settings: Settings) -> Iterator[Path]:
 
 
 def _put_aside(settings: Settings) -> Path | None:
-    """Move what is there into a folder of its own: the log of a database beside another one would spoil it."""
+    """Move what is there into a folder of its own: the log of a database beside another one would spoil it.
+
+    A tape that is kept elsewhere, on another disk perhaps, stays beside its place and takes the folder's name.
+    """
     found = list(_present(settings))
     if not found:
         return None
@@ -180,7 +184,11 @@ def _put_aside(settings: Settings) -> Path | None:
         number += 1
     folder.mkdir(mode=0o700)
     for path in found:
-        path.rename(folder / path.name)
+        if path.parent == data_dir:
+            path.rename(folder / path.name)
+        else:
+            path.rename(path.with_name(f"{path.name}.{folder.name}"))
+            sync_directory(path.parent)
     sync_directory(folder)
     sync_directory(data_dir)
     return folder

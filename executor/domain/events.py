@@ -44,10 +44,11 @@ class DrainPolicy(StrEnum):
     LEAVE = "leave"
 
 
-RULES_NOW: Final = 2
+RULES_NOW: Final = 3
 """Generations of rules: from 1 on parents share the orders of a second and a minute in turn, and a model is told what
 an order will cost by the model of impact that is in use; from 2 on a parent that had a fill of an order of its own that
-the journal does not know ends at a rearm, and its number is used for no other."""
+the journal does not know ends at a rearm, and its number is used for no other; from 3 on such a fill ends every routed
+order that it may have been of where its parent is not known either, and an open order that is not known stops all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

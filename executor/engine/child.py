@@ -24,6 +24,7 @@ from executor.engine.algo import look_after_algo, tell_ended_short
 from executor.engine.booking import attribute, find_child
 from executor.engine.desk import Desk
 from executor.engine.halt import halt
+from executor.engine.lost import ORDERS_RULES, give_up, take_order
 from executor.engine.revival import keep_live, revive
 from executor.engine.state import VENUE_TO_CHILD, ChildState, ParentState
 from executor.engine.terms import Shown, read_terms, take_terms
@@ -123,7 +124,7 @@ def on_updated(desk: Desk, event: OrderUpdated) -> ParentState | None:
     """Take in the venue's view of an order, unless it is older than what is known."""
     child = find_child(desk.state, event.client_order_id, event.venue_order_id)
     if child is None:
-        return None
+        return take_order(desk, event)
     if event.asked_ns:
         child.asked_ns = 0
     if event.updated_ms < child.updated_ms or event.cum_qty < child.venue_cum_qty:
@@ -138,7 +139,7 @@ def on_updated(desk: Desk, event: OrderUpdated) -> ParentState | None:
         )
         desk.alert(Severity.CRITICAL, AlertCode.ORDER_CONFLICT, child.order.parent_id, detail)
         halt(desk, Reason.ORDER_CONFLICT, detail)
-        return None
+        return _end_strange(desk, child, event)
     child.venue_cum_qty = event.cum_qty
     take_terms(desk, child, event, shown)
     is_newer = event.updated_ms > child.updated_ms
@@ -213,6 +214,26 @@ def prove_absent(desk: Desk, child: ChildState) -> ParentState:
     child.final_qty = child.cum_qty
     desk.move_child(child, ChildStatus.CANCELED, "ended and forgotten by the venue")
     return desk.state.parents[child.order.parent_id]
+
+
+def _end_strange(desk: Desk, child: ChildState, event: OrderUpdated) -> ParentState | None:
+    """Take in the end of an order of other terms than ours. While it is open, or of another market, that says nothing.
+
+    Of what the venue took from us it is the end, whatever became of the terms. If nothing was ever heard of ours, it is
+    of an order that is not known, and since an id is taken once, ours was refused: once it can no longer come.
+    """
+    order, parent = child.order, desk.state.parents[child.order.parent_id]
+    is_ours = (order.symbol, order.side) == (event.symbol, event.side)
+    if desk.state.rules < ORDERS_RULES or child.is_final or event.status not in _ENDED or not is_ours:
+        return None
+    if child.acked_ns or child.updated_ms or child.cum_qty:
+        child.venue_cum_qty, child.updated_ms = event.cum_qty, event.updated_ms
+        _end(desk, child, event)
+        return parent
+    if event.cum_qty > ZERO or event.asked_ns < absence_from_ns(desk, child):
+        return None
+    give_up(desk, parent)
+    return _end_unplaced(desk, child, "refused: its id is of an order that is not known, and has ended")
 
 
 def _end_unplaced(desk: Desk, child: ChildState, detail: str) -> ParentState:

@@ -34,6 +34,7 @@ from executor.interfaces.basket_body import BasketBody, basket_submitted
 from executor.interfaces.board_access import BoardAccess
 from executor.interfaces.board_doors import BoardDoors
 from executor.interfaces.control import Control, ControlBusy
+from executor.interfaces.crowd import Crowd
 from executor.interfaces.guard import BODY, GuardLimits, guard, plain_headers
 from executor.interfaces.journal_doors import JournalDoors
 from executor.interfaces.kinds import PARENT_ID
@@ -57,6 +58,7 @@ from executor.interfaces.route_doors import RouteDoors
 OPENAPI_PATH: Final = "/openapi.json"
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
 _KEY: Final = re.compile(r"\A[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
+CROWD: Final = web.AppKey("crowd", Crowd)
 _USUAL: Final = GuardLimits()
 
 
@@ -399,10 +401,12 @@ def build_app(control: Control, token: Secret, limits: GuardLimits = _USUAL) -> 
     Parameters
     ----------
     token
-        The bearer token that every route but /health and /metrics asks for.
+        The bearer token that every route asks for but those of `guard.OPEN_PATHS` and the files of the board.
     """
     access = BoardAccess(time.monotonic)
-    app = web.Application(middlewares=[guard(token, limits, access)], client_max_size=BODY_BYTES_MAX)
+    crowd = Crowd(limits.connections_max)
+    app = web.Application(middlewares=[guard(token, limits, access, crowd)], client_max_size=BODY_BYTES_MAX)
+    app[CROWD] = crowd
     routes = Routes(control, limits)
     board = BoardDoors(control, access, routes.known)
     told: dict[str, object] = {}
@@ -440,14 +444,23 @@ async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
+        listening = await _listen(app[CROWD], runner, host, port)
         try:
-            await site.start()
-        except OSError as error:
-            raise ConfigProblems([_bind_problem(host, port, error)]) from None
-        yield site.port
+            yield int(listening.sockets[0].getsockname()[1])
+        finally:
+            listening.close()
     finally:
         await runner.cleanup()
+
+
+async def _listen(crowd: Crowd, runner: web.AppRunner, host: str, port: int) -> asyncio.Server:
+    """Open the door; who comes in is admitted by the crowd."""
+    server = runner.server
+    assert server is not None, "it was made by the set-up"
+    try:
+        return await asyncio.get_running_loop().create_server(partial(crowd.admit, server), host, port)
+    except OSError as error:
+        raise ConfigProblems([_bind_problem(host, port, error)]) from None
 
 
 def _bind_problem(host: str, port: int, error: OSError) -> Problem:

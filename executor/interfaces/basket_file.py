@@ -22,6 +22,8 @@ _REQUIRED: Final = tuple(name for name, field in SubmitBody.model_fields.items()
 _BOM: Final = b"\xef\xbb\xbf"
 _OTHER_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 _FLAGS: Final = {"true": True, "false": False}
+_COUNT_DIGITS_MAX: Final = 20
+"""More than any count of an order may have; Python itself refuses to read some thousands."""
 _NEW_FILE: Final = "save it as CSV in UTF-8, fields parted by commas or semicolons"
 
 
@@ -220,7 +222,8 @@ def _value(name: str, cell: str) -> object:
     if bool in kinds:
         return _FLAGS.get(cell, cell)
     counts = int in kinds and not {id(DURATION), id(INSTANT)} & {id(each) for each in field.metadata}
-    return int(cell) if counts and cell.isascii() and cell.isdigit() else cell
+    plain = cell.isascii() and cell.isdigit() and len(cell) <= _COUNT_DIGITS_MAX
+    return int(cell) if counts and plain else cell
 
 
 def _required() -> str:

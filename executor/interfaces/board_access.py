@@ -82,7 +82,7 @@ class BoardAccess:
 
 def _keep(where: dict[bytes, _Held], secret: str, held: _Held, most: int) -> None:
     while len(where) >= most:
-        del where[next(iter(where))]
+        del where[min(where, key=lambda key: where[key].until_s)]  # the one that was unused for the longest
     where[_digest(secret)] = held
 
 

@@ -24,6 +24,8 @@ from executor.interfaces.models import Body, EmptyBody, read_body
 
 EVERY_S: Final = 1.0
 """Between two pictures that a viewer is sent."""
+WRITE_S_MAX: Final = 30.0
+"""A viewer that takes nothing for so long is cut off: it holds a place."""
 VIEWERS_MAX: Final = 64
 """Streams at once; those who only look have half of them."""
 FOLDER: Final = Path(__file__).parent / "board"
@@ -242,9 +244,13 @@ class BoardDoors:
             async for _ in self._pictures.turns():
                 if by_session and self._access.scope_of(token) is None:
                     break
-                await response.write(b"data: " + picture() + b"\n\n")
+                async with asyncio.timeout(WRITE_S_MAX):
+                    await response.write(b"data: " + picture() + b"\n\n")
         except ConnectionError:
             pass  # the viewer is gone
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()  # what it has not taken is not waited for
         finally:
             self._pictures.viewers -= 1
         return response

@@ -18,6 +18,7 @@ from executor.interfaces.advice_views import advice_view, adviser_view, decision
 from executor.interfaces.alerts import ALERT_TEXT
 from executor.interfaces.board_trail import FIELDS, Trails
 from executor.interfaces.control import Control
+from executor.interfaces.route_views import why_leg_waits
 from executor.interfaces.sentences import sentence, sentences
 from executor.interfaces.views import SIDE_WORDS, last_children, parent_view
 from executor.runtime.alarms import Alarm
@@ -180,15 +181,16 @@ def _route(state: EngineState, route: RouteState, now_ns: int) -> Json:
         "scheduled": None if planned is None else _number(planned / order.order_qty),
         "strategy": order.strategy,
         "left_s": 0 if route.is_final else max(order.deadline_ns - at_ns, 0) // NS_PER_S,
-        "legs": [_leg(state, leg) for leg in route.legs],
+        "legs": [_leg(state, route, leg) for leg in route.legs],
     }
 
 
-def _leg(state: EngineState, leg: LegState) -> Json:
+def _leg(state: EngineState, route: RouteState, leg: LegState) -> Json:
+    why = why_leg_waits(route, leg)
     return {
         "market": leg.market_key,
         "filled": plain(leg_cum_qty(state, leg)),
-        "why_nothing": sentence(leg.why_nothing) if leg.why_nothing else "",
+        "why_nothing": sentence(why) if why else "",
         "parents": list(leg.parents),
     }
 

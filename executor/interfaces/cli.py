@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from functools import cache, partial
+from itertools import dropwhile, islice, takewhile
 from types import TracebackType
 from typing import Annotated, Final
 
@@ -49,8 +50,8 @@ from executor.interfaces.version import version as own_version
 _MEANING: Final[dict[type[ExecutorError], tuple[str, str, str]]] = {
     ConfigError: (
         "CONFIG",
-        "a configuration that can be used",
-        "correct it; `executor config check` lists problems",
+        "settings and arguments that can be used",
+        "do what the text says; `executor config check` lists every problem of the settings",
     ),
     JournalError: (
         "DB",
@@ -70,6 +71,8 @@ _MEANING: Final[dict[type[ExecutorError], tuple[str, str, str]]] = {
 }
 """For each error that can end a command: its code, what would have been right, and the next step."""
 
+_EXTRA: Final = ("llvmlite", "numba", "numpy", "plotly", "pyarrow", "zmq", "zstandard")
+"""Packages of the extra `backtest`, by the names of their modules."""
 _GROUPS: Final = ("backtest", "config", "data", "impact", "journal", "limits", "market", "simulate")
 _AGAIN: Final = "run it again"
 _AFTER_INTERRUPT: Final[dict[str, str]] = {
@@ -138,9 +141,13 @@ app.command()(cli_backup.restore)
 app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
 )(cli_daemon.sandbox)
-cli_backtest.backtest_app.command()(cli_recorded.run)
-cli_backtest.backtest_app.command()(cli_sweep.sweep)
-cli_backtest.backtest_app.command()(cli_sheet.report)
+cli_backtest.backtest_app.command(short_help="Work orders in recorded or simulated markets.")(
+    cli_recorded.run
+)
+cli_backtest.backtest_app.command(short_help="Try every combination of what a file lists.")(cli_sweep.sweep)
+cli_backtest.backtest_app.command(short_help="Write the tear sheet of a run or a comparison.")(
+    cli_sheet.report
+)
 app.add_typer(cli_backtest.backtest_app, name="backtest")
 app.add_typer(config_app, name="config")
 cli_data.data_app.command(short_help="Record public streams, and store what was said.")(cli_record.record)
@@ -155,8 +162,12 @@ app.add_typer(cli_impact.impact_app, name="impact")
 app.add_typer(cli_journal.journal_app, name="journal")
 app.add_typer(cli_limits.limits_app, name="limits")
 app.add_typer(cli_market.market_app, name="market")
-cli_simulate.simulate_app.command("impact")(cli_agents.impact)
-cli_simulate.simulate_app.command("models")(cli_models.play_models)
+cli_simulate.simulate_app.command("impact", short_help="Measure what own orders do to the price.")(
+    cli_agents.impact
+)
+cli_simulate.simulate_app.command("models", short_help="Let language models trade with each other.")(
+    cli_models.play_models
+)
 app.add_typer(cli_simulate.simulate_app, name="simulate")
 app.command()(cli_daemon.demo)
 app.command()(cli_daemon.version)
@@ -206,6 +217,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ExecutorError as error:
         tell_problems([_of_error(error)], as_json=as_json)
         return exit_code_of(error)
+    except ImportError as error:
+        if str(error.name).partition(".")[0] not in _EXTRA:
+            raise  # a fault of the program, no package that is missing
+        tell_problems([_no_package(words, error)], as_json=as_json)
+        return ExitCode.USAGE
     if result == ExitCode.INTERRUPTED:
         return _interrupted(words, as_json=as_json)
     return int(result) if isinstance(result, int) else ExitCode.OK
@@ -232,17 +248,43 @@ def _usage(error: TyperException, *, as_json: bool) -> int:
 
 def _interrupted(words: Sequence[str], *, as_json: bool) -> int:
     """Tell what became of a command that was interrupted: of one in a group, by the group, unless it says more."""
-    names = [word for word in words if not word.startswith("-")][:2]
+    names = _names(words)
     after = _AFTER_INTERRUPT.get(" ".join(names)) or _AFTER_INTERRUPT.get(names[0] if names else "")
     problem = Problem(
         code="INTERRUPTED",
-        where="executor " + " ".join(names if names and names[0] in _GROUPS else names[:1]),
+        where=_place(names),
         got="Ctrl-C",
         allowed="a command that comes to its end",
         next_step=after or "`executor status` shows what was accepted",
     )
     tell_problems([problem], as_json=as_json)
     return ExitCode.INTERRUPTED
+
+
+def _no_package(words: Sequence[str], error: ImportError) -> Problem:
+    """Tell that a command needs more packages than the daemon does, and how they come."""
+    return Problem(
+        code="PACKAGES",
+        where=_place(_names(words)),
+        got=f"no package {quoted(str(error.name))}",
+        allowed="the packages of the extra `backtest`",
+        next_step="`make backtest` in a checkout, or pip install 'bybit-executor[backtest]'",
+    )
+
+
+def _names(words: Sequence[str]) -> list[str]:
+    """Give the command and the word right behind it: what follows an option may be its value."""
+    own = dropwhile(_is_option, words)
+    return list(islice(takewhile(lambda word: not _is_option(word), own), 2))
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("-")
+
+
+def _place(names: Sequence[str]) -> str:
+    """Name the command, with its group where it has one."""
+    return "executor " + " ".join(names if names and names[0] in _GROUPS else names[:1])
 
 
 def _of_error(error: ExecutorError) -> Problem:

@@ -64,7 +64,7 @@ backtest_app = typer.Typer(
 )
 
 
-@backtest_app.command()
+@backtest_app.command(short_help="Play a recorded session again, and compare it.")
 def session(
     journal: Annotated[
         Path, typer.Argument(metavar="JOURNAL", help="Database of a daemon that has stopped.")
@@ -118,7 +118,7 @@ def session(
     raise typer.Exit(ExitCode.OK if result.identical else ExitCode.AUDIT_DIFFERS)
 
 
-@backtest_app.command()
+@backtest_app.command(short_help="Work the same orders in several ways.")
 def compare(
     context: typer.Context,
     adviser: Annotated[

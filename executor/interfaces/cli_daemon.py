@@ -1,6 +1,5 @@
 """Commands that run something in this process: the daemon, the demonstration, an audit, the sandbox."""
 
-import getpass
 import os
 import shlex
 import socket
@@ -20,6 +19,7 @@ from executor.domain.events import LimitsReleased
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import failed
 from executor.interfaces.models import REASON_CHARS_MAX
+from executor.interfaces.operator_name import operator_name
 from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile, YesLive
 from executor.interfaces.output import emit_json, progress_on_terminal, say, show
 from executor.interfaces.version import version as own_version
@@ -92,7 +92,7 @@ def _release(reason: str) -> LimitsReleased:
             f"one line of text, 1 to {REASON_CHARS_MAX} characters",
             "say in a few words why",
         )
-    return LimitsReleased(at_ns=0, operator=getpass.getuser(), reason=reason.strip())
+    return LimitsReleased(at_ns=0, operator=operator_name(), reason=reason.strip())
 
 
 def _say_if_nobody_answers(rest_url: str) -> None:

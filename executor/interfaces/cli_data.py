@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from backtest.dataset.importers.protocol import Options
     from backtest.dataset.intake import Stored
 
-_EXTRA: Final = ("llvmlite", "numba", "numpy", "plotly", "pyarrow", "zmq", "zstandard")
-"""Packages of the extra `backtest`, by the names of their modules."""
 DAYS_MAX: Final = 3_660
 _SYMBOL: Final = re.compile(r"\A[A-Z0-9][A-Z0-9-]{2,31}\Z", re.ASCII)
 
@@ -433,17 +431,11 @@ def _writing(target: Path) -> Iterator[None]:
 
 @contextmanager
 def data_errors() -> Iterator[None]:
-    """Turn what is wrong with a file, and a package that is missing, into what an operator reads."""
-    try:
-        from backtest.dataset.errors import DataError, UnreachableError  # noqa: PLC0415
-    except ImportError as error:  # pragma: no cover - the package is whole or not at all
-        raise _no_packages(error) from error
+    """Turn what is wrong with a file into what an operator reads."""
+    from backtest.dataset.errors import DataError, UnreachableError  # noqa: PLC0415
+
     try:
         yield
-    except ImportError as error:
-        if str(error.name).partition(".")[0] not in _EXTRA:
-            raise  # a module of our own: no package that is missing
-        raise _no_packages(error) from error
     except DataError as error:
         away = isinstance(error, UnreachableError)
         raise failed(
@@ -454,17 +446,6 @@ def data_errors() -> Iterator[None]:
             error.allowed,
             error.next_step,
         ) from error
-
-
-def _no_packages(error: ImportError) -> Exception:
-    return failed(
-        ExitCode.USAGE,
-        "PACKAGES",
-        "executor data",
-        quoted(str(error.name)),
-        "the packages of the extra `backtest`",
-        "`make backtest` in a checkout, or pip install 'bybit-executor[backtest]'",
-    )
 
 
 def _nothing_there(data: Path) -> Exception:

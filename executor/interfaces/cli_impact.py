@@ -3,7 +3,6 @@
 What needs the packages of the extra `backtest`, or the engine, is imported inside the commands.
 """
 
-import getpass
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from executor.interfaces.cli_data import USUAL_ROOT, Root, data_errors
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
 from executor.interfaces.impact_words import (
+    ScoredWith,
     flow_record,
     flow_words,
     kept_record,
@@ -29,6 +29,7 @@ from executor.interfaces.impact_words import (
     version_words,
 )
 from executor.interfaces.kept_parameters import FOLDER, KEPT_USUAL, KeptParameters, read_kept
+from executor.interfaces.operator_name import operator_name
 from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile
 from executor.interfaces.output import emit_json, progress_on_terminal, said_if_long, say, show, show_rich
 from executor.runtime.clock import Clock
@@ -232,7 +233,7 @@ def use(
     """
     folder = _folder(kept, profile, config)
     with _keeping(folder):
-        chosen = KeptParameters(folder).use(version, operator or getpass.getuser(), Clock().now_ns())
+        chosen = KeptParameters(folder).use(version, operator or operator_name(), Clock().now_ns())
     if as_json:
         emit_json({**chosen.as_record(), "in_use": True})
     else:
@@ -268,11 +269,13 @@ def score_forecasts(
 
     Each order is forecast by its first plan and the market as the engine knew it then. What share crosses the
     spread, and how much wider the intervals must be, is learned from the earlier orders; only the later ones are
-    scored. Fees are no part of either side.
+    scored. Fees are no part of either side. Orders from the time of the calibration in use are told: it may have been
+    fitted to them, and what was fitted to an order is no forecast of it. So are orders that were at work at the same
+    time, which met the same market: errors take each for an observation of its own.
     """
     promised, fitted = promised_pct / 100.0, fit_pct / 100.0
     past = _own_orders(_journals(journals), symbol, venue, category)
-    chosen = _chosen_model(model, _folder(kept, profile, config), past[0].instrument)
+    chosen, version = _chosen_model(model, _folder(kept, profile, config), past[0].instrument)
     z = NormalDist().inv_cdf((1.0 + promised) / 2.0)
     try:
         earlier, later = split_by_time(past, lambda one: one.started_ns, fitted)
@@ -288,10 +291,18 @@ def score_forecasts(
             ExitCode.REFUSED, "SCORE", "executor impact score", str(error),
             "more orders, begun at different times, in a market that was watched", "give more journals",
         ) from error  # fmt: skip
+    told = ScoredWith(
+        model=chosen.name,
+        calibration="" if version is None else version.version_id,
+        crossing=crossing,
+        not_forecast=unknown,
+        of_calibration=0 if version is None else sum(_is_of(version, one) for one in later),
+        beside_others=sum(at >= len(earlier) for at in _beside_others([*earlier, *later])),
+    )
     if as_json:
-        emit_json(score_record(found, chosen.name, crossing, unknown))
+        emit_json(score_record(found, told))
     else:
-        show(score_words(found, chosen.name, crossing, unknown))
+        show(score_words(found, told))
 
 
 @impact_app.command(short_help="Measure the order flow of a recording.")
@@ -467,17 +478,38 @@ def _version(found: Calibrated, instrument: str, source: str, window: int, pace:
     )
 
 
-def _chosen_model(written: str | None, folder: Path, instrument: str) -> ImpactModel:
+def _is_of(version: ParameterVersion, one: "PastOrder") -> bool:
+    """Whether an order was at work in the time whose orders a calibration was made of."""
+    return one.started_ns <= version.to_ns and one.last_ns >= version.from_ns
+
+
+def _beside_others(orders: Sequence["PastOrder"]) -> set[int]:
+    """Numbers of those orders, given in order of their start, that were at work while another one of them was."""
+    beside: set[int] = set()
+    longest = 0
+    for number, one in enumerate(orders[1:], start=1):
+        if one.started_ns < orders[longest].last_ns:
+            beside |= {longest, number}
+        if one.last_ns > orders[longest].last_ns:
+            longest = number
+    return beside
+
+
+def _chosen_model(
+    written: str | None, folder: Path, instrument: str
+) -> tuple[ImpactModel, ParameterVersion | None]:
+    """The model that was named, else that of the calibration in use, which comes with it, else the usual one."""
     if written is None:
         with _keeping(folder):
-            return KeptParameters(folder).model_in_use(instrument) or SquareRoot()
+            kept = KeptParameters(folder)
+            return kept.model_in_use(instrument) or SquareRoot(), kept.in_use(instrument)
     try:
         model = read_model(written)
     except ValueError as error:
         raise _usage("--model", str(error), "a model of impact") from error
     if model is None:
         raise _usage("--model", written, "a model of impact")
-    return model
+    return model, None
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Commands about the limits of a running daemon: show what holds and how much of it is used, and tighten one."""
 
-import getpass
 from typing import Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from executor.interfaces.cli_orders import read_options
 from executor.interfaces.client import Json
 from executor.interfaces.limit_body import TightenBody
+from executor.interfaces.operator_name import operator_name
 from executor.interfaces.options import (
     USUAL_PROFILE,
     AsJson,
@@ -67,7 +67,7 @@ def tighten(
     body: Json = {
         "limit": limit,
         "value": value,
-        "operator": operator if operator is not None else getpass.getuser(),
+        "operator": operator if operator is not None else operator_name(),
     }
     if reason is not None:
         body["reason"] = reason

@@ -91,7 +91,7 @@ def hub(
     _tell(outcome, problems, as_json=as_json)
 
 
-@market_app.command()
+@market_app.command(short_help="Take a seat in a market that a hub serves.")
 def agent(
     file: Annotated[
         Path, typer.Argument(metavar="SEAT.json", help="A file of FOLDER/seats.", dir_okay=False)
@@ -120,7 +120,7 @@ def agent(
     show("the market is closed" if why is Why.CLOSED else "left, as was asked")
 
 
-@market_app.command()
+@market_app.command(short_help="Show who takes part in a market, and how it goes.")
 def status(folder: Folder, as_json: AsJson = False) -> None:
     """Show who takes part in a market, what was refused, and what an operator should know."""
     with data_errors():
@@ -149,7 +149,7 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
         show(f"REMARK {remark}")
 
 
-@market_app.command("check")
+@market_app.command("check", short_help="Let a closed market happen again, and add it up.")
 def check_market(folder: Folder, as_json: AsJson = False) -> None:
     """Let a market that has closed happen again, and add its ledger up from zero.
 

@@ -1,6 +1,9 @@
 """`executor plan`: what an order would do and cost, before anything is sent."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final
@@ -29,7 +32,7 @@ from executor.interfaces.cli_orders import (
 )
 from executor.interfaces.client import Json
 from executor.interfaces.exit_codes import ExitCode
-from executor.interfaces.failure import failed
+from executor.interfaces.failure import CommandFailed, failed
 from executor.interfaces.kept_parameters import FOLDER
 from executor.interfaces.models import read_body
 from executor.interfaces.options import (
@@ -225,15 +228,33 @@ def plan(
         "--price": price, "--spread-bps": spread_bps, "--qty-step": qty_step, "--min-qty": min_qty,
         "--min-value": min_value,
     }  # fmt: skip
-    _one_source(told, from_store, at)
+    _one_source(told, from_store, at, venue)
     if from_store is None and price is None:
-        view = ask_plan(connect(profile, config, url, token_file), body)
+        with _other_sources_named():
+            view = ask_plan(connect(profile, config, url, token_file), body)
     else:
         view = _alone(body, told, from_store, at, venue, profile, config)
     tell_plan(view, html, as_json=as_json)
 
 
-def _one_source(told: dict[str, str | None], from_store: Path | None, at: str | None) -> None:
+@contextmanager
+def _other_sources_named() -> Iterator[None]:
+    """Where no daemon runs, name first what plans without one."""
+    try:
+        yield
+    except CommandFailed as error:
+        first = error.problems[0]
+        if first.code != "DAEMON_NOT_RUNNING":
+            raise
+        step = (
+            f"--price (it asks for the rest) or --from-store plans without a daemon; else {first.next_step}"
+        )
+        raise CommandFailed(error.exit_code, [replace(first, next_step=step)]) from error
+
+
+def _one_source(
+    told: dict[str, str | None], from_store: Path | None, at: str | None, venue: str | None
+) -> None:
     """See that the figures come from one place."""
     named = [name for name, value in told.items() if value is not None]
     if from_store is not None and named:
@@ -244,6 +265,11 @@ def _one_source(told: dict[str, str | None], from_store: Path | None, at: str | 
         )
     if at is not None and from_store is None:
         raise _usage("--at", "given without --from-store", "an instant of a recording")
+    if venue is not None and from_store is None and not named:
+        raise _usage(
+            "--venue", "given without --from-store or --price", "whose recording or calibration is meant",
+            "leave it out: a daemon plans for the venue that it trades at",
+        )  # fmt: skip
 
 
 def _alone(

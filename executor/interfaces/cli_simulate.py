@@ -237,7 +237,7 @@ def list_scenarios(as_json: AsJson = False) -> None:
     show_rich(table)
 
 
-@simulate_app.command("show")
+@simulate_app.command("show", short_help="Show a scenario: its file as it is.")
 def show_scenario(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a scenario, or a file (.toml).")],
     as_json: AsJson = False,
@@ -252,7 +252,7 @@ def show_scenario(
         show(path_of(name).read_text())
 
 
-@simulate_app.command("recorded")
+@simulate_app.command("recorded", short_help="Show the stylised facts of recorded books.")
 def recorded_books(
     data: Annotated[Path, typer.Option("--data", help="Store of recordings (`executor data import`).")],
     symbols: Annotated[
@@ -273,7 +273,7 @@ def recorded_books(
         show_rich(facts_table(found))
 
 
-@simulate_app.command("calibrate")
+@simulate_app.command("calibrate", short_help="Set parameters of a scenario from history.")
 def calibrate(
     file: Annotated[
         Path,

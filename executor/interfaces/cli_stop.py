@@ -1,6 +1,5 @@
 """Commands that stop without a daemon: kill, and the sentinel that does it when the daemon falls silent."""
 
-import getpass
 import os
 import sys
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from config.secrets import make_private_dir
 from config.stop import StopSettings, load_stop_settings
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import failed
+from executor.interfaces.operator_name import operator_name
 from executor.interfaces.options import USUAL_PROFILE, AsJson, ConfigFile, Profile
 from executor.interfaces.output import emit_json, say, show
 
@@ -70,7 +70,7 @@ def kill(
         say(f"{message} {details}".rstrip())
 
     result = kill_everything(
-        settings, tell, operator=operator or getpass.getuser(), reason=reason, deadline_s=timeout
+        settings, tell, operator=operator or operator_name(), reason=reason, deadline_s=timeout
     )
     if as_json:
         emit_json({**asdict(result), "proved": result.proved})

@@ -1,6 +1,5 @@
 """Commands about the daemon as a whole: status, report, halt, rearm."""
 
-import getpass
 import time
 from dataclasses import replace
 from typing import Annotated, Final
@@ -16,6 +15,7 @@ from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import CommandFailed, failed
 from executor.interfaces.follow import ended_line, progress_line, progress_table
 from executor.interfaces.models import StopBody
+from executor.interfaces.operator_name import operator_name
 from executor.interfaces.options import (
     USUAL_PROFILE,
     AsJson,
@@ -226,7 +226,7 @@ def rearm(
 
 
 def _stop_body(reason: str | None, operator: str | None) -> Json:
-    body: Json = {"operator": operator if operator is not None else getpass.getuser()}
+    body: Json = {"operator": operator if operator is not None else operator_name()}
     if reason is not None:
         body["reason"] = reason
     read_options(StopBody, body)

@@ -15,6 +15,8 @@ _ROUTE_VERB: Final = re.compile(r"/v1/routes/([^/\s]+)/([a-z]+)")
 _ROUTE: Final = re.compile(r"/v1/routes/([^/\s]+)")
 _PARENT: Final = re.compile(r"/v1/parents/([^/\s]+)")
 _FIELD: Final = re.compile(r"(?<!\S)/([a-z_]+)(?!\S)")
+_ARGUMENTS: Final = {"limit": "NAME", "value": "VALUE"}
+"""Fields that no flag carries: `executor limits tighten NAME VALUE`."""
 _SAID: Final = (
     (
         "read why_not_ready in GET /v1/status; a halt is cleared with POST /v1/rearm and a reason",
@@ -59,7 +61,7 @@ def in_command_words(problem: Problem) -> Problem:
     where = "PARENT" if problem.where == "path" else _said(command_of(problem.where))
     return replace(
         problem,
-        where=_FIELD.sub(lambda found: f"--{found[1].replace('_', '-')}", where),
+        where=_FIELD.sub(lambda found: _ARGUMENTS.get(found[1], f"--{found[1].replace('_', '-')}"), where),
         allowed=_said(problem.allowed),
         next_step=_said(problem.next_step),
     )

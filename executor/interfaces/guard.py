@@ -18,6 +18,7 @@ from config.problems import ConfigProblems, quoted
 from config.secrets import Secret
 from executor.interfaces.answers import ApiRefusal, refusal
 from executor.interfaces.board_access import BoardAccess, Scope
+from executor.interfaces.crowd import CONNECTIONS_MAX, Crowd
 from executor.interfaces.models import BODY_BYTES_MAX
 from executor.interfaces.strict_json import JSON_FORM, JsonProblem, read_json_object
 
@@ -44,18 +45,19 @@ _LOG: Final = logging.getLogger("executor.api")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardLimits:
-    """Bounds of the interface: requests worked at once, seconds for a body, seconds for an answer.
+    """Bounds of the interface: requests worked at once, connections, seconds for a body, seconds for an answer.
 
     Those who may operate and all others each have their own: whoever has no token, or may only look, takes no place
     from a halt.
     """
 
     requests_max: int = 32
+    connections_max: int = CONNECTIONS_MAX
     body_s_max: float = 5.0
     answer_s_max: float = 10.0
 
 
-def guard(token: Secret, limits: GuardLimits, access: BoardAccess) -> Middleware:
+def guard(token: Secret, limits: GuardLimits, access: BoardAccess, crowd: Crowd) -> Middleware:
     """Make the middleware that stands before all routes.
 
     Parameters
@@ -64,17 +66,28 @@ def guard(token: Secret, limits: GuardLimits, access: BoardAccess) -> Middleware
         Whoever has it may do everything.
     access
         Sessions of browsers.
+    crowd
+        Told of each request that is at work, and of those who have brought a token.
     """
     expected = f"Bearer {token.reveal()}".encode()
     at_work = dict.fromkeys(Scope, 0)
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        crowd.begin(request)
+        try:
+            return await admitted(request, handler)
+        finally:
+            crowd.end(request)
+
+    async def admitted(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             _check_form(request)
             scope = request[SCOPE] = _check_token(request, expected, access)
         except ApiRefusal as error:
             return error.response()
+        if request.path not in OPEN_PATHS:
+            crowd.know(request)
         lasts = request.path.startswith(STREAMS)
         if request.path != "/health" and not lasts and at_work[scope] >= limits.requests_max:
             return _too_many(limits).response()

@@ -1,6 +1,7 @@
 """What `executor impact` tells: calibrations, scores and order flow, for people and for machines."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from executor.domain.timeline import NS_PER_S, iso_utc
@@ -80,15 +81,44 @@ def _source(version: ParameterVersion) -> str:
     return "own orders" if version.source == "journal" else "made up from trades"
 
 
-def score_record(found: Score, model: str, crossing: float, unknown: int) -> dict[str, object]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredWith:
+    """What forecasts that were scored were made with.
+
+    Parameters
+    ----------
+    calibration
+        Whose the model is; empty where it was named, or none is in use.
+    crossing
+        Share of the quantity that crosses the spread, 0-1.
+    not_forecast
+        Orders without a forecast.
+    of_calibration
+        Scored orders from the time of that calibration.
+    beside_others
+        Scored orders that were at work while another one was, scored or not.
+    """
+
+    model: str
+    calibration: str
+    crossing: float
+    not_forecast: int
+    of_calibration: int
+    beside_others: int
+
+
+def score_record(found: Score, told: ScoredWith) -> dict[str, object]:
     """A score, as JSON has it."""
     return {
-        "model": model,
+        "model": told.model,
+        "calibration": told.calibration or None,
+        "of_calibration": told.of_calibration,
+        "beside_others": told.beside_others,
         "fitted": found.fitted,
         "scored": found.plain.count,
-        "not_forecast": unknown,
+        "not_forecast": told.not_forecast,
         "split": iso_utc(found.split_ns),
-        "crossing": crossing,
+        "crossing": told.crossing,
         "bias_bps": found.bias_bps,
         "bias_error_bps": found.bias_error_bps,
         "line": None if found.line is None else _line_record(found.line),
@@ -126,12 +156,12 @@ def _coverage(found: Coverage) -> dict[str, object]:
     }
 
 
-def score_words(found: Score, model: str, crossing: float, unknown: int) -> str:
+def score_words(found: Score, told: ScoredWith) -> str:
     """The same for people, with a plot of realised against predicted cost."""
     plain, widened = found.plain, found.widened
     lines = [
-        f"{model}: {plain.count} orders from {iso_utc(found.split_ns)} on, after {found.fitted} to learn from",
-        f"spread         crossed by {crossing:.0%} of the quantity, as the earlier orders did",
+        f"{told.model}: {plain.count} orders from {iso_utc(found.split_ns)} on, after {found.fitted} to learn from",
+        f"spread         crossed by {told.crossing:.0%} of the quantity, as the earlier orders did",
         f"bias           {found.bias_bps:+.3f} +- {found.bias_error_bps:.3f} bps, realised less predicted",
     ]
     if found.line is not None:
@@ -158,9 +188,19 @@ def score_words(found: Score, model: str, crossing: float, unknown: int) -> str:
         "",
         f"bps; | is predicted, o realised, - its standard error; the row spans -{edge:.1f} to {edge:.1f}",
     ]
-    if unknown:
+    if told.not_forecast:
         lines.append(
-            f"WARNING        {unknown} orders began in a market that had not been watched: not forecast"
+            f"WARNING        {told.not_forecast} orders began in a market that had not been watched: not forecast"
+        )
+    if told.of_calibration:
+        lines.append(
+            f"WARNING        {told.of_calibration} of the scored orders are from the time of calibration"
+            f" {told.calibration}, which may have been fitted to them: take orders that came later"
+        )
+    if told.beside_others:
+        lines.append(
+            f"WARNING        {told.beside_others} of the scored orders were at work while another one was: they met the"
+            " same market, so what is told here is less sure than its errors say"
         )
     return "\n".join(lines)
 

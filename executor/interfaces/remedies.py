@@ -124,7 +124,7 @@ ANSWER_REMEDY: Final[dict[str, tuple[str, str]]] = {
     "REASON": ("an operator and a reason", "say who does it and why"),
     "LIMIT_LOOSER": (
         "a value tighter than the present one: while the daemon runs limits are only tightened",
-        "choose a tighter value; to loosen, change [limits] in your --config file and start anew with --release-limits",
+        "choose a tighter value; to loosen, change your --config file and start with --release-limits REASON",
     ),
     "ADVISER": (
         "false or nothing while the daemon has no model to ask",

@@ -13,7 +13,7 @@ from executor.domain.orders import Category, Urgency
 from executor.domain.places import venue_of
 from executor.domain.routing import RouteLeg
 from executor.domain.timeline import NS_PER_S
-from executor.domain.units import ZERO, Price, Quantity
+from executor.domain.units import ZERO, Price, Quantity, plain
 from executor.interfaces.intents import UNSTAMPED, check_instant, submitted
 from executor.interfaces.kinds import (
     DURATION,
@@ -170,9 +170,37 @@ def read_route(values: dict[str, object]) -> tuple[RouteBody, SubmitBody]:
                 next_step="choose one of them, or one market",
             )
         )
+    if alone is not None:
+        problems += _without_effect(alone)
     if problems or route is None or alone is None:
         raise ConfigProblems(problems)
     return route, alone
+
+
+def _without_effect(alone: SubmitBody) -> list[Problem]:
+    """Choices that would be believed to work: the plan is made once for all legs, and each sees the slice in force."""
+    problems = []
+    if alone.risk_aversion is not None:
+        problems.append(
+            Problem(
+                code="ROUTE",
+                where=json_path("risk_aversion"),
+                got=plain(alone.risk_aversion),
+                allowed="urgency: an order over several markets is not planned anew by the volatility of one",
+                next_step="choose urgency LOW, MEDIUM or HIGH, or one market",
+            )
+        )
+    if "session" in (alone.wrappers or ()):
+        problems.append(
+            Problem(
+                code="ROUTE",
+                where=json_path("wrappers"),
+                got="session",
+                allowed="other wrappers: a leg sees the slice in force alone, which has no hours to compare",
+                next_step="leave it out, choose vwap, or one market",
+            )
+        )
+    return problems
 
 
 def route_submitted(

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from executor.domain.parent_state import ParentStatus
 from executor.domain.timeline import NS_PER_S, iso_utc
 from executor.domain.units import plain
 from executor.engine.route_legs import (
@@ -60,7 +61,9 @@ def route_view(state: EngineState, route: RouteState, now_ns: int, *, with_paren
         "time_left_s": max(order.deadline_ns - at_ns, 0) // NS_PER_S,
         "finished": _instant(route.finished_ns),
         "report": report_view(route, report),
-        "legs": [_leg(state, leg, sums, report) for leg, sums in zip(route.legs, report.legs, strict=True)],
+        "legs": [
+            _leg(state, route, leg, sums, report) for leg, sums in zip(route.legs, report.legs, strict=True)
+        ],
         **({"parents": _parents(state, route, now_ns)} if with_parents else {}),
     }
 
@@ -104,7 +107,14 @@ def _cost(cost: RouteCost) -> Json:
     }
 
 
-def _leg(state: EngineState, leg: LegState, sums: LegSums, report: RouteReport) -> Json:
+def why_leg_waits(route: RouteState, leg: LegState) -> str:
+    """Tell why a leg gets nothing; while the whole is paused nobody looks, and what was found before is old."""
+    if route.status is ParentStatus.PAUSED and not leg.why_nothing.startswith("ENDED_"):
+        return f"PAUSED_{route.reason}"
+    return leg.why_nothing
+
+
+def _leg(state: EngineState, route: RouteState, leg: LegState, sums: LegSums, report: RouteReport) -> Json:
     granted, worst = leg_granted_qty(state, leg), leg_worst_qty(state, leg)
     return {
         "market": leg.market_key,
@@ -120,7 +130,7 @@ def _leg(state: EngineState, leg: LegState, sums: LegSums, report: RouteReport) 
         "other_fees": {coin: plain(fee) for coin, fee in sums.other_fees},
         "maker_qty": plain(sums.maker_qty),
         "children": sums.children,
-        "why_nothing": leg.why_nothing,
+        "why_nothing": why_leg_waits(route, leg),
         "parent_ids": list(leg.parents),
     }
 

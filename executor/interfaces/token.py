@@ -69,5 +69,8 @@ def _weak(path: Path, got: str) -> Problem:
         where=place(path),
         got=got,
         allowed=TRUSTED_FORM,
-        next_step="delete the file and start the daemon: it makes a good one",
+        next_step="delete the file and start the daemon: it makes a good one"
+        if os.path.lexists(path)
+        else "name the daemon's own file with --token-file, or its settings with --profile and --config; a daemon"
+        " that starts makes one where there is none",
     )

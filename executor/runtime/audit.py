@@ -57,7 +57,7 @@ def audit(
         If the file cannot be read as a journal.
     """
     if not path.is_file():
-        raise JournalError(f"{path}: no such file", "DB_MISSING")
+        raise JournalError(f"{path}: no such file; name a journal.db that is there", "DB_MISSING")
     log = path.with_name(f"{path.name}-wal")
     was_written = log.exists()
     try:

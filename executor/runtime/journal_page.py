@@ -59,7 +59,7 @@ def journal_page(
         If the journal is not there, or cannot be read.
     """
     if not path.is_file():
-        raise JournalError(f"{path}: no such file", "DB_MISSING")
+        raise JournalError(f"{path}: no such file; name a journal.db that is there", "DB_MISSING")
     try:
         db = open_to_read(path)
         try:

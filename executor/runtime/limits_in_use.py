@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from executor.domain.timeline import NS_PER_HOUR, NS_PER_MIN, NS_PER_S, utc_day
 from executor.domain.units import ZERO
+from executor.engine.exposure import open_exposure
 from executor.engine.ledger import day_notional, day_pnl, open_notional
 from executor.engine.state import EngineState
 from executor.engine.throttle import count_since
@@ -69,7 +70,30 @@ def _all(state: EngineState) -> Iterator[LimitUse]:
         yield LimitUse(
             limit="position_notional_max", used=value, allowed=limits.position_notional_max, place=place
         )
+    yield from _of_several(state)
     yield from _of_parents(state)
+
+
+def _of_several(state: EngineState) -> Iterator[LimitUse]:
+    """What all open parents could come to together, against the limits of that which are set."""
+    limits = state.limits
+    gross, net, symbol_net = (
+        limits.parents_gross_notional_max,
+        limits.parents_net_notional_max,
+        limits.symbol_net_notional_max,
+    )
+    if gross is None and net is None and symbol_net is None:
+        return
+    found = open_exposure(state)
+    if gross is not None:
+        yield LimitUse(limit="parents_gross_notional_max", used=found.gross, allowed=gross)
+    if net is not None:
+        yield LimitUse(limit="parents_net_notional_max", used=found.net, allowed=net)
+    if symbol_net is not None:
+        value, place = max(
+            ((value, market) for (market, _), value in found.reach.items()), default=(ZERO, "")
+        )
+        yield LimitUse(limit="symbol_net_notional_max", used=value, allowed=symbol_net, place=place)
 
 
 def _positions(state: EngineState) -> Iterator[tuple[Decimal, str]]:

@@ -179,7 +179,7 @@ class LiveRuntime:
                 self.post(drain)
                 clean = await self._wind_down(drain_s)
                 writer.cancel()
-                for task in (*background, *self._asking):  # nobody waits for a model any more
+                for task in (*background, *self._asking):  # nobody takes in an answer any more
                     task.cancel()
         except BaseException:
             await self._cancel_all_directly()
@@ -249,16 +249,14 @@ class LiveRuntime:
             case CancelOrder():
                 self._spawn(self._one(self._venue.cancel(command)))
             case QueryOrder():
-                self._spawn(self._many(self._venue.query(command)))
+                self._ask(self._many(self._venue.query(command)))
             case PlaceAlgo() | StopAlgo() | QueryAlgo():
                 self._carry_out_algo(command)
             case Reconcile():
-                self._spawn(self._many(self._venue.reconcile(command)))
+                self._ask(self._many(self._venue.reconcile(command)))
             case RequestAdvice():
                 assert self._counsel is not None, "the terms name a model and there is nobody to ask"
-                asking = self._spawn(self._one(self._counsel.ask(command)))
-                self._asking.add(asking)
-                asking.add_done_callback(self._asking.discard)
+                self._ask(self._one(self._counsel.ask(command)))
             case Subscribe():
                 self._venue.subscribe(command)
             case SetTimer():
@@ -280,13 +278,19 @@ class LiveRuntime:
             case StopAlgo():
                 self._spawn(self._one(self._algos.stop_algo(command)))
             case QueryAlgo():
-                self._spawn(self._many(self._algos.query_algo(command)))
+                self._ask(self._many(self._algos.query_algo(command)))
 
     def _store_report(self, parent_id: str) -> None:
         state = self.engine.state
         body = msgspec.json.encode(as_json(make_report(parent_facts(state, state.parents[parent_id]))))
         self._journal.store_report(parent_id, state.now_ns, body)
         self._journal.commit()
+
+    def _ask(self, question: Awaitable[None]) -> None:
+        """Ask something that changes nothing; given up at the end, where a silent venue would hold up the process."""
+        asking = self._spawn(question)
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
 
     def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
         assert self._group is not None

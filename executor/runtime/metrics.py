@@ -439,7 +439,12 @@ VENUE_UNKNOWN_ORDERS: Final = _gauge(
     ("venue",),
     "Orders about which nothing is proved right now, by venue.",
 )
-SENTINEL_ALIVE: Final = _gauge("executor_sentinel_alive", Unit.FLAG, (), "1 while the sentinel is heard.")
+SENTINEL_ALIVE: Final = _gauge(
+    "executor_sentinel_alive",
+    Unit.FLAG,
+    (),
+    "1 while the sentinel is heard; absent where none is wanted (sentinel.enabled) and none is there.",
+)
 WALLET_COIN: Final = _gauge(
     "executor_wallet_coin", Unit.COIN, ("coin",), "Balance of the venue's wallet as it last told, coin units."
 )

@@ -168,7 +168,7 @@ def past_orders(path: Path, progress: Callable[[int, int], None] | None = None) 
         If it is not there, or cannot be read or replayed.
     """
     if not path.is_file():
-        raise JournalError(f"{path}: no such file", "DB_MISSING")
+        raise JournalError(f"{path}: no such file; name a journal.db that is there", "DB_MISSING")
     try:
         db = open_to_read(path)
         try:

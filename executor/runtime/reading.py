@@ -78,7 +78,7 @@ def read_past_run(path: Path) -> PastRun:
         If it is not there, or cannot be read or trusted.
     """
     if not path.is_file():
-        raise JournalError(f"{path}: no such file", "DB_MISSING")
+        raise JournalError(f"{path}: no such file; name a journal.db that is there", "DB_MISSING")
     try:
         db = open_to_read(path)
         try:

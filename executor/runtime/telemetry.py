@@ -365,7 +365,8 @@ def _engine(state: EngineState, now_ns: int) -> Iterator[Sample]:
     yield metrics.STREAM_UP, (Stream.PRIVATE, ""), state.private_live
     yield metrics.STREAM_UP, (Stream.TRADE, ""), state.trade_live
     yield metrics.VENUE_RESTRICTED, (), now_ns < state.restricted_until_ns
-    yield metrics.SENTINEL_ALIVE, (), state.sentinel_alive
+    if state.sentinel_required or state.sentinel_alive:
+        yield metrics.SENTINEL_ALIVE, (), state.sentinel_alive
     for coin, balance in state.wallet.items():
         yield metrics.WALLET_COIN, (coin,), balance.wallet_qty
     yield metrics.HALT_LATCHED, (), state.latched

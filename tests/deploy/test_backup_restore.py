@@ -2,6 +2,7 @@
 
 import json
 import stat
+import tempfile
 from pathlib import Path
 
 import apsw
@@ -262,3 +263,23 @@ def test_the_commands_say_where_it_lies_and_end_with_the_code_that_fits(home, tm
     assert "before-restore.1" in capsys.readouterr().err
     (home / "journal.db").unlink()
     assert main(["backup", str(tmp_path / "kept")]) == ExitCode.DURABILITY
+
+
+def test_a_tape_that_lies_on_another_disk_is_put_aside_where_it_lies(home):
+    """A file cannot be moved between file systems; what was there of it stays beside its place."""
+    elsewhere = Path("/dev/shm")
+    if not elsewhere.is_dir() or elsewhere.stat().st_dev == home.stat().st_dev:
+        pytest.skip("there is no second file system here")
+    with tempfile.TemporaryDirectory(dir=elsewhere) as other_disk:
+        tape = Path(other_disk) / "calls.jsonl"
+        tape.write_bytes(b'{"a": 1}\n')
+        settings = settings_at(home, EXECUTOR_ADVISER__TAPE_FILE=str(tape))
+        taken = make_backup(settings, home.parent / "kept", None, silent)
+        tape.write_bytes(b'{"a": 1}\n{"b": 2}\n')
+        done = restore(settings, taken.folder)
+        assert done.aside is not None
+        assert tape.read_bytes() == b'{"a": 1}\n'
+        aside = tape.with_name(f"calls.jsonl.{done.aside.name}")
+        assert aside.read_bytes() == b'{"a": 1}\n{"b": 2}\n'
+        assert (done.aside / "journal.db").is_file()
+        assert audit(home / "journal.db").identical

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from deploy.alerts import ALERTS, RECORDED
-from deploy.boards import BOARDS
+from deploy.boards import BOARDS, OVERVIEW, SAFETY
 from deploy.panels import Show, as_json
 from deploy.write import FOLDER, files, main
 from executor.interfaces.remedies import REFUSAL_REMEDY
@@ -94,6 +94,33 @@ def test_every_metric_is_on_a_board_or_in_an_alert():
     }
     assert hidden == set()
     assert not {name for name in NOT_SHOWN if name in shown}
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian package prometheus)")
+@pytest.mark.parametrize("board", [OVERVIEW, SAFETY], ids=lambda board: board.uid)
+def test_an_alert_that_comes_for_the_first_time_is_counted(board, tmp_path):
+    """A counter with labels begins to exist with its first event, and Prometheus sees no increase of that."""
+    (panel,) = [each for each in board.panels() if each.title.startswith("Alerts")]
+    halt = 'executor_alerts_total{instance="a",code="HALT",severity="CRITICAL"}'
+    by_code = "{code='HALT', severity='CRITICAL'}" if board is SAFETY else "{}"
+    tests = [
+        {
+            "interval": "15s",
+            "input_series": [{"series": halt, "values": values}],
+            "promql_expr_test": [
+                {
+                    "expr": panel.queries[0].expr.replace("$instance", ".*"),
+                    "eval_time": f"{at_min}m",
+                    "exp_samples": [{"labels": by_code, "value": expected}],
+                }
+            ],
+        }
+        for values, at_min, expected in (("_x20 1x200", 10, 1), ("_x20 1x20 2x200", 20, 2), ("1x600", 120, 0))
+    ]
+    path = tmp_path / "panel.yml"
+    path.write_text(json.dumps({"evaluation_interval": "15s", "tests": tests}))  # JSON is YAML, too
+    done = subprocess.run([PROMTOOL, "test", "rules", str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 NOT_SHOWN = {

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -34,6 +35,14 @@ def build(settings, target):
         text=True,
         check=False,
     )
+
+
+def test_the_source_archive_holds_what_builds_the_site():
+    """The archive of sources has the pages, so it has what makes a site of them; nothing is named that is not there."""
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    names = told["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert {"docs", SETTINGS.name} <= set(names)
+    assert [name for name in names if not (ROOT / name).exists()] == []
 
 
 def test_the_site_is_whole_and_loads_nothing_from_elsewhere(tmp_path):

@@ -316,7 +316,9 @@ async def test_18_duplicate_id_of_another_order(tmp_path):
             timeInForce="GTC", orderLinkId="x-1-1", positionIdx=0, reduceOnly=False,
         )  # fmt: skip
         account = played.exchange.accounts[KEY.uid]
+        await played.levers.fault("drop", on="private", match={"topic": "order*"}, times=None)
         played.exchange.create(account, Fields.from_body(msgspec.json.encode(body)))
+        await played.levers.do("cancel", orderLinkId="x-1-1")  # one that is open would be seen before
         parent = await played.submit(**ONE_SLICE)
         await played.until(lambda: played.state.latched and "ORDER_CONFLICT" in played.alerts())
         assert parent.cum_qty == 0

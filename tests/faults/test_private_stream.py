@@ -143,11 +143,32 @@ async def test_39_a_fill_of_an_order_by_hand(tmp_path):
 async def test_39_a_fill_under_our_own_prefix(tmp_path):
     async with stage(tmp_path) as played:
         hungry = await buying(played)
+        await played.levers.fault("drop", on="private", match={"topic": "order*"}, times=None)
         place_behind_our_back(played, "x-99-1")
-        await played.levers.do("fill", orderLinkId="x-99-1", qty="0.003")
+        await played.levers.do("fill", orderLinkId="x-99-1", qty="0.005")
         await blocked(played, hungry, "ORPHAN_FILL")
         (orphan,) = played.state.orphans
-        assert (orphan.client_order_id, orphan.last_qty) == ("x-99-1", D("0.003"))
+        assert (orphan.client_order_id, orphan.last_qty) == ("x-99-1", D("0.005"))
+
+
+async def test_39_an_open_order_under_our_own_prefix(tmp_path):
+    async with stage(tmp_path) as played:
+        await buying(played)
+        place_behind_our_back(played, "x-99-1")
+        await played.until(lambda: "x-99-1 is open at the venue" in played.state.latch_reason)
+        await gone(played, "x-99-1")
+        await opens_nothing(played, 2.0)
+
+
+async def gone(played, name):
+    """Wait until an order is no longer open at the exchange."""
+    await played.until_truth(
+        lambda truth: all(
+            row["status"] in {"Cancelled", "PartiallyFilledCanceled"}
+            for row in truth["orders"]
+            if row["orderLinkId"] == name
+        )
+    )
 
 
 def place_behind_our_back(played, name):
@@ -173,15 +194,22 @@ async def test_40_a_fill_of_an_order_made_before_the_journal_was_restored(tmp_pa
         for rest in tmp_path.glob("journal.db*"):
             rest.unlink()
         shutil.copy(backup, played.journal_path)
+        await played.levers.fault(
+            "drop", path="/v5/order/realtime", times=None
+        )  # so that it is not seen before
         await played.start()
         assert name not in played.state.children
         await played.submit(order_qty=D("0.01"), duration_s=300)  # wants to buy, but not yet
-        await played.until(lambda: played.state.reconciled.get("linear"))
+        await played.until(lambda: played.state.private_live)
         await played.levers.do("fill", orderLinkId=name, qty="0.004")
         await played.until(lambda: played.state.orphans)
         (orphan,) = played.state.orphans
         assert (orphan.client_order_id, orphan.last_qty) == (name, D("0.004"))
         assert market(played).blocked.startswith("ORPHAN_FILL")
+        await opens_nothing(played, 2.0)
+        await played.levers.heal()
+        await played.until(lambda: f"{name} is open at the venue" in played.state.latch_reason)
+        await gone(played, name)
         await opens_nothing(played, 2.0)
 
 

@@ -39,6 +39,8 @@ async def test_a_lost_answer_and_a_restart_in_doubt_leave_the_sum_exact(tmp_path
     async with stage(tmp_path) as played:
         await played.levers.fault("drop", path=CREATE)
         await played.levers.fault("drop", on="private", times=None)
+        about_it = dict(path="/v5/execution/list", match={"linkId": "x-*"})
+        await played.levers.fault("drop", **about_it, times=None)  # so that the doubt stays
         await submit_route(played)
         children = played.state.children
         await played.until(lambda: any(each.status is ChildStatus.UNKNOWN for each in children.values()))

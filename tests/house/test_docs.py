@@ -55,6 +55,10 @@ def test_each_state_is_drawn_with_the_ends_that_it_may_come_to() -> None:
         )
 
 
+def test_the_readme_counts_the_reasons_to_refuse() -> None:
+    assert f"{len(RefusalCode)} published reasons to refuse" in (ROOT / "README.md").read_text()
+
+
 def test_every_metric_refusal_and_exit_code_has_one_row() -> None:
     def first_cells(page: str, cell: int) -> list[str]:
         rows = re.findall(r"^\| (?!---)(.*) \|$", (REFERENCE / page).read_text(), re.MULTILINE)

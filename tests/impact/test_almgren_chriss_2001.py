@@ -78,13 +78,17 @@ def test_table_of_trades_cost_and_variance(aversion):
     assert found.utility(aversion) == pytest.approx(utility, rel=1e-6)
 
 
-def test_holdings_of_the_paper():
-    assert best_holdings(PAPER, 1e-6, 5) == pytest.approx(
-        [1e6, 541_955.5544, 289_854.2194, 147_897.4878, 62_141.8016, 0.0], rel=1e-6
-    )
-    assert best_holdings(PAPER, -2e-7, 5)[1:5] == pytest.approx(
-        [910_056.4369, 750_948.5846, 534_768.6399, 277_946.2785], rel=1e-6
-    )
+@pytest.mark.parametrize(
+    ("aversion", "between"),
+    [
+        (0.0, [800_000.0, 600_000.0, 400_000.0, 200_000.0]),
+        (1e-6, [541_955.5544, 289_854.2194, 147_897.4878, 62_141.8016]),
+        (2e-6, [428_598.8457, 182_932.8143, 76_295.7216, 27_643.3774]),
+        (-2e-7, [910_056.4369, 750_948.5846, 534_768.6399, 277_946.2785]),
+    ],
+)
+def test_holdings_of_the_paper(aversion, between):
+    assert best_holdings(PAPER, aversion, 5) == pytest.approx([1e6, *between, 0.0], rel=1e-6)
 
 
 def test_half_life_is_the_time_to_a_share_of_1_over_e():

@@ -54,7 +54,9 @@ def test_names_are_read_and_written_back(text):
      "square-root:size=1", "athl:1", "power-law", "power-law:0.9", "power-law:0.9,1.5", "kyle", "kyle:0",
      "almgren-chriss:gamma=0,eta=0", "obizhaeva-wang:1", "obizhaeva-wang:1,0", "propagator:1", "propagator:1,0.5",
      "propagator:1,1.5,60", "propagator:factor=1,gamma=0.5,shift_s=60,rho_per_day=1", "hybrid", "hybrid:1.5,0.5",
-     "hybrid:1.5,of=athl", "hybrid:2.5,0.5,of=athl", "hybrid:1.5,1.5,of=athl", "hybrid:1.5,0.5,of=linear"],
+     "kyle:2,86400", "almgren-chriss:gamma=1,window_s=0.000000000000000001", "propagator:1,0.5,10,86400",
+     "hybrid:2,1,of=kyle:2,86400", "hybrid:1.5,of=athl", "hybrid:2.5,0.5,of=athl", "hybrid:1.5,1.5,of=athl",
+     "hybrid:1.5,0.5,of=linear"],
 )  # fmt: skip
 def test_a_name_that_means_nothing_is_refused(text):
     with pytest.raises(ValueError, match="square-root:FACTOR"):

@@ -20,7 +20,7 @@ class Elements(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.found.append((tag, dict(attrs)))
-        if tag not in {"meta", "link"}:
+        if tag not in {"meta", "link", "input"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -64,6 +64,16 @@ async def test_everybody_may_read_it_and_it_holds_every_route(door: Door):
         assert (answer.status, answer.content_type) == (200, "text/css")
         style = await answer.text()
     assert not re.search(r"url\(|@import|http", style)
+
+
+async def test_the_board_leads_to_it_in_a_tab_of_its_own(door: Door):
+    async with door.session.get(f"{door.url}/board") as answer:
+        board = await answer.text()
+    links = [attributes for tag, attributes in Elements(board).found if tag == "a"]
+    away = [one for one in links if not one["href"].startswith("#")]
+    assert away == [{"href": "/docs", "target": "_blank", "rel": "noopener"}]
+    async with door.session.get(door.url + away[0]["href"]) as answer:
+        assert (answer.status, answer.content_type) == (200, "text/html")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,14 @@
 
 import pytest
 
-from executor.interfaces.board_access import CODE_S_MAX, CODES_MAX, IDLE_S_MAX, BoardAccess, Scope
+from executor.interfaces.board_access import (
+    CODE_S_MAX,
+    CODES_MAX,
+    IDLE_S_MAX,
+    SESSIONS_MAX,
+    BoardAccess,
+    Scope,
+)
 
 
 class Clock:
@@ -61,6 +68,19 @@ def test_of_too_many_codes_the_oldest_goes(access):
     first, *rest = [access.new_code(Scope.READ) for _ in range(CODES_MAX + 1)]
     assert access.redeem(first) is None
     assert all(access.redeem(code) for code in rest)
+
+
+def test_of_too_many_sessions_the_one_that_was_unused_longest_goes(access, clock):
+    operating, _ = access.redeem(access.new_code(Scope.OPERATE))
+    others = []
+    for _ in range(2 * SESSIONS_MAX):
+        clock.now_s += 1
+        assert access.scope_of(operating) is Scope.OPERATE, (
+            "whoever looks every second is not shut out by others"
+        )
+        others.append(access.redeem(access.new_code(Scope.READ))[0])
+    left = [token for token in others if access.scope_of(token) is Scope.READ]
+    assert left == others[-(SESSIONS_MAX - 1) :]
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "\udcff", "0" * 10_000])

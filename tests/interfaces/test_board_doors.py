@@ -16,14 +16,16 @@ from executor.advice.prompt import Message
 from executor.adviser.tape import TapeError, line_of
 from executor.domain.advice import Failure
 from executor.domain.commands import AlertCode, RaiseAlert, Severity
-from executor.domain.events import PauseRequested
+from executor.domain.events import HaltRequested, PauseRequested
 from executor.domain.limits import Tightened
 from executor.domain.parent_state import ParentStatus
 from executor.domain.units import Price, Quantity
 from executor.engine.state import BasketState
+from executor.interfaces import board_doors
 from executor.interfaces.api import build_app, serve
 from executor.interfaces.board_doors import FILES, FOLDER, VIEWERS_MAX
 from executor.interfaces.board_views import overview
+from executor.interfaces.route_views import why_leg_waits
 from tests.engine.test_routes import open_rig, run
 from tests.engine.two_markets import routed
 
@@ -178,6 +180,22 @@ def test_an_order_over_several_markets_is_shown_with_what_each_of_them_does():
     assert [leg["market"] for leg in route["legs"]] == [leg.market_key for leg in held.legs]
     legs = {one["id"] for one in seen["parents"] if one["route"] == name}
     assert legs == {parent for leg in route["legs"] for parent in leg["parents"]}
+
+
+def test_a_routed_order_that_is_paused_says_so_and_not_what_was_once_in_its_way():
+    rig = open_rig()
+    rig.send(routed())
+    run(rig, 30)
+    (held,) = rig.engine.state.routes.values()
+    held.legs[0].why_nothing, held.legs[1].why_nothing = "PRIVATE_STREAM_DOWN", "ENDED_ALL_FILLED"
+    control = ControlDouble()
+    control.state = rig.engine.state
+    assert why_leg_waits(held, held.legs[0]) == "PRIVATE_STREAM_DOWN"
+    rig.send(HaltRequested(at_ns=0, request_id="h", operator="o", reason="r"))
+    assert held.status is ParentStatus.PAUSED
+    (shown,) = overview(control, "read")["routes"]
+    assert shown["legs"][0]["why_nothing"] == "paused by the stop (PAUSED_HALTED)"
+    assert shown["legs"][1]["why_nothing"].endswith("(ENDED_ALL_FILLED)")
 
 
 async def test_one_order_with_its_book_its_children_and_its_plan(door: Door):
@@ -353,3 +371,26 @@ async def test_a_stream_ends_with_its_session(door: Door):
         await pictures(answer, 1)
         assert (await as_session(door, token, "POST", "/v1/board/leave", {}))[0] == 200
         assert b"data:" not in (await asyncio.wait_for(answer.content.read(), 5))
+
+
+async def test_a_viewer_that_reads_nothing_is_cut_off_and_its_place_is_free_again(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(board_doors, "VIEWERS_MAX", 1)
+    monkeypatch.setattr(board_doors, "WRITE_S_MAX", 0.2)
+    monkeypatch.setattr(board_doors, "overview", lambda _control, _access: {"large": "x" * 32_000_000})
+    asks = f"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{door.port}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    try:
+        writer.write(asks.encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200"), "and from here on it reads nothing"
+        async with asyncio.timeout(20):
+            while await is_full(door):
+                pass
+    finally:
+        writer.close()
+
+
+async def is_full(door: Door) -> bool:
+    async with door.session.get(f"{door.url}/v1/stream", headers=door.headers) as answer:
+        return answer.status == 429

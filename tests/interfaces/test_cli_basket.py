@@ -150,6 +150,7 @@ def test_every_problem_of_every_line_is_told_with_its_place(run, write, daemon: 
             "symbol,side,qty,residual,duration,strategy\nBTCUSDT,buy,1,cross,2m,sniper\n",
             "sniper needs trigger_price, trigger_qty or both",
         ),
+        (f"{HEAD},seed\nBTCUSDT,buy,1,cross,2m,{'1' * 5_000}\n", "NUMBER at f:2 column 6 (seed)"),
         (TWO.replace("duration", "qty"), "f:1 column 5: got the column qty again"),
         (HEAD.replace("side,", "") + "\nBTCUSDT,1,cross,2m\n", "f:1: got no column side"),
         (TWO.replace("leave", '"leave'), "f:3: got"),

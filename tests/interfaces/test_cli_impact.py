@@ -10,9 +10,13 @@ from backtest.dataset.gather import Stream
 from backtest.dataset.rows import Flag, Kind
 from executor.interfaces import cli
 from executor.interfaces.exit_codes import ExitCode
+from executor.interfaces.kept_parameters import KeptParameters
+from executor.runtime.past_orders import PastOrder, each_journal
 from impact.models import read_model
+from impact.protocol import Execution, Pace
 from tests.backtest.recorded_days import store, wander
 from tests.impact.made_orders import linear_tape
+from tests.interfaces.test_kept_parameters import version as kept_version
 from tests.runtime.test_past_orders import journal
 
 T0 = 1_700_000_000_000_000_000
@@ -153,7 +157,60 @@ def test_forecasts_are_scored_on_the_later_orders(run, journals):
     code, out, _ = run("score", journals, "--symbol", "BTCUSDT", "--promised-pct", 80, "--model", "athl")
     assert "almgren-chriss" in out.splitlines()[0]
     assert "80% promised" in out
-    assert "o" in out.splitlines()[-3]
+    assert "o" in out.splitlines()[-4]
+    assert told["beside_others"] == 7, "each began a second after the one before, in a world of its own"
+    assert out.splitlines()[-1].startswith(
+        "WARNING        7 of the scored orders were at work while another one was"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lives", "beside"),
+    [
+        ([(0, 10)], 0),
+        ([(20, 30), (0, 10), (10, 20)], 0),
+        ([(0, 10), (9, 20), (20, 30)], 2),
+        ([(0, 100), (10, 20), (30, 40), (100, 110)], 3),
+    ],
+)
+def test_orders_that_were_at_work_at_one_time_are_counted(run, monkeypatch, lives, beside):
+    """Ten earlier ones apart from each other, then lives by start and end in seconds, then others apart."""
+
+    def past(number, start_s, end_s):
+        return PastOrder(
+            name=str(number), instrument="simulation/linear/BTCUSDT", strategy="twap", sign=1,
+            started_ns=start_s * 10**9, plan=(Execution(start_s * 10**9, 1.0, (end_s - start_s) * 10**9),),
+            pace=Pace(0.5, 100.0), spread_bps=1.0, order_qty=1.0, filled_qty=1.0, arrival_px=100.0,
+            avg_px=100.0 + number % 3 / 100, end_px=100.0, first_ns=start_s * 10**9, last_ns=end_s * 10**9,
+            complete=True, maker_share=0.5, after=(),
+        )  # fmt: skip
+
+    later = [(1_000 + start_s, 1_000 + end_s) for start_s, end_s in lives]
+    apart = [(2_000 + 20 * number, 2_010 + 20 * number) for number in range(10 - len(lives))]
+    earlier = [(20 * number, 20 * number + 10) for number in range(10)]
+    orders = [past(number, *life) for number, life in enumerate([*earlier, *later, *apart])]
+    monkeypatch.setattr("executor.runtime.past_orders.each_journal", lambda *_: orders)
+    code, out, _ = run("score", "any.db", "--symbol", "BTCUSDT", "--promised-pct", 80, "--json")
+    assert (code, json.loads(out)["scored"], json.loads(out)["beside_others"]) == (ExitCode.OK, 10, beside)
+
+
+def test_a_calibration_is_not_said_to_foretell_the_orders_it_was_made_of(run, journals, tmp_path):
+    """Held against the scored orders by time: one that ended before them, one that may have been made of them."""
+    first_ns = min(one.started_ns for one in each_journal(sorted(journals.glob("*.db"))))
+    kept = KeptParameters(tmp_path / "kept")
+    words = ("score", journals, "--symbol", "BTCUSDT", "--promised-pct", 80, "--kept", tmp_path / "kept")
+    for to_ns, of_it in ((first_ns - 1, 0), (first_ns + 10**12, 7)):
+        version = kept_version(venue="simulation", from_ns=1, to_ns=to_ns)
+        kept.save(version)
+        kept.use(version.version_id, "anna", 5)
+        told = json.loads(run(*words, "--json")[1])
+        assert (told["calibration"], told["scored"], told["of_calibration"]) == (version.version_id, 7, of_it)
+        warned = (
+            f"WARNING        7 of the scored orders are from the time of calibration {version.version_id}"
+        )
+        assert (warned in run(*words)[1]) is bool(of_it)
+    named = json.loads(run(*words, "--model", "square-root", "--json")[1])
+    assert (named["calibration"], named["of_calibration"]) == (None, 0)
 
 
 def test_too_few_orders_have_no_score(run, journals):

@@ -300,6 +300,7 @@ def test_a_fault_of_the_program_is_no_missing_package(monkeypatch, run):
     monkeypatch.setattr("executor.interfaces.cli_recorded.make_plan", missing)
     code, _, err = run("run", *SHORT)
     assert code == ExitCode.USAGE
+    assert err.startswith('PACKAGES at executor backtest run: got no package "numba.core"')
     assert "the packages of the extra `backtest`" in err
 
 

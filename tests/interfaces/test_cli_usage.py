@@ -161,6 +161,15 @@ def test_a_data_directory_that_is_a_file(run, tmp_path: Path, words: list[str]):
     assert said.err.startswith(f'DATA_DIR at "{tmp_path / "data"}": got a file')
 
 
+def test_what_a_command_does_is_listed_whole(run):
+    groups = [group.name for group in cli.app.registered_groups]
+    assert len(groups) == 8
+    for words in ([], *([name] for name in groups)):
+        listed = run(*words, "--help").out.partition("Commands:")[2]
+        assert listed
+        assert [line for line in listed.splitlines() if line.endswith("...")] == []
+
+
 def test_help_names_what_is_required_and_what_is_usual(run):
     shown = " ".join(run("submit", "--help").out.split())
     for option in ("--symbol", "--side", "--qty", "--residual"):

@@ -119,7 +119,7 @@ def test_the_command_line_shows_and_tightens(daemon: Daemon, capsys):
     assert (event.limit, event.value, event.operator) == ("day_loss_max", Decimal(10), "ann")
     daemon.control.replies.append(reply(Outcome.INVALID, code="LIMIT_LOOSER", text="it would loosen it"))
     assert cli.main(words) == ExitCode.REFUSED
-    assert "LIMIT_LOOSER at --value" in capsys.readouterr().err
+    assert "LIMIT_LOOSER at VALUE" in capsys.readouterr().err
     assert cli.main(words[:4]) == ExitCode.USAGE
     assert "--reason" in capsys.readouterr().err
 

@@ -15,6 +15,7 @@ from executor.domain.fees import KnownFees
 from executor.domain.orders import Side
 from executor.engine.plan_preview import paced
 from executor.interfaces.cli import main
+from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.planning import with_calibration
 from impact.parameters import Estimate, ParameterVersion
 
@@ -209,6 +210,7 @@ def test_every_figure_that_is_missing_is_asked_for_by_name(tmp_path: Path, monke
     [
         (["--spread-bps", "2"], "--spread-bps"),
         (["--at", "2026-11-20T12:00:00Z"], "--at"),
+        (["--venue", "binance"], "--venue"),
         (["--from-store", "/tmp", "--price", "1"], "--from-store and --price"),
         ([*FIGURES, "--min-value", "many"], "--min-value"),
         ([*FIGURES, "--qty-step", "0"], "--price and the other figures"),
@@ -250,6 +252,16 @@ def test_what_is_too_small_for_the_venue_is_told_as_left(tmp_path: Path, monkeyp
     for qty, told in (("1.5", False), ("1.5004", True)):
         assert main(["plan", *[qty if word == "1.5" else word for word in WORDS], *FIGURES]) == 0
         assert ("0.0004 is left: the venue accepts no order so small" in capsys.readouterr().out) is told
+
+
+def test_without_a_daemon_it_is_said_what_plans_without_one(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setenv("EXECUTOR_EXECUTOR__DATA_DIR", str(tmp_path))
+    assert main(["plan", *WORDS]) == ExitCode.UNREACHABLE
+    said = capsys.readouterr().err
+    assert said.startswith("DAEMON_NOT_RUNNING")
+    assert (
+        "next: --price (it asks for the rest) or --from-store plans without a daemon; else start it" in said
+    )
 
 
 def test_an_order_that_only_rests_promises_no_time(tmp_path: Path, monkeypatch, capsys):

@@ -93,6 +93,8 @@ def test_fees_carry_and_bounds_are_those_that_are_named():
         ({"symbol": "BTCUSDT"}, ("FIELD", "/symbol")),
         ({"reduce_only": True}, ("FIELD", "/reduce_only")),
         ({"strategy": "iceberg"}, ("ROUTE", "/strategy")),
+        ({"strategy": "arrival-price", "risk_aversion": "0.001"}, ("ROUTE", "/risk_aversion")),
+        ({"wrappers": "adaptive,session"}, ("ROUTE", "/wrappers")),
         ({"qty": "x"}, ("QTY_FORM", "/qty")),
         ({"duration": None}, ("FIELD", "/duration and /deadline")),
     ],

@@ -1,5 +1,6 @@
 """The board in a terminal, driven by its keys: what it shows in 80 columns, and what it asks of the daemon."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from textual.widgets import Input
 
 from executor.interfaces.exit_codes import ExitCode
 from executor.interfaces.failure import failed
+from executor.interfaces.models import AmendBody, read_body
 from executor.interfaces.terminal_board import app as board_app
 from executor.interfaces.terminal_board import panes
 from executor.interfaces.terminal_board.app import TerminalBoard
@@ -172,11 +174,12 @@ async def test_an_amendment_names_what_was_changed(feed: ScriptedFeed):
         await shown(pilot, "Scheduled by now")
         await pilot.press("a")
         await shown(pilot, "Amend tst-1")
-        for name, value in (("qty", "12"), ("limit_price", "none"), ("duration", "20m")):
+        for name, value in (("qty", "12"), ("limit_price", "none"), ("duration", "20m"), ("urgency", "low")):
             pilot.app.screen.query_one(f"#field-{name}", Input).value = value
         await pilot.press("enter")
         await until(pilot, lambda: bool(feed.asked))
-        body = {"version": 1, "qty": "12", "clear_limit_price": True, "duration": "20m"}
+        body = {"version": 1, "qty": "12", "clear_limit_price": True, "duration": "20m", "urgency": "LOW"}
+        read_body(AmendBody, body)  # the daemon takes it
         assert feed.asked == [("/v1/parents/tst-1/amend", body)]
 
 
@@ -232,3 +235,48 @@ def test_a_row_says_to_which_whole_an_order_belongs():
     for more, said in (({"route": "R1"}, "leg of R1"), ({"basket": "B2"}, "in B2")):
         assert said in panes.row(order | more, 80, is_marked=False).plain
         assert said in panes.row(order | more, 40, is_marked=True).plain
+
+
+class SlowFeed(ScriptedFeed):
+    """One that answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = asyncio.Event()
+
+    async def ask(self, path: str, body: dict) -> dict:
+        answer = await super().ask(path, body)
+        await self.answers.wait()
+        return answer
+
+
+async def test_enter_again_while_the_daemon_is_asked_asks_nothing_more():
+    feed = SlowFeed()
+    async with still(feed).run_test(size=SIZE) as pilot:
+        await shown(pilot, "▌ tst-3")
+        await pilot.press("H")
+        await shown(pilot, "Type HALT")
+        await pilot.press(*"HALT", "tab", "tab", *"odd", "enter")
+        await until(pilot, lambda: bool(feed.asked))
+        await pilot.press("enter", "enter")
+        await pilot.pause()
+        assert len(feed.asked) == 1, (
+            "it would be done twice, and the second answer would be shown for the first"
+        )
+        feed.answers.set()
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
+        assert len(feed.asked) == 1
+
+
+async def test_after_a_refusal_it_can_be_asked_again(feed: ScriptedFeed):
+    feed.refusal = failed(
+        ExitCode.REFUSED, "PARENT_STATE", "cancel", "a lost one", "a live one", "look again"
+    )
+    async with still(feed).run_test(size=SIZE) as pilot:
+        await shown(pilot, "▌ tst-3")
+        await pilot.press("c")
+        await shown(pilot, "Cancel tst-3?")
+        await pilot.press("tab", "enter")
+        await shown(pilot, "PARENT_STATE")
+        await until(pilot, lambda: not pilot.app.screen.query_one("#yes").disabled)
+        assert feed.asked == [("/v1/parents/tst-3/cancel", {})]

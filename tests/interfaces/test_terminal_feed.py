@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from decimal import Decimal
 from fcntl import ioctl
@@ -104,6 +105,53 @@ async def test_a_daemon_that_comes_back_elsewhere_is_found_again():
                     pass
     assert set(asked) == set(ports)
     assert len(set(ports)) == 2
+
+
+async def test_a_daemon_with_too_many_viewers_is_not_asked_for_session_after_session(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+):
+    """Each of them would push another browser's session out."""
+    refused = asyncio.Event()
+    entered: list[int] = []
+
+    def find() -> Endpoint:
+        entered.append(door.port)
+        return endpoint(door.port)
+
+    class Watched(DaemonFeed):
+        tries = 0
+
+        async def _stream(self, path: str) -> AsyncIterator[board_feed.Json]:
+            self.tries += 1
+            if self.tries == 5:
+                refused.set()
+            async for picture in super()._stream(path):
+                yield picture
+
+    monkeypatch.setattr(board_doors, "VIEWERS_MAX", 0)
+    feed = Watched(find, read_only=True)
+    async with asyncio.timeout(20), aclosing(feed.pictures("/v1/stream")) as pictures:
+        first = asyncio.ensure_future(anext(pictures))
+        await refused.wait()
+        assert "429" in feed.trouble
+        monkeypatch.setattr(board_doors, "VIEWERS_MAX", 64)
+        assert (await first)["access"] == "read"
+    assert len(entered) == 1
+
+
+async def test_a_session_that_is_over_is_changed_for_another(door: Door):
+    entered: list[int] = []
+
+    def find() -> Endpoint:
+        entered.append(door.port)
+        return endpoint(door.port)
+
+    feed = DaemonFeed(find, read_only=True)
+    async with asyncio.timeout(20), aclosing(feed.pictures("/v1/stream")) as pictures:
+        await anext(pictures)
+        await feed.leave()
+        while len(entered) < 2:
+            await anext(pictures)
 
 
 async def test_what_is_no_picture_is_trouble_and_not_the_end():

@@ -11,6 +11,7 @@ from executor.domain.units import Money, Price, Quantity
 from executor.engine.engine import Engine
 from executor.engine.state import EngineState
 from executor.runtime.limits_in_use import limits_in_use
+from tests.engine.test_baskets import buy, open_rig
 from tests.runtime.telemetry_scene import fill, parent, scene
 
 D = Decimal
@@ -70,3 +71,24 @@ def test_a_limit_that_nobody_set_has_no_row(state: EngineState, name: str) -> No
 def test_a_gain_uses_nothing_of_the_loss(state: EngineState) -> None:
     assert used(state)["day_loss_max"] == (0, "")
     assert all(each.ratio == each.used / each.allowed for each in limits_in_use(state))
+
+
+def test_what_open_parents_could_come_to_stands_against_the_limits_over_several() -> None:
+    rig = open_rig(
+        parents_gross_notional_max=D(100_000),
+        parents_net_notional_max=D(90_000),
+        symbol_net_notional_max=D(80_000),
+    )
+    rig.send(buy("0.4", idempotency_key="k1"))
+    rig.settle()
+    found = used(rig.engine.state)
+    assert found["parents_gross_notional_max"] == (D("20000.02"), ""), "0.4 at a mid of 50000.05"
+    assert found["parents_net_notional_max"] == (D("20000.02"), "")
+    assert found["symbol_net_notional_max"] == (D("20000.02"), "linear:BTCUSDT")
+
+
+def test_limits_over_several_that_nobody_set_have_no_row(state: EngineState) -> None:
+    assert (
+        not {"parents_gross_notional_max", "parents_net_notional_max", "symbol_net_notional_max"}
+        & used(state).keys()
+    )

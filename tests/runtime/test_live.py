@@ -12,7 +12,14 @@ import executor.runtime.live as live_module
 from executor.domain.advice_terms import AdviserTerms, Caps, Prices
 from executor.domain.commands import Outcome
 from executor.domain.errors import InvariantViolation, JournalError, Overflow
-from executor.domain.events import DrainPolicy, EngineStarted, HaltRequested, ShutdownRequested, TimerFired
+from executor.domain.events import (
+    CancelOutcomeUnknown,
+    DrainPolicy,
+    EngineStarted,
+    HaltRequested,
+    ShutdownRequested,
+    TimerFired,
+)
 from executor.domain.limits import Limits, Timings
 from executor.domain.orders import ResidualRule, StrategyParams
 from executor.domain.parent_state import ParentStatus
@@ -317,6 +324,26 @@ async def test_a_shutdown_does_not_wait_for_a_model(tmp_path):
 def flood(runtime, count):
     for number in range(count):
         runtime.post(TimerFired(at_ns=0, key=f"k{number}"))
+
+
+async def test_a_shutdown_does_not_wait_for_a_venue_that_answers_no_question(tmp_path, monkeypatch):
+    async with daemon(tmp_path) as rig:
+        rig.start(drain_s=1.0)
+        await rig.submit_resting()
+        asked = []
+
+        async def nobody_answers(command):
+            asked.append(command)
+            await asyncio.Event().wait()
+
+        async def unknown(command):
+            return CancelOutcomeUnknown(at_ns=0, client_order_id=command.client_order_id, detail="silent")
+
+        monkeypatch.setattr(rig.desk.venue, "query", nobody_answers)
+        monkeypatch.setattr(rig.desk.venue, "cancel", unknown)
+        assert not await rig.end(), "the order may remain open"
+        assert asked
+    assert audit(rig.path).identical
 
 
 async def test_a_full_inbox_is_told_to_the_poster_and_timers_survive_it(tmp_path, monkeypatch):

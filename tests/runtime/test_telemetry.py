@@ -337,6 +337,7 @@ def test_every_metric_has_a_series_once_everything_has_happened(
     )
     telemetry.refresh_costs()
     state.routes["R1"], state.open_routes = SimpleNamespace(status=ParentStatus.ACTIVE), ["R1"]
+    state.sentinel_required = True
     body, _ = page_of(telemetry)
     assert value(telemetry, "executor_clock_offset_seconds") == -0.02
     assert value(telemetry, "executor_open_routes", status="ACTIVE") == 1
@@ -487,6 +488,9 @@ def test_engine_flags_and_budgets(telemetry: Telemetry, state: EngineState) -> N
     assert value(telemetry, "executor_venue_restricted") == 0
     state.restricted_until_ns = NOW_NS + 1
     assert value(telemetry, "executor_venue_restricted") == 1
+    state.sentinel_required = False
+    assert value(telemetry, "executor_sentinel_alive") is None, "where none is wanted, none is missed"
+    state.sentinel_required = True
     assert value(telemetry, "executor_sentinel_alive") == 0
     state.sentinel_alive = True
     assert value(telemetry, "executor_sentinel_alive") == 1

@@ -116,6 +116,7 @@ def test_what_only_rests_has_a_soonest_end_and_what_waits_has_none():
     # All that is taken from one side: half a unit a second.
     assert path_of(order_by("iceberg")).done_ns == T0 + 20 * NS_PER_S
     assert path_of(order_by("sniper")).done_ns is None
+    assert path_of(order_by("iceberg"), Pace(0.5, 1e-15)).done_ns is None, "in no year that a calendar has"
     assert {timing_of(name) for name in STRATEGIES} == set(Timing)
 
 

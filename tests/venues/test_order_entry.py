@@ -399,6 +399,20 @@ async def test_31_cancels_beyond_their_allowance_wait_for_room_instead_of_being_
 
 
 @both
+async def test_a_cancel_that_is_asked_for_again_while_it_waits_for_room_leaves_once(way):
+    async with entry_desk(way) as desk:
+        orders = [desk.order() for _ in range(13)]
+        answers = await asyncio.gather(
+            *(desk.cancel(order) for order in (*orders, *orders[10:], *orders[10:]))
+        )
+        assert [type(answer) for answer in answers] == [CancelFoundNothing] * 19
+        assert answers[10:13] == answers[13:16] == answers[16:]
+        assert len(await desk.wire("cancel")) == 13
+        await desk.cancel(orders[0])
+        assert len(await desk.wire("cancel")) == 14, "one that has left can be sent again"
+
+
+@both
 async def test_10006_holds_the_endpoint_back_until_its_reset_and_no_other(way):
     async with entry_desk(way) as desk:
         order = desk.order()

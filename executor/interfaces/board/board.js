@@ -120,6 +120,7 @@ function pause(ms, signal) {
     const done = () => {
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", seenAgain);
+      signal.removeEventListener("abort", done);
       resolve();
     };
     const seenAgain = () => !document.hidden && done();
@@ -151,7 +152,8 @@ function leave(words) {
 }
 
 async function enter(code) {
-  const answer = await fetch("/board/session", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ code }) });
+  const answer = await fetch("/board/session", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ code }), signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null);
+  if (!answer) return leave("The daemon did not answer.");
   const told = await answer.json().catch(() => ({}));
   if (!answer.ok) return leave(told.error ? `The code does not work: ${told.error.next}.` : "The code does not work.");
   streams.forEach((end) => end());
@@ -308,7 +310,7 @@ function fill(item, parent) {
 
 function drawAlarms() {
   $("no-alarms").hidden = seen.alarms.length > 0;
-  const list = $("alarms"), newest = seen.alarms.length ? String(seen.alarms[0].number) : "";
+  const list = $("alarms"), newest = seen.alarms.length ? `${seen.alarms[0].number} of ${seen.alarms[0].at_ms}` : "";
   if (list.dataset.newest === newest) return;
   list.dataset.newest = newest;
   list.replaceChildren(...seen.alarms.map((alarm) => {
@@ -635,6 +637,7 @@ function dialog({ title, words, fields = [], yes, act }) {
   (first || $("ask-no")).focus();
 }
 
+// A question names its order, and is meant for that one, whatever is shown behind it by the time it is answered.
 const path = (verb) => `/v1/parents/${encodeURIComponent(chosen)}/${verb}`;
 
 async function atOnce(verb, where = path(verb)) {
@@ -646,7 +649,7 @@ async function atOnce(verb, where = path(verb)) {
 }
 
 function amend() {
-  const { parent } = one;
+  const { parent } = one, where = path("amend");
   dialog({
     title: `Amend ${chosen}`, words: "What is left empty stays as it is. A limit price of “none” clears it.", yes: "Amend",
     fields: [
@@ -659,18 +662,24 @@ function amend() {
       if (given.limit_price === "none") body.clear_limit_price = true;
       else if (given.limit_price && given.limit_price !== parent.limit_price) body.limit_price = given.limit_price;
       if (given.duration) body.duration = given.duration;
-      if (given.urgency && given.urgency !== calm(parent.urgency)) body.urgency = given.urgency;
+      if (given.urgency && calm(given.urgency) !== calm(parent.urgency)) body.urgency = given.urgency.toUpperCase();
       if (given.strategy && given.strategy !== parent.strategy) body.strategy = given.strategy;
-      return ask("POST", path("amend"), body);
+      return ask("POST", where, body);
     },
   });
 }
 
 const groupPath = (verb) => `/v1/${chosen.startsWith("R") ? "routes" : "baskets"}/${encodeURIComponent(chosen)}/${verb}`;
 
-const cancelGroup = () => dialog({ title: `Cancel all of ${chosen}?`, words: "What is filled stays filled; what rests is withdrawn, in every market of it. It cannot be taken back.", yes: "Cancel all of it", act: () => ask("POST", groupPath("cancel"), {}) });
+function cancelGroup() {
+  const where = groupPath("cancel");
+  dialog({ title: `Cancel all of ${chosen}?`, words: "What is filled stays filled; what rests is withdrawn, in every market of it. It cannot be taken back.", yes: "Cancel all of it", act: () => ask("POST", where, {}) });
+}
 
-const cancel = () => dialog({ title: `Cancel ${chosen}?`, words: "What is filled stays filled; what rests is withdrawn. It cannot be taken back.", yes: "Cancel the order", act: () => ask("POST", path("cancel"), {}) });
+function cancel() {
+  const where = path("cancel");
+  dialog({ title: `Cancel ${chosen}?`, words: "What is filled stays filled; what rests is withdrawn. It cannot be taken back.", yes: "Cancel the order", act: () => ask("POST", where, {}) });
+}
 
 function halt() {
   dialog({
@@ -768,6 +777,7 @@ addEventListener("keydown", (event) => {
   const operates = seen && seen.access === "operate", live = operates && one && chosen && !one.parent.final;
   if (event.key === "j") step(1);
   else if (event.key === "k") step(-1);
+  else if (event.repeat) return;   // held down: a verb is asked once
   else if (event.key === "Escape") location.hash = "";
   else if (event.key === "?") $("keys").showModal();
   else if (/^[1-5]$/.test(event.key)) tab(TABS[Number(event.key) - 1], true);

@@ -1,7 +1,6 @@
 """The board itself: its panes, its keys, and what is done with a picture when it comes."""
 
 import asyncio
-import getpass
 import time
 from collections.abc import Callable
 from functools import partial
@@ -18,6 +17,7 @@ from textual.widgets.option_list import Option
 from config.problems import ConfigProblems
 from executor.interfaces.client import KILL
 from executor.interfaces.failure import CommandFailed
+from executor.interfaces.operator_name import operator_name
 from executor.interfaces.terminal_board.dialogs import Field, Given, Keys, Question
 from executor.interfaces.terminal_board.feed import ALL, Feed, Json
 from executor.interfaces.terminal_board.lines import PLAIN, QUIET, Part, Told, line
@@ -356,7 +356,7 @@ class TerminalBoard(App[None]):
     def _ask_word(self, word: str, path: str, title: str, words: str, why: str) -> None:
         fields = (
             Field(name="word", label=f"Type {word}", must=word),
-            Field(name="operator", label="Who you are", value=getpass.getuser(), required=True),
+            Field(name="operator", label="Who you are", value=operator_name(), required=True),
             Field(name="reason", label=why, required=True),
         )
 
@@ -407,7 +407,7 @@ def amendment(parent: Told, given: Given) -> Json:
     }  # fmt: skip
     for name, was in as_it_is.items():
         if given[name] and given[name] != was:
-            body[name] = given[name]
+            body[name] = given[name].upper() if name == "urgency" else given[name]
     if body.get("limit_price") == "none":
         del body["limit_price"]
         if parent["limit_price"]:

@@ -95,6 +95,9 @@ class Question(ModalScreen[None]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#yes")
     def _wanted(self) -> None:
+        yes = self.query_one("#yes", Button)
+        if yes.disabled:
+            return  # the daemon was asked and has not answered yet: Enter again must not ask again
         for field in self._fields:
             place = self.query_one(f"#field-{field.name}", Input)
             wrong = field.refuses(place.value)
@@ -102,12 +105,11 @@ class Question(ModalScreen[None]):
                 self._says(wrong if place.value else "")
                 place.focus()
                 return
-        self.run_worker(self._do(), exclusive=True)
-
-    async def _do(self) -> None:
-        assert self._act is not None, "a question without an act has no button that does it"
-        yes = self.query_one("#yes", Button)
         yes.disabled = True
+        self.run_worker(self._do(yes))
+
+    async def _do(self, yes: Button) -> None:
+        assert self._act is not None, "a question without an act has no button that does it"
         given = {
             field.name: self.query_one(f"#field-{field.name}", Input).value.strip() for field in self._fields
         }

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import aiohttp
@@ -84,6 +85,12 @@ class DaemonFeed:
             except (CommandFailed, ConfigProblems) as error:
                 self._found = None
                 self._trouble = error.problems[0].line()
+            except aiohttp.ClientResponseError as error:
+                # Refused by a daemon that is there, such as one with too many viewers: only where our session is over
+                # is another asked for, since each new one may end that of somebody else.
+                if error.status == HTTPStatus.UNAUTHORIZED:
+                    self._found = None
+                self._trouble = f"the daemon refuses: {error.status} {error.message}"
             except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
                 self._found = None
                 self._trouble = str(error) or type(error).__name__

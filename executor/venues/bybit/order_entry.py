@@ -8,7 +8,8 @@ the usual one is closed, gives no answer, or gives one that proves nothing.
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from executor.domain.approval import Approved
@@ -82,6 +83,7 @@ class OrderEntry:
         self._clock = clock
         self._cancel_s_max = cancel_s_max
         self._on_rules_doubt = on_rules_doubt
+        self._waiting: dict[str, asyncio.Future[Event]] = {}
 
     async def place(self, approved: Approved[NewOrder]) -> Event:
         """Send one create request and say what its answer proves.
@@ -124,7 +126,23 @@ class OrderEntry:
         return replaced(order, answer)
 
     async def cancel(self, command: CancelOrder) -> Event:
-        """Send a cancel request, also by the spare way if the usual one proves nothing, and say what was proved."""
+        """Send a cancel request, also by the spare way if the usual one proves nothing, and say what was proved.
+
+        One that is asked for again while it waits for room is not sent again: both have the same answer.
+        """
+        name = command.client_order_id
+        waiting = self._waiting.get(name)
+        if waiting is not None:
+            return await asyncio.shield(waiting)
+        answer: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        try:
+            event = await self._cancel(command, answer)
+            answer.set_result(event)
+        finally:
+            answer.cancel()  # nobody waits on where none has come; one that has stays
+        return event
+
+    async def _cancel(self, command: CancelOrder, answer_to_all: asyncio.Future[Event]) -> Event:
         body = cancel_body(command)
         details: list[str] = []
         is_shut = False
@@ -132,7 +150,8 @@ class OrderEntry:
             if door is None:
                 continue
             try:
-                await self._wait_for_room(door, command.category, may_connect=is_shut)
+                with self._joined(command.client_order_id, answer_to_all):
+                    await self._wait_for_room(door, command.category, may_connect=is_shut)
                 asked_ns = self._clock.now_ns()
                 answer = await door.send(Act.CANCEL, body)
             except (NotSent, Unanswered) as error:
@@ -168,6 +187,16 @@ class OrderEntry:
         answer = await self._door.send(act, body, lambda: self._turnstile.why_void(approved))
         self._standing.on_answer(act, category, answer)
         return answer
+
+    @contextmanager
+    def _joined(self, client_order_id: str, answer: asyncio.Future[Event]) -> Iterator[None]:
+        """Let others of the same order wait for this answer while none of its requests is on its way."""
+        is_first = self._waiting.setdefault(client_order_id, answer) is answer
+        try:
+            yield
+        finally:
+            if is_first:
+                del self._waiting[client_order_id]
 
     async def _wait_for_room(self, door: Door, category: Category, *, may_connect: bool) -> None:
         """Wait for the spare socket and for the request budget; a cancel does not grow stale.
