@@ -1,5 +1,6 @@
 """A sentinel starts beside a daemon that asks a model, and knows nothing of it."""
 
+import time
 from pathlib import Path
 
 from config.secrets import ADVISER_ENV
@@ -17,11 +18,19 @@ output_price = 1
 """
 
 
+def environment(pid: int) -> bytes:
+    """What a process was started with; the system has it a moment after the start."""
+    end_s = time.monotonic() + 10.0
+    while not (found := Path(f"/proc/{pid}/environ").read_bytes()):
+        assert time.monotonic() < end_s, "the process was given nothing"
+    return found
+
+
 def test_the_key_of_the_model_is_not_handed_on(tmp_path: Path):
     environ = {ADVISER_ENV: KEY, "BYBIT_TESTNET_API_KEY": "kept", "EXECUTOR_ADVISER__ENABLED": "true"}
     process = spawn_sentinel(tmp_path, ["--help"], environ)
     try:
-        given = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+        given = environment(process.pid).split(b"\0")
     finally:
         process.kill()
         process.wait(10)
